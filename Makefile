@@ -1,0 +1,74 @@
+# Every target sets up what it needs. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# Flink's Python workers are started as plain `python`.
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+MVN := cd java-bridge && mvn -q
+# Arguments for demo, bench, test and test-unit: make demo ARGS="--orders my.ndjson"
+ARGS ?=
+# The interpreter for the virtual environment; by default the first of
+# python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
+PYTHON ?=
+
+.PHONY: help setup jar lint format test test-java test-unit demo bench clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+
+setup: $(READY) ## make .venv with the package, its tools and the jar
+
+$(READY): pyproject.toml hatch_build.py
+	@python=''; \
+	for candidate in $(or $(PYTHON),python3.11 python3.12 python3.10 python3); do \
+	    if "$$candidate" -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 13))' 2>/dev/null; \
+	    then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo 'error: no Python 3.10, 3.11 or 3.12 with venv on PATH: install one (Debian: python3 python3-venv), or name it: make PYTHON=/path/to/python3.11' >&2; exit 1; \
+	fi; \
+	"$$python" hatch_build.py --check; \
+	echo "setup: $$("$$python" -V) in $(VENV); Flink is a large download, the first time takes minutes"; \
+	"$$python" -m venv $(VENV); \
+	$(BIN)/python -m pip install --quiet --use-pep517 --disable-pip-version-check --editable '.[dev,demo]'; \
+	touch $@
+
+jar: $(READY) ## build the Java bridge into the package, if its sources changed
+	@$(BIN)/python hatch_build.py
+
+lint: $(READY) ## check style and types: ruff, mypy --strict, spotless
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(MVN) spotless:check
+
+format: $(READY) ## put Python and Java sources into style
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+	@$(MVN) spotless:apply
+
+test: test-java ## run all tests: Java, then Python with the mini-cluster
+	@$(RUN) pytest $(ARGS)
+
+test-java: jar ## run the Java tests only
+	@rm -rf java-bridge/target/surefire-reports
+	@($(MVN) test) || { $(BIN)/python java-bridge/test_summary.py; exit 1; }
+	@$(BIN)/python java-bridge/test_summary.py
+
+test-unit: jar ## run the fast Python tests only (no mini-cluster)
+	@$(RUN) pytest -m 'not minicluster' $(ARGS)
+
+demo: jar ## charge orders through crashes and show what happened
+	@$(RUN) python -m pyflink_durable.demo $(ARGS)
+
+bench: jar ## measure the cost per element and per call
+	@$(RUN) python benchmarks/run.py $(ARGS)
+
+clean: ## remove everything that was built, .venv too
+	rm -rf $(VENV) dist java-bridge/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

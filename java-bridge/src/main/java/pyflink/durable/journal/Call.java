@@ -1,0 +1,111 @@
+package pyflink.durable.journal;
+
+import java.util.Arrays;
+import java.util.Objects;
+import javax.annotation.Nullable;
+
+/**
+ * One call in a slot of a {@link Journal}: its identity, status and payload. Immutable, so that a
+ * snapshot may keep a reference while the journal goes on.
+ */
+public final class Call {
+
+    /** The {@link #completion} of a call that has not completed. */
+    public static final int NOT_COMPLETED = -1;
+
+    private final String functionId;
+    private final String argsDigest;
+    private final CallStatus status;
+    @Nullable private final byte[] result;
+    @Nullable private final byte[] exception;
+    private final int completion;
+
+    Call(
+            String functionId,
+            String argsDigest,
+            CallStatus status,
+            @Nullable byte[] result,
+            @Nullable byte[] exception,
+            int completion) {
+        this.functionId = Objects.requireNonNull(functionId, "functionId");
+        this.argsDigest = Objects.requireNonNull(argsDigest, "argsDigest");
+        this.status = Objects.requireNonNull(status, "status");
+        this.result = result;
+        this.exception = exception;
+        this.completion = completion;
+    }
+
+    static Call pending(String functionId, String argsDigest) {
+        return new Call(functionId, argsDigest, CallStatus.PENDING, null, null, NOT_COMPLETED);
+    }
+
+    static Call completed(
+            String functionId,
+            String argsDigest,
+            @Nullable byte[] result,
+            @Nullable byte[] exception,
+            int completion) {
+        CallStatus status = exception == null ? CallStatus.SUCCEEDED : CallStatus.FAILED;
+        return new Call(functionId, argsDigest, status, result, exception, completion);
+    }
+
+    boolean hasIdentity(String otherFunctionId, String otherArgsDigest) {
+        return functionId.equals(otherFunctionId) && argsDigest.equals(otherArgsDigest);
+    }
+
+    public String functionId() {
+        return functionId;
+    }
+
+    public String argsDigest() {
+        return argsDigest;
+    }
+
+    public CallStatus status() {
+        return status;
+    }
+
+    @Nullable
+    public byte[] result() {
+        return result;
+    }
+
+    @Nullable
+    public byte[] exception() {
+        return exception;
+    }
+
+    /**
+     * The place of this call in the order in which the calls of its journal completed, from 0;
+     * {@link #NOT_COMPLETED} while it is pending. A replay resolves concurrent calls in this order,
+     * so that a handler that races two calls takes the branch it took before the failure.
+     */
+    public int completion() {
+        return completion;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        if (!(other instanceof Call)) {
+            return false;
+        }
+        Call that = (Call) other;
+        return functionId.equals(that.functionId)
+                && argsDigest.equals(that.argsDigest)
+                && status == that.status
+                && completion == that.completion
+                && Arrays.equals(result, that.result)
+                && Arrays.equals(exception, that.exception);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(functionId, argsDigest, status, completion);
+    }
+
+    /** Identity and status only: payloads may be personal or secret. */
+    @Override
+    public String toString() {
+        return functionId + "(" + argsDigest + ") " + status;
+    }
+}

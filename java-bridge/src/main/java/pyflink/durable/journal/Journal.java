@@ -1,0 +1,252 @@
+package pyflink.durable.journal;
+
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.SortedMap;
+import javax.annotation.Nullable;
+
+/**
+ * The ordered calls of one invocation, and where its handler has got to.
+ *
+ * <p>There are two ways to reach the slots. The <b>cursor</b> serves calls made one after another:
+ * it points at the slot of the next call. The methods that end in <b>At</b> name the slot, for
+ * calls that run at the same time and end in any order. Both work on the same slots.
+ *
+ * <p>Rules, and the failure each prevents:
+ *
+ * <ul>
+ *   <li>A slot is only filled at the end of the journal. A call that could leave a hole would,
+ *       after a restore, shift every later call by one and answer it with its neighbour's result.
+ *   <li>A terminal slot never changes. A late completion (an abandoned thread, a second delivery)
+ *       would replace the outcome that the handler has already acted upon.
+ *   <li>A call is finalized only where its own PENDING stands. Otherwise the result of a call of a
+ *       dropped tail would answer the call that took its place.
+ *   <li>Dropping a slot drops all after it: they were reached by a path that the handler no longer
+ *       takes.
+ * </ul>
+ *
+ * <p>Thread-safe: a {@code def} handler writes from its worker thread while the task thread takes a
+ * snapshot.
+ */
+public final class Journal {
+
+    private final List<Call> slots;
+    private final BitSet unsaved = new BitSet();
+    private int savedSize;
+    private int cursor;
+    private int completions;
+
+    /** A journal with no calls yet. */
+    public Journal() {
+        this.slots = new ArrayList<>(2);
+    }
+
+    private Journal(List<Call> saved) {
+        this.slots = new ArrayList<>(saved);
+        this.savedSize = saved.size();
+        for (Call call : saved) {
+            completions = Math.max(completions, call.completion() + 1);
+        }
+    }
+
+    /**
+     * The journal as a snapshot left it, with the cursor at the first slot.
+     *
+     * @param saved the calls by slot
+     * @throws IllegalStateException if slots are missing in between: answering later calls from a
+     *     journal with a hole would answer them wrongly
+     */
+    public static Journal restore(SortedMap<Integer, Call> saved) {
+        if (!saved.isEmpty() && (saved.firstKey() != 0 || saved.lastKey() != saved.size() - 1)) {
+            throw new IllegalStateException(
+                    "The restored journal has slots missing: it holds "
+                            + saved.keySet()
+                            + ". The state is damaged; restore an older checkpoint.");
+        }
+        return new Journal(new ArrayList<>(saved.values()));
+    }
+
+    // ------------------------------------------------------------------ at the cursor
+
+    /**
+     * The slot at the cursor.
+     *
+     * @return {@code [function_id, args_digest, status, result, exception, completion]}, or null if
+     *     there is none
+     */
+    @Nullable
+    public synchronized Object[] getCurrentCallResultFields() {
+        return getCallResultFieldsAt(cursor);
+    }
+
+    /**
+     * Answers a call from the slot at the cursor and moves the cursor. A slot that differs is
+     * dropped with all after it. So is a pending one: its outcome is not known, the call is to run.
+     *
+     * @return {@code [true, result, exception]}, or null if the call is to run
+     */
+    @Nullable
+    public synchronized Object[] matchNextOrClearSubsequentCallResult(
+            String functionId, String argsDigest) {
+        if (cursor >= slots.size()) {
+            return null;
+        }
+        Call call = slots.get(cursor);
+        if (!call.hasIdentity(functionId, argsDigest) || !call.status().isTerminal()) {
+            clearCallResultsFrom(cursor);
+            return null;
+        }
+        cursor++;
+        return new Object[] {true, call.result(), call.exception()};
+    }
+
+    /** Appends a call that has already completed, and moves the cursor. */
+    public synchronized void recordCallCompletion(
+            String functionId,
+            String argsDigest,
+            @Nullable byte[] result,
+            @Nullable byte[] exception) {
+        recordCallCompletionAt(cursor, functionId, argsDigest, result, exception);
+        cursor++;
+    }
+
+    /** Appends a pending call at the cursor; the cursor stays. */
+    public synchronized void appendPendingCall(String functionId, String argsDigest) {
+        appendPendingCallAt(cursor, functionId, argsDigest);
+    }
+
+    /** Makes the pending call at the cursor terminal and moves the cursor. */
+    public synchronized void finalizeCurrentCall(
+            String functionId,
+            String argsDigest,
+            @Nullable byte[] result,
+            @Nullable byte[] exception) {
+        finalizeCallAt(cursor, functionId, argsDigest, result, exception);
+        cursor++;
+    }
+
+    /** Drops the slot at the cursor and all after it. */
+    public synchronized void clearCallResultsFromCurrentIndexAndPersist() {
+        clearCallResultsFrom(cursor);
+    }
+
+    // ------------------------------------------------------------------ by slot
+
+    /** As {@link #getCurrentCallResultFields()}, for a slot. */
+    @Nullable
+    public synchronized Object[] getCallResultFieldsAt(int slot) {
+        if (slot >= slots.size()) {
+            return null;
+        }
+        Call call = slots.get(slot);
+        return new Object[] {
+            call.functionId(),
+            call.argsDigest(),
+            call.status().name(),
+            call.result(),
+            call.exception(),
+            call.completion()
+        };
+    }
+
+    /** As {@link #recordCallCompletion}, for the slot behind the last one. */
+    public synchronized void recordCallCompletionAt(
+            int slot,
+            String functionId,
+            String argsDigest,
+            @Nullable byte[] result,
+            @Nullable byte[] exception) {
+        requireEnd(slot, functionId);
+        slots.add(Call.completed(functionId, argsDigest, result, exception, completions++));
+        unsaved.set(slot);
+    }
+
+    /** As {@link #appendPendingCall}, for the slot behind the last one. */
+    public synchronized void appendPendingCallAt(int slot, String functionId, String argsDigest) {
+        requireEnd(slot, functionId);
+        slots.add(Call.pending(functionId, argsDigest));
+        unsaved.set(slot);
+    }
+
+    /** As {@link #finalizeCurrentCall}, for a slot; the cursor stays. */
+    public synchronized void finalizeCallAt(
+            int slot,
+            String functionId,
+            String argsDigest,
+            @Nullable byte[] result,
+            @Nullable byte[] exception) {
+        Call call = slot < slots.size() ? slots.get(slot) : null;
+        if (call == null
+                || call.status().isTerminal()
+                || !call.hasIdentity(functionId, argsDigest)) {
+            throw new IllegalStateException(
+                    String.format(
+                            "Slot %d cannot take the outcome of %s(%s): it holds %s.",
+                            slot, functionId, argsDigest, call == null ? "nothing" : call));
+        }
+        slots.set(slot, Call.completed(functionId, argsDigest, result, exception, completions++));
+        unsaved.set(slot);
+    }
+
+    /** Drops a slot and all after it. */
+    public synchronized void clearCallResultsFrom(int slot) {
+        while (slots.size() > slot) {
+            slots.remove(slots.size() - 1);
+        }
+        unsaved.clear(slots.size(), Math.max(slots.size(), unsaved.length()));
+    }
+
+    /** How many slots are filled. */
+    public synchronized int size() {
+        return slots.size();
+    }
+
+    private void requireEnd(int slot, String functionId) {
+        if (slot != slots.size()) {
+            throw new IllegalStateException(
+                    String.format(
+                            "%s cannot be put in slot %d of a journal of %d calls: a slot is only"
+                                    + " filled behind the last one.",
+                            functionId, slot, slots.size()));
+        }
+    }
+
+    // ------------------------------------------------------------------ snapshots
+
+    /** Where a snapshot writes what has changed since the last one. */
+    public interface Changes {
+        /** The slot is new or has a new status. */
+        void put(int slot, Call call) throws Exception;
+
+        /** The slot was dropped. */
+        void remove(int slot) throws Exception;
+    }
+
+    /** Hands over what has changed since the last snapshot, and forgets the changes. */
+    public synchronized void saveChanges(Changes changes) throws Exception {
+        for (int slot = unsaved.nextSetBit(0); slot >= 0; slot = unsaved.nextSetBit(slot + 1)) {
+            changes.put(slot, slots.get(slot));
+        }
+        for (int slot = slots.size(); slot < savedSize; slot++) {
+            changes.remove(slot);
+        }
+        unsaved.clear();
+        savedSize = slots.size();
+    }
+
+    /** Whether the next {@link #saveChanges} would write anything. */
+    public synchronized boolean hasChanges() {
+        return !unsaved.isEmpty() || slots.size() < savedSize;
+    }
+
+    /** How many slots the last snapshot holds. */
+    public synchronized int savedSize() {
+        return savedSize;
+    }
+
+    /** The calls in order of their slots; for the dead letter of a failed handler. */
+    public synchronized List<Call> calls() {
+        return new ArrayList<>(slots);
+    }
+}

@@ -1,0 +1,120 @@
+package pyflink.durable.operator;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.MapStateDescriptor;
+import org.apache.flink.api.common.state.ValueState;
+import org.apache.flink.api.common.state.ValueStateDescriptor;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.base.IntSerializer;
+import org.apache.flink.api.common.typeutils.base.LongSerializer;
+import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.runtime.state.VoidNamespace;
+import pyflink.durable.journal.Call;
+import pyflink.durable.journal.CallSerializer;
+import pyflink.durable.journal.Journal;
+
+/**
+ * What is in flight, in Flink's keyed state: the inputs of a key by their sequence number, the
+ * journal of its running invocation by slot, and its next sequence number.
+ *
+ * <p>It is keyed, so it follows its keys when the job is rescaled. The inputs are a map and not a
+ * list, so that the end of an invocation takes one entry away instead of writing all others again.
+ */
+final class InFlightState<K, IN> implements Journal.Changes {
+
+    static final String INPUTS = "durable-inputs";
+    static final String JOURNAL = "durable-journal";
+    static final String SEQUENCE = "durable-sequence";
+
+    private final KeyedStateBackend<K> backend;
+    private final MapState<Long, Input<IN>> inputs;
+    private final MapState<Integer, Call> journal;
+    private final ValueState<Long> sequence;
+
+    InFlightState(
+            KeyedStateBackend<K> backend, RuntimeContext context, TypeSerializer<IN> serializer) {
+        this.backend = backend;
+        this.inputs =
+                context.getMapState(
+                        new MapStateDescriptor<>(
+                                INPUTS,
+                                LongSerializer.INSTANCE,
+                                new InputSerializer<>(serializer)));
+        this.journal =
+                context.getMapState(
+                        new MapStateDescriptor<>(
+                                JOURNAL, IntSerializer.INSTANCE, CallSerializer.INSTANCE));
+        this.sequence =
+                context.getState(new ValueStateDescriptor<>(SEQUENCE, LongSerializer.INSTANCE));
+    }
+
+    void selectKey(K key) {
+        backend.setCurrentKey(key);
+    }
+
+    void putInput(Input<IN> input) throws Exception {
+        inputs.put(input.sequence(), input);
+    }
+
+    void dropInput(long inputSequence) throws Exception {
+        inputs.remove(inputSequence);
+    }
+
+    void dropSlots(int count) throws Exception {
+        for (int slot = 0; slot < count; slot++) {
+            journal.remove(slot);
+        }
+    }
+
+    @Override
+    public void put(int slot, Call call) throws Exception {
+        journal.put(slot, call);
+    }
+
+    @Override
+    public void remove(int slot) throws Exception {
+        journal.remove(slot);
+    }
+
+    void putNextSequence(long next) throws Exception {
+        sequence.update(next);
+    }
+
+    long nextSequence() throws Exception {
+        Long next = sequence.value();
+        return next == null ? 0 : next;
+    }
+
+    /** All keys with something in flight. Walks the state: for a restore only. */
+    List<K> keysInFlight() {
+        List<K> keys = new ArrayList<>();
+        try (Stream<K> stream = backend.getKeys(INPUTS, VoidNamespace.INSTANCE)) {
+            stream.forEach(keys::add);
+        }
+        return keys;
+    }
+
+    /** The inputs of the selected key, by sequence number. */
+    TreeMap<Long, Input<IN>> restoreInputs() throws Exception {
+        TreeMap<Long, Input<IN>> restored = new TreeMap<>();
+        for (Map.Entry<Long, Input<IN>> entry : inputs.entries()) {
+            restored.put(entry.getKey(), entry.getValue());
+        }
+        return restored;
+    }
+
+    /** The journal of the selected key's first input. */
+    Journal restoreJournal() throws Exception {
+        TreeMap<Integer, Call> restored = new TreeMap<>();
+        for (Map.Entry<Integer, Call> entry : journal.entries()) {
+            restored.put(entry.getKey(), entry.getValue());
+        }
+        return Journal.restore(restored);
+    }
+}

@@ -1,0 +1,141 @@
+package pyflink.durable.operator;
+
+import java.io.IOException;
+import org.apache.flink.api.common.typeutils.CompositeTypeSerializerSnapshot;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
+import org.apache.flink.core.memory.DataInputView;
+import org.apache.flink.core.memory.DataOutputView;
+
+/**
+ * Writes an {@link Input} with the version of its format in front, for the reasons given at {@link
+ * pyflink.durable.journal.CallSerializer}.
+ *
+ * <p>Version 1: {@code version, sequence, hasTimestamp, timestamp?, value}. The value is written by
+ * the stream's own serializer, whose evolution Flink looks after.
+ */
+public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
+
+    static final int VERSION = 1;
+
+    private static final long serialVersionUID = 1L;
+
+    private final TypeSerializer<IN> valueSerializer;
+
+    InputSerializer(TypeSerializer<IN> valueSerializer) {
+        this.valueSerializer = valueSerializer;
+    }
+
+    @Override
+    public void serialize(Input<IN> input, DataOutputView out) throws IOException {
+        out.writeByte(VERSION);
+        out.writeLong(input.sequence());
+        out.writeBoolean(input.timestamp() != null);
+        if (input.timestamp() != null) {
+            out.writeLong(input.timestamp());
+        }
+        valueSerializer.serialize(input.value(), out);
+    }
+
+    @Override
+    public Input<IN> deserialize(DataInputView in) throws IOException {
+        int version = in.readByte();
+        if (version < 1 || version > VERSION) {
+            throw new IOException(
+                    String.format(
+                            "An input in flight has format version %d; this pyflink-durable reads"
+                                    + " up to %d. The state was written by a newer release: use"
+                                    + " that one, or newer.",
+                            version, VERSION));
+        }
+        long sequence = in.readLong();
+        Long timestamp = in.readBoolean() ? in.readLong() : null;
+        return new Input<>(sequence, timestamp, valueSerializer.deserialize(in));
+    }
+
+    @Override
+    public void copy(DataInputView source, DataOutputView target) throws IOException {
+        serialize(deserialize(source), target);
+    }
+
+    @Override
+    public Input<IN> copy(Input<IN> from) {
+        return new Input<>(from.sequence(), from.timestamp(), valueSerializer.copy(from.value()));
+    }
+
+    @Override
+    public Input<IN> copy(Input<IN> from, Input<IN> reuse) {
+        return copy(from);
+    }
+
+    @Override
+    public Input<IN> deserialize(Input<IN> reuse, DataInputView in) throws IOException {
+        return deserialize(in);
+    }
+
+    @Override
+    public boolean isImmutableType() {
+        return false;
+    }
+
+    @Override
+    public TypeSerializer<Input<IN>> duplicate() {
+        TypeSerializer<IN> duplicate = valueSerializer.duplicate();
+        return duplicate == valueSerializer ? this : new InputSerializer<>(duplicate);
+    }
+
+    @Override
+    public Input<IN> createInstance() {
+        return new Input<>(0, null, valueSerializer.createInstance());
+    }
+
+    @Override
+    public int getLength() {
+        return -1;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof InputSerializer
+                && valueSerializer.equals(((InputSerializer<?>) other).valueSerializer);
+    }
+
+    @Override
+    public int hashCode() {
+        return valueSerializer.hashCode();
+    }
+
+    @Override
+    public TypeSerializerSnapshot<Input<IN>> snapshotConfiguration() {
+        return new InputSerializerSnapshot<>(this);
+    }
+
+    /** Keeps the snapshot of the value's serializer. */
+    public static final class InputSerializerSnapshot<IN>
+            extends CompositeTypeSerializerSnapshot<Input<IN>, InputSerializer<IN>> {
+
+        /** For Flink, when it reads a savepoint. */
+        public InputSerializerSnapshot() {}
+
+        InputSerializerSnapshot(InputSerializer<IN> serializer) {
+            super(serializer);
+        }
+
+        @Override
+        protected int getCurrentOuterSnapshotVersion() {
+            return VERSION;
+        }
+
+        @Override
+        protected TypeSerializer<?>[] getNestedSerializers(InputSerializer<IN> serializer) {
+            return new TypeSerializer<?>[] {serializer.valueSerializer};
+        }
+
+        @Override
+        @SuppressWarnings("unchecked")
+        protected InputSerializer<IN> createOuterSerializerWithNestedSerializers(
+                TypeSerializer<?>[] nested) {
+            return new InputSerializer<>((TypeSerializer<IN>) nested[0]);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+package pyflink.durable.operator;
+
+import javax.annotation.Nullable;
+import pyflink.durable.journal.Journal;
+
+/** One run of the handler for one input; it waits in its {@link KeyLane} until its turn comes. */
+final class Invocation<K, IN> {
+
+    private final long id;
+    private final KeyLane<K, IN> lane;
+    private final Input<IN> input;
+    private final WatermarkHold.Epoch epoch;
+    @Nullable private Journal journal;
+    private boolean saved;
+
+    /**
+     * @param id names the invocation within this attempt of this subtask
+     * @param journal what a snapshot left of it, null for a new one
+     */
+    Invocation(
+            long id,
+            KeyLane<K, IN> lane,
+            Input<IN> input,
+            WatermarkHold.Epoch epoch,
+            @Nullable Journal journal) {
+        this.id = id;
+        this.lane = lane;
+        this.input = input;
+        this.epoch = epoch;
+        this.journal = journal;
+    }
+
+    long id() {
+        return id;
+    }
+
+    KeyLane<K, IN> lane() {
+        return lane;
+    }
+
+    K key() {
+        return lane.key();
+    }
+
+    Input<IN> input() {
+        return input;
+    }
+
+    WatermarkHold.Epoch epoch() {
+        return epoch;
+    }
+
+    /** The journal; made when it is first asked for, as most waiting inputs need none. */
+    Journal journal() {
+        if (journal == null) {
+            journal = new Journal();
+        }
+        return journal;
+    }
+
+    boolean hasJournalChanges() {
+        return journal != null && journal.hasChanges();
+    }
+
+    int savedSlots() {
+        return journal == null ? 0 : journal.savedSize();
+    }
+
+    /** Whether the input stands in the keyed state. */
+    boolean isSaved() {
+        return saved;
+    }
+
+    void markSaved() {
+        saved = true;
+    }
+}

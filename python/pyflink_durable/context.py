@@ -1,0 +1,214 @@
+"""What a handler sees of the runtime, and a plain implementation of it for tests and scripts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, MutableMapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
+
+from pyflink_durable.validation import check_reconciler
+
+if TYPE_CHECKING:
+    from pyflink.datastream import OutputTag
+
+T = TypeVar("T")
+
+
+class _Sentinel(Enum):
+    NOT_EXECUTED = "NOT_EXECUTED"
+
+
+NOT_EXECUTED: Final = _Sentinel.NOT_EXECUTED
+"""What a reconciler returns when it knows that the call did not happen: the call then runs."""
+
+NotExecuted = Literal[_Sentinel.NOT_EXECUTED]
+Reconciler = Callable[[], Any]
+
+
+class RunnerContext(ABC):
+    """The second argument of every handler: durable calls, outputs and state of its key."""
+
+    @property
+    @abstractmethod
+    def key(self) -> Any:
+        """The key of the input, as the key selector gave it."""
+
+    @property
+    @abstractmethod
+    def timestamp(self) -> int | None:
+        """The event time of the input in milliseconds since the epoch; None if it has none."""
+
+    @property
+    @abstractmethod
+    def state(self) -> MutableMapping[str, Any]:
+        """Values kept for this key between inputs.
+
+        Writes apply when the handler ends, together with its outputs; a handler that fails or is
+        run again after a failure starts from what it found the first time. A value that was read
+        and then changed in place is written only if it is assigned again. Values are pickled.
+        """
+
+    @abstractmethod
+    def durable_execute(
+        self,
+        func: Callable[..., T],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> T:
+        """Runs an ordinary function here and now, once over all failures of the job.
+
+        In an ``async def`` handler it holds the whole subtask until it returns; anything that
+        waits for the network belongs into `durable_execute_async`, or into a ``def`` handler.
+
+        Args:
+            func: The function to run. Its result, or the exception it raises, is journaled.
+            *args: Its arguments; together with the function they are the call's identity.
+            reconciler: A function without arguments that finds out how this call ended. It is
+                asked only when a failure left the call in doubt; what it returns or raises is
+                the outcome of the call, unless it returns `NOT_EXECUTED`.
+            durable_id: An identity to use in place of the function's name.
+            **kwargs: Keyword arguments of the function.
+
+        Returns:
+            What `func` returned, now or before a failure.
+
+        Raises:
+            Exception: Whatever `func` raised, now or before a failure.
+            TypeError: `reconciler` is not a callable without arguments, or `func` is asynchronous.
+            ResultNotSerializable: The result cannot be pickled.
+            JournalMismatch: Another call was made here before the failure (``on_mismatch="fail"``).
+        """
+
+    @overload
+    def durable_execute_async(
+        self,
+        func: Callable[..., Awaitable[T]],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> Awaitable[T]: ...
+
+    @overload
+    def durable_execute_async(
+        self,
+        func: Callable[..., T],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> Awaitable[T]: ...
+
+    @abstractmethod
+    def durable_execute_async(
+        self,
+        func: Callable[..., Any],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> Awaitable[Any]:
+        """As `durable_execute`, without holding anything while the call runs.
+
+        An ordinary function runs on a thread pool, a coroutine function on an asyncio thread that
+        takes thousands of them at once. The call gets its place in the journal when it is first
+        awaited; nothing is written before. Calls awaited together run together.
+
+        Returns:
+            An awaitable of the result.
+        """
+
+    @abstractmethod
+    def collect(self, value: Any) -> None:
+        """Emits a value when the handler ends; a value that it returns is emitted after these."""
+
+    @abstractmethod
+    def output(self, tag: OutputTag, value: Any) -> None:
+        """Emits a value to a side output when the handler ends.
+
+        Args:
+            tag: The tag by which the job reads it: ``results.get_side_output(tag)``.
+            value: A value of the tag's type.
+        """
+
+
+class LocalRunnerContext(RunnerContext):
+    """Runs calls plainly, with no journal; reconcilers are validated and ignored.
+
+    For unit tests of a handler: ``asyncio.run(handler(value, LocalRunnerContext(key="k")))``.
+
+    Args:
+        key: What `key` answers.
+        timestamp: What `timestamp` answers.
+        state: The initial state of the key.
+
+    Attributes:
+        collected: The values given to `collect`, in order.
+        outputs: The pairs given to `output`, in order.
+    """
+
+    def __init__(
+        self,
+        key: Any = None,
+        timestamp: int | None = None,
+        state: MutableMapping[str, Any] | None = None,
+    ) -> None:
+        self._key = key
+        self._timestamp = timestamp
+        self._state: MutableMapping[str, Any] = {} if state is None else state
+        self.collected: list[Any] = []
+        self.outputs: list[tuple[OutputTag, Any]] = []
+
+    @property
+    def key(self) -> Any:
+        return self._key
+
+    @property
+    def timestamp(self) -> int | None:
+        return self._timestamp
+
+    @property
+    def state(self) -> MutableMapping[str, Any]:
+        return self._state
+
+    def durable_execute(
+        self,
+        func: Callable[..., T],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> T:
+        check_reconciler(reconciler)
+        return func(*args, **kwargs)
+
+    def durable_execute_async(
+        self,
+        func: Callable[..., Any],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> Awaitable[Any]:
+        check_reconciler(reconciler)
+        return _run_plainly(func, args, kwargs)
+
+    def collect(self, value: Any) -> None:
+        self.collected.append(value)
+
+    def output(self, tag: OutputTag, value: Any) -> None:
+        self.outputs.append((tag, value))
+
+
+async def _run_plainly(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+    result = func(*args, **kwargs)
+    return await result if isinstance(result, Awaitable) else result

@@ -1,0 +1,260 @@
+"""A payment service that is as unhelpful as a real one may be.
+
+It charges every time it is asked (it knows no idempotency key), is slow, refuses now and then, and
+now and then charges and then fails to say so. Only the standard library is used.
+
+    python -m pyflink_durable.demo.service --db payments.db --port 8321
+
+| request                                 | answer                                               |
+| --------------------------------------- | ---------------------------------------------------- |
+| POST /charges {"order": id, "amount": n} | 201 and the charge; 503: not charged; 500: unknown  |
+| GET /charges?order=ID                   | the list of the order's charges                      |
+| POST /receipts {"order": id}            | 201 and a receipt; harmless to repeat                |
+| GET /stats                              | counts of what is in the database                    |
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import signal
+import socketserver
+import sqlite3
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+from urllib.parse import parse_qs, urlsplit
+
+from pyflink_durable.demo.ledger import Ledger
+
+Outcome = Literal["charge", "refuse", "lose the answer"]
+Answer = tuple[int, object]
+
+
+class BadRequest(ValueError):
+    """The caller's mistake; the text is the answer."""
+
+
+@dataclass(frozen=True)
+class Temper:
+    """How slow and how unreliable the service is; times are in seconds, odds from 0 to 1."""
+
+    seed: int = 0
+    fastest: float = 0.020
+    slowest: float = 0.080
+    refuses: float = 0.05
+    loses_answers: float = 0.02
+    lost_answer_delay: float = 0.25
+
+    def decide(self, order: str, request: int) -> tuple[float, Outcome]:
+        """The delay and outcome of an order's n-th charge request.
+
+        Drawn from what is asked, not from one shared generator: the order in which concurrent
+        requests arrive differs from run to run, and the seed should fix the outcome all the same.
+        """
+        draw = random.Random(f"{self.seed}/{order}/{request}")
+        delay = draw.uniform(self.fastest, self.slowest)
+        dice = draw.random()
+        if dice < self.refuses:
+            return delay, "refuse"
+        if dice < self.refuses + self.loses_answers:
+            return delay, "lose the answer"
+        return delay, "charge"
+
+
+class PaymentService(ThreadingHTTPServer):
+    """The server and its rules; one thread per connection."""
+
+    request_queue_size = 512  # hundreds of clients may connect at once; the default is 5
+
+    def __init__(self, ledger: Ledger, temper: Temper, port: int = 0) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
+        self._ledger = ledger
+        self._temper = temper
+        self._requests: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}"
+
+    def charge(self, body: Mapping[str, object]) -> Answer:
+        arrived = time.time()
+        order, amount = _order_of(body), _amount_of(body)
+        with self._lock:
+            self._requests[order] += 1
+            delay, outcome = self._temper.decide(order, self._requests[order])
+        time.sleep(delay)
+        if outcome == "refuse":
+            self._ledger.refuse_charge(order, arrived, status=503)
+            return 503, {"error": "busy, nothing was charged"}
+        if outcome == "lose the answer":
+            self._ledger.charge(order, amount, arrived, status=500)
+            time.sleep(self._temper.lost_answer_delay)
+            return 500, {"error": "internal error"}
+        charge = self._ledger.charge(order, amount, arrived, status=201)
+        return 201, asdict(charge)
+
+    def look_up(self, query: Mapping[str, Sequence[str]]) -> Answer:
+        if "order" not in query:
+            raise BadRequest("say which order: /charges?order=ID")
+        return 200, [
+            asdict(charge) for charge in self._ledger.look_up(query["order"][0], time.time())
+        ]
+
+    def receipt(self, body: Mapping[str, object]) -> Answer:
+        arrived = time.time()
+        order = _order_of(body)
+        time.sleep(random.uniform(self._temper.fastest, self._temper.slowest))
+        return 201, {"id": self._ledger.receipt(order, arrived), "order": order}
+
+    def stats(self) -> Answer:
+        return 200, asdict(self._ledger.stats())
+
+    def server_bind(self) -> None:
+        # HTTPServer looks the host's name up here, which can take seconds and serves nothing.
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        # Callers that break off and requests cut short by the end of the service are not news.
+        if not isinstance(sys.exc_info()[1], (ConnectionError, sqlite3.ProgrammingError)):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: PaymentService
+    protocol_version = "HTTP/1.1"  # keeps connections open between requests
+    # Head and body leave in one packet: two small ones would wait for an acknowledgement (40 ms).
+    wbufsize = 64 * 1024
+
+    def do_POST(self) -> None:
+        # Read the body first, also of a request nobody serves: the connection goes on after it.
+        body = self._body()
+        path = urlsplit(self.path).path
+        if path == "/charges":
+            self._answer(lambda: self.server.charge(_json(body)))
+        elif path == "/receipts":
+            self._answer(lambda: self.server.receipt(_json(body)))
+        else:
+            self._answer(_no_such_page)
+
+    def do_GET(self) -> None:
+        url = urlsplit(self.path)
+        if url.path == "/charges":
+            self._answer(lambda: self.server.look_up(parse_qs(url.query)))
+        elif url.path == "/stats":
+            self._answer(self.server.stats)
+        else:
+            self._answer(_no_such_page)
+
+    def _body(self) -> bytes:
+        length = self.headers.get("Content-Length", "")
+        return self.rfile.read(int(length)) if length.isdecimal() else b""
+
+    def _answer(self, ask: Callable[[], Answer]) -> None:
+        try:
+            status, content = ask()
+        except BadRequest as problem:
+            status, content = 400, {"error": str(problem)}
+        payload = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(payload)))
+        self.end_headers()
+        self.wfile.write(payload)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet: the database is the log."""
+
+
+def _no_such_page() -> Answer:
+    return 404, {"error": "no such page"}
+
+
+def _json(body: bytes) -> Mapping[str, object]:
+    try:
+        content = json.loads(body)
+    except ValueError as problem:
+        raise BadRequest(f"the body is not JSON: {problem}") from problem
+    if not isinstance(content, dict):
+        raise BadRequest("the body must be a JSON object")
+    return content
+
+
+def _order_of(body: Mapping[str, object]) -> str:
+    order = body.get("order")
+    if not isinstance(order, str) or not order:
+        raise BadRequest('"order" must be a non-empty string')
+    return order
+
+
+def _amount_of(body: Mapping[str, object]) -> float:
+    amount = body.get("amount")
+    if isinstance(amount, bool) or not isinstance(amount, (int, float)):
+        raise BadRequest('"amount" must be a number')
+    if not 0 < amount < math.inf:
+        raise BadRequest('"amount" must be a number above 0')
+    return float(amount)
+
+
+def _stop_when_stdin_ends(server: PaymentService) -> None:
+    """Ends the service with its parent, however the parent ended: the pipe closes with it."""
+
+    def wait() -> None:
+        # Not through sys.stdin: a thread that waits in there crashes the interpreter's exit.
+        while os.read(0, 1024):
+            pass
+        server.shutdown()
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def _leave(signal_number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m pyflink_durable.demo.service", description="The demo's payment service."
+    )
+    parser.add_argument(
+        "--db", type=Path, required=True, help="its SQLite database; made if missing"
+    )
+    parser.add_argument("--port", type=int, default=0, help="0 (default): any free port")
+    parser.add_argument("--seed", type=int, default=0, help="fixes which requests fail")
+    parser.add_argument(
+        "--stop-with-stdin", action="store_true", help="end when standard input is closed"
+    )
+    options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, _leave)
+    ledger = Ledger(options.db)
+    try:
+        server = PaymentService(ledger, Temper(seed=options.seed), options.port)
+    except OSError as problem:
+        parser.exit(1, f"cannot listen on port {options.port}: {problem.strerror}\n")
+    if options.stop_with_stdin:
+        _stop_when_stdin_ends(server)
+    print(server.url, flush=True)
+    try:
+        server.serve_forever(poll_interval=0.1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
+        ledger.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

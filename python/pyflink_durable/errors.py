@@ -1,0 +1,149 @@
+"""Exceptions raised by pyflink-durable.
+
+Every exception here survives pickling: it may be journaled, or cross from a worker to the client.
+Those with attributes therefore keep exactly their constructor arguments in ``args`` and build their
+message in ``__str__``.
+"""
+
+from __future__ import annotations
+
+
+class DurableExecutionError(Exception):
+    """Base of all errors raised by this package; catch it to handle any of them."""
+
+
+class JournalMismatch(DurableExecutionError):
+    """A replay asked for another call than the one the journal holds in that slot.
+
+    Raised with ``on_mismatch="fail"`` when a handler that is run again takes another path than
+    before: its code was changed while it was in flight, or it depends on something that is not the
+    same in every run (the clock, a random number, a module variable). Make such values the result
+    of a durable call, and give calls a ``durable_id`` where their function or arguments may change.
+
+    Attributes:
+        slot: Index of the slot in the invocation's journal.
+        expected: Identity ``(function_id, args_digest)`` the journal holds.
+        found: Identity ``(function_id, args_digest)`` of the call the handler made.
+    """
+
+    def __init__(self, slot: int, expected: tuple[str, str], found: tuple[str, str]) -> None:
+        super().__init__(slot, expected, found)
+        self.slot = slot
+        self.expected = expected
+        self.found = found
+
+    def __str__(self) -> str:
+        return (
+            f"slot {self.slot} of the journal holds {_show(self.expected)}, "
+            f"but the handler called {_show(self.found)}: a handler must make the same calls in "
+            "the same order each time it runs for one input"
+        )
+
+
+class ResultNotSerializable(DurableExecutionError):
+    """A call returned a value that neither pickle nor cloudpickle can write.
+
+    The call itself has happened; it is journaled as failed with this error. Return plain data
+    (numbers, strings, dicts, dataclasses) instead of connections, locks, generators or files.
+    """
+
+
+class PayloadNotLoadable(DurableExecutionError):
+    """A journaled result or exception cannot be read back on replay.
+
+    Usually its class was renamed, moved or removed since the call was journaled, or the TaskManager
+    lacks the package that defines it. Deploy code in which the class can be imported under its old
+    name, let the invocations in flight finish, and remove the class afterwards.
+    """
+
+
+class ArgumentNotEncodable(DurableExecutionError, TypeError):
+    """An argument of a durable call has no canonical form, so the call cannot be identified.
+
+    Raised for values that cannot be pickled (connections, locks, generators) and for structures
+    that contain themselves. Pass plain data, and open the connection inside the function.
+    """
+
+
+class RemoteError(DurableExecutionError):
+    """Stands for an exception of a call that could not itself be pickled.
+
+    Raised in the first run as well as on replay, so that a handler sees the same type both times;
+    in the first run the original exception is its ``__cause__``. To get the original type, make the
+    exception picklable: keep only plain data on it.
+
+    Attributes:
+        type_name: ``module.qualname`` of the original exception's class.
+        message: ``str()`` of the original exception.
+        traceback_text: The formatted traceback of the original exception.
+    """
+
+    def __init__(self, type_name: str, message: str, traceback_text: str = "") -> None:
+        super().__init__(type_name, message, traceback_text)
+        self.type_name = type_name
+        self.message = message
+        self.traceback_text = traceback_text
+
+    def __str__(self) -> str:
+        return f"{self.type_name}: {self.message}" if self.message else self.type_name
+
+
+class NestedDurableCall(DurableExecutionError):
+    """A durable call was made inside the function of another durable call.
+
+    The outer call is replayed as a whole, so the inner one would have no place in the journal. Make
+    both calls from the handler, one after the other.
+    """
+
+
+class NotInInvocation(DurableExecutionError):
+    """A durable call was made outside a running invocation.
+
+    The context was used after its handler had ended, or from a thread or task the handler did not
+    wait for. Await every durable call before the handler returns.
+    """
+
+
+class UnsupportedLoopOperation(DurableExecutionError):
+    """Real I/O, a thread or a subprocess was asked of the handler's event loop.
+
+    That loop only runs ready callbacks, so that a handler takes the same path on replay. Put the
+    operation into a function and run it through ``ctx.durable_execute_async``.
+    """
+
+
+class HandlerFailed(DurableExecutionError):
+    """A handler raised, so the task fails and Flink restarts it as the job's strategy says.
+
+    Calls that have ended are replayed then. With ``on_error="dead-letter"`` the input would go to
+    the `DEAD_LETTER` side output instead, and the job would go on.
+
+    Attributes:
+        operator: The name given to `durable_process`.
+        key: The key of the input, as `repr` shows it.
+        traceback_text: The formatted traceback of the handler's exception.
+    """
+
+    def __init__(self, operator: str, key: str, traceback_text: str) -> None:
+        super().__init__(operator, key, traceback_text)
+        self.operator = operator
+        self.key = key
+        self.traceback_text = traceback_text
+
+    def __str__(self) -> str:
+        return (
+            f"the handler of operator {self.operator!r} failed for key {self.key}; the task "
+            'restarts (on_error="dead-letter" would put the input aside)\n' + self.traceback_text
+        )
+
+
+class ConfigurationError(DurableExecutionError, ValueError):
+    """The job or an option is set up in a way that cannot work; raised when the graph is built.
+
+    The message names the option and the value to use.
+    """
+
+
+def _show(identity: tuple[str, str]) -> str:
+    function_id, args_digest = identity
+    return f"{function_id} (arguments {args_digest})"

@@ -1,0 +1,36 @@
+"""Finds the jar with the Java half of the package; one of the two modules that know py4j."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pyflink_durable.errors import ConfigurationError
+
+_PIPELINE_JARS = "pipeline.jars"
+
+
+def bridge_jar() -> Path:
+    """The jar inside the installed package.
+
+    Raises:
+        ConfigurationError: The package was installed without it.
+    """
+    folder = Path(__file__).parent / "lib"
+    jars = sorted(folder.glob("pyflink-durable-*.jar"))
+    if not jars:
+        raise ConfigurationError(
+            f"the package has no jar in {folder}: it was installed from sources without Maven. "
+            "Install a wheel (pip install pyflink-durable), or run `make jar` in a checkout"
+        )
+    return jars[-1]
+
+
+def add_bridge_jar(env: Any) -> None:
+    """Ships the jar with the job, once however many durable operators it has."""
+    from pyflink.util.java_utils import get_j_env_configuration
+
+    url = bridge_jar().as_uri()
+    configuration = get_j_env_configuration(env._j_stream_execution_environment)
+    if url not in configuration.getString(_PIPELINE_JARS, "").split(";"):
+        env.add_jars(url)

@@ -1,0 +1,156 @@
+"""Runs handlers: ``async def`` on the event loop, ``def`` on worker threads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from pyflink_durable.handler import HandlerFunction
+from pyflink_durable.runtime.executors import Job, Outcome, ThreadPool
+from pyflink_durable.runtime.loop import DurableLoop, task_registry
+from pyflink_durable.runtime.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.telemetry import Telemetry
+from pyflink_durable.runtime.user_state import StateBackend
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of the handler for one input."""
+
+    id: int
+    value: Any
+    context: FlinkRunnerContext
+    outcome: Outcome | None = None
+
+
+OnEnd = Callable[[Invocation], None]
+
+
+class HandlerRunner(Protocol):
+    """Starts handlers; each is handed to `on_end` on the task thread when it has ended."""
+
+    def state_of(self, backend: StateBackend) -> StateBackend:
+        """The state of a key, readable from where the handler runs."""
+
+    def start(self, invocation: Invocation) -> None:
+        """Starts a handler; called on the task thread."""
+
+    def close(self, deadline: float) -> list[str]:
+        """Gives up what runs; the names of threads that still do at the deadline."""
+
+
+class AsyncHandlerRunner:
+    """Runs ``async def`` handlers as tasks of the event loop."""
+
+    def __init__(
+        self, function: HandlerFunction, loop: DurableLoop, telemetry: Telemetry, on_end: OnEnd
+    ) -> None:
+        self._function = function
+        self._loop = loop
+        self._telemetry = telemetry
+        self._on_end = on_end
+        self._running: set[asyncio.Task[None]] = set()
+
+    def state_of(self, backend: StateBackend) -> StateBackend:
+        return backend
+
+    def start(self, invocation: Invocation) -> None:
+        task = self._loop.create_task(self._run(invocation))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _run(self, invocation: Invocation) -> None:
+        started: set[asyncio.Task[Any]] = set()
+        task_registry.set(started)  # for this task and those it starts
+        try:
+            coroutine: Coroutine[Any, Any, Any] = self._function(
+                invocation.value, invocation.context
+            )
+            outcome = Outcome(await coroutine, None)
+        except (Exception, asyncio.CancelledError) as error:
+            outcome = Outcome(None, error)
+        if started:
+            await self._abandon(invocation, started)
+        invocation.outcome = outcome
+        self._on_end(invocation)
+
+    async def _abandon(self, invocation: Invocation, started: set[asyncio.Task[Any]]) -> None:
+        self._telemetry.count("abandoned", len(started))
+        self._telemetry.warning(
+            f"key={invocation.context.key!r} tasks={len(started)} the handler ended before tasks "
+            "that it had started; they are cancelled. Await them, or use asyncio.TaskGroup"
+        )
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+
+    def close(self, deadline: float) -> list[str]:
+        for task in self._running:
+            task.cancel()
+        self._loop.run_until_idle()  # `finally` blocks of handlers run here
+        return []
+
+
+class ThreadHandlerRunner:
+    """Runs ``def`` handlers on worker threads, so that a call that blocks holds no other key."""
+
+    def __init__(
+        self, function: HandlerFunction, loop: DurableLoop, threads: int, name: str, on_end: OnEnd
+    ) -> None:
+        self._function = function
+        self._loop = loop
+        self._pool = ThreadPool(name, threads)
+        self._on_end = on_end
+        self._requests: set[Future[Any]] = set()
+
+    def state_of(self, backend: StateBackend) -> StateBackend:
+        return _TaskThreadState(backend, self._on_task_thread)
+
+    def start(self, invocation: Invocation) -> None:
+        def report(outcome: Outcome) -> None:
+            invocation.outcome = outcome
+            self._loop.call_soon_threadsafe(self._on_end, invocation)
+
+        arguments = (invocation.value, invocation.context)
+        self._pool.submit(Job(self._function, arguments, {}, report, is_call=False))
+
+    def _on_task_thread(self, ask: Callable[[], Any]) -> Any:
+        """Keyed state belongs to the task thread; a worker waits for its answer."""
+        request: Future[Any] = Future()
+
+        def answer() -> None:
+            try:
+                request.set_result(ask())
+            except Exception as error:
+                request.set_exception(error)
+
+        self._requests.add(request)
+        try:
+            self._loop.call_soon_threadsafe(answer)
+            return request.result()
+        finally:
+            self._requests.discard(request)
+
+    def close(self, deadline: float) -> list[str]:
+        for request in list(self._requests):
+            request.cancel()
+        return self._pool.close(deadline)
+
+
+class _TaskThreadState:
+    def __init__(
+        self, backend: StateBackend, on_task_thread: Callable[[Callable[[], Any]], Any]
+    ) -> None:
+        self._backend = backend
+        self._on_task_thread = on_task_thread
+
+    def get(self, name: str) -> bytes | None:
+        value: bytes | None = self._on_task_thread(lambda: self._backend.get(name))
+        return value
+
+    def names(self) -> list[str]:
+        names: list[str] = self._on_task_thread(self._backend.names)
+        return names

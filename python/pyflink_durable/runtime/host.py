@@ -1,0 +1,203 @@
+"""The Python half of the operator: what Flink's embedded interpreter calls."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+from pyflink.datastream import KeyedProcessFunction, RuntimeContext
+
+from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
+from pyflink_durable.errors import ConfigurationError, HandlerFailed
+from pyflink_durable.handler import (
+    DurableProcessFunction,
+    Handler,
+    handles_asynchronously,
+    process_function_of,
+)
+from pyflink_durable.options import DurableOptions
+from pyflink_durable.runtime.bridge import SlotJournal
+from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.handlers import (
+    AsyncHandlerRunner,
+    HandlerRunner,
+    Invocation,
+    ThreadHandlerRunner,
+)
+from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.telemetry import FlinkTelemetry
+
+
+class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
+    """Starts a handler for each element and emits what has ended; one per attempt of a subtask.
+
+    The interpreter outlives the job, so nothing here is kept in a module.
+
+    Args:
+        handler: The user's handler.
+        options: Settings of the operator.
+        name: The operator's name, for log lines and thread names.
+    """
+
+    def __init__(self, handler: Handler, options: DurableOptions, name: str) -> None:
+        self._handler = handler
+        self._options = options
+        self._name = name
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        self._bridge: Any = None
+        self._ended: deque[Invocation] = deque()
+        self._unread_outputs: set[str] = set()
+        if isinstance(self._handler, DurableProcessFunction):
+            self._handler.open(runtime_context)
+
+    def _connect(self, context: Any) -> Any:
+        """Meets the bridge, which PyFlink gives to the first element and not to `open`."""
+        bridge = context._j_context.bridge()
+        self._telemetry = FlinkTelemetry(bridge, self._name)
+        self._loop = DurableLoop(bridge.wake, bridge.wakeAt, self._telemetry.warning)
+        self._executor = CallExecutor(f"durable-{self._name}", self._options.call_threads)
+        self._runner: HandlerRunner = self._make_runner()
+        if self._options.on_error == "dead-letter":
+            self._require_dead_letter_output(bridge)
+        self._bridge = bridge
+        return bridge
+
+    def _make_runner(self) -> HandlerRunner:
+        function = process_function_of(self._handler)
+        on_end = self._ended.append
+        if handles_asynchronously(self._handler):
+            return AsyncHandlerRunner(function, self._loop, self._telemetry, on_end)
+        threads, name = self._options.handler_threads, f"durable-{self._name}-handler"
+        return ThreadHandlerRunner(function, self._loop, threads, name, on_end)
+
+    # ---------------------------------------------------------------- called by the operator
+
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
+        """Starts the handler of an element; emits what has ended by the time it waits."""
+        bridge = self._bridge or self._connect(ctx)
+        number, timestamp = bridge.begin()[:2]
+        context = FlinkRunnerContext(
+            SlotJournal(bridge, number),
+            self._executor,
+            key=ctx.get_current_key(),
+            timestamp=timestamp,
+            state=self._runner.state_of(_BridgeState(bridge, number)),
+            on_mismatch=self._options.on_mismatch,
+            telemetry=self._telemetry,
+        )
+        self._runner.start(Invocation(number, value, context))
+        self._loop.run_until_idle()
+        return self._emit_ended()
+
+    def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
+        """Resumes the handlers whose calls have ended; emits what has ended by then."""
+        self._loop.drain()
+        return self._emit_ended()
+
+    def close(self) -> None:
+        """Ends handlers, calls and threads; what they still do touches nothing."""
+        bridge, self._bridge = self._bridge, None
+        if bridge is not None:
+            deadline = time.monotonic() + self._options.close_timeout
+            alive = self._runner.close(deadline) + self._executor.close(deadline)
+            if alive:
+                self._telemetry.count("abandoned", len(alive))
+                self._telemetry.warning(
+                    f"threads={alive} calls that still run after close_timeout="
+                    f"{self._options.close_timeout}s are abandoned; give them a timeout"
+                )
+            self._loop.close()
+        if isinstance(self._handler, DurableProcessFunction):
+            self._handler.close()
+
+    # ---------------------------------------------------------------- the end of an invocation
+
+    def _emit_ended(self) -> Iterator[Any]:
+        """Ends invocations one after another, each with its outputs behind it.
+
+        The operator gives the outputs that follow a `finish` the timestamp of its element.
+        """
+        while self._ended:
+            invocation = self._ended.popleft()
+            outcome, context = invocation.outcome, invocation.context
+            assert outcome is not None
+            if outcome.error is not None:
+                letter = self._fail(invocation, outcome.error)
+                self._bridge.finish(invocation.id)
+                yield (DEAD_LETTER, letter)
+                continue
+            for name, payload in context.end().items():
+                self._bridge.putState(invocation.id, name, payload)
+            self._bridge.finish(invocation.id)
+            for tag, value in context.outputs:
+                if tag is None:
+                    yield value
+                elif self._is_read(tag.tag_id):
+                    yield (tag, value)
+            if outcome.value is not None:
+                yield outcome.value
+
+    def _fail(self, invocation: Invocation, error: BaseException) -> DeadLetter:
+        """A handler raised: fails the task, or makes a dead letter of its input."""
+        self._telemetry.count("handlerErrors")
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        key = invocation.context.key
+        if self._options.on_error == "fail" or not isinstance(error, Exception):
+            raise HandlerFailed(self._name, repr(key), text) from error
+        invocation.context.end()
+        calls = self._bridge.getCalls(invocation.id)
+        self._telemetry.count("deadLetters")
+        self._telemetry.warning(
+            f"key={key!r} error={type(error).__name__} calls={len(calls)} the handler failed; its "
+            "input goes to the dead-letter output"
+        )
+        return DeadLetter(
+            operator=self._name,
+            key=key,
+            value=invocation.value,
+            error_type=type(error).__name__,
+            message=str(error),
+            traceback=text,
+            calls=tuple(JournaledCall(*call[:5]) for call in calls),
+        )
+
+    # ---------------------------------------------------------------- side outputs
+
+    def _is_read(self, tag: str) -> bool:
+        if self._bridge.hasSideOutput(tag):
+            return True
+        self._telemetry.count("droppedSideOutputs")
+        if tag not in self._unread_outputs:
+            self._unread_outputs.add(tag)
+            self._telemetry.warning(
+                f"tag={tag} values for this side output are dropped: the job does not read it with "
+                "results.get_side_output(tag)"
+            )
+        return False
+
+    def _require_dead_letter_output(self, bridge: Any) -> None:
+        if not bridge.hasSideOutput(DEAD_LETTER.tag_id):
+            raise ConfigurationError(
+                f'operator {self._name!r} has on_error="dead-letter", and nothing reads its dead '
+                "letters: add a sink to results.get_side_output(DEAD_LETTER)"
+            )
+
+
+class _BridgeState:
+    """The state of an invocation's key; on the task thread only."""
+
+    def __init__(self, bridge: Any, invocation: int) -> None:
+        self._bridge = bridge
+        self._invocation = invocation
+
+    def get(self, name: str) -> bytes | None:
+        payload: bytes | None = self._bridge.getState(self._invocation, name)
+        return payload
+
+    def names(self) -> list[str]:
+        return list(self._bridge.getStateNames(self._invocation))

@@ -1,0 +1,218 @@
+"""The deterministic event loop on which handlers run.
+
+It only runs callbacks that are ready, in the order in which they became ready, when Flink's task
+thread tells it to. It makes no system call and starts no thread. The same handler over the same
+journal therefore takes the same steps, whatever the threads around it do. The model is the workflow
+loop of Temporal's Python SDK (``temporalio/worker/_workflow_instance.py``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import sys
+import time
+from asyncio import events
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
+
+T = TypeVar("T")
+
+task_registry: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar(
+    "pyflink_durable_tasks", default=None
+)
+"""Filled with the tasks that the running handler has started: what it starts must end with it."""
+
+
+class DurableLoop(RefusesRealIO):  # type: ignore[misc]
+    """One per subtask, shared by the handlers of all its keys.
+
+    Args:
+        wake: Asks the task thread to call `drain` soon; called from any thread.
+        wake_at: Asks the task thread to call `drain` at a time (milliseconds since the epoch).
+        on_problem: Gets one line for an exception that no handler will see.
+    """
+
+    def __init__(
+        self,
+        wake: Callable[[], None],
+        wake_at: Callable[[int], None],
+        on_problem: Callable[[str], None],
+    ) -> None:
+        self._wake = wake
+        self._wake_at = wake_at
+        self._on_problem = on_problem
+        self._ready: deque[asyncio.Handle] = deque()
+        self._inbox: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._wake_asked = False
+        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._next_wake_at = float("inf")
+        self._replays: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()  # equal entries of a heap keep their order
+        self._closed = False
+
+    # ---------------------------------------------------------------- driven by the task thread
+
+    def run_until_idle(self) -> None:
+        """Runs callbacks until none is ready, replaying calls one at a time in between."""
+        ready = self._ready
+        replays = self._replays
+        outer = events._get_running_loop()
+        events._set_running_loop(self)
+        try:
+            while True:
+                while ready:
+                    handle = ready.popleft()
+                    if not handle._cancelled:  # type: ignore[attr-defined]
+                        handle._run()
+                if not replays:
+                    break
+                turn = heapq.heappop(replays)[2]
+                if not turn.done():
+                    turn.set_result(None)
+        finally:
+            events._set_running_loop(outer)
+
+    def drain(self) -> None:
+        """Takes in what other threads have handed over, one at a time in order, and due timers."""
+        self._wake_asked = False
+        inbox = self._inbox
+        while inbox:
+            callback, args = inbox.popleft()
+            callback(*args)
+            self.run_until_idle()
+        self._run_due_timers()
+
+    def replay_turn(self, completion: int) -> asyncio.Future[None]:
+        """A future that is resolved when it is this call's turn to be replayed.
+
+        Calls that were awaited together resolve in the order in which they first completed, with
+        the loop run to quiescence between them, as `drain` did it then. Calls that are still to
+        run complete after all of these.
+
+        Args:
+            completion: The call's place in the journal's order of completion.
+        """
+        turn = self.create_future()
+        heapq.heappush(self._replays, (completion, next(self._numbers), turn))
+        return turn
+
+    def _run_due_timers(self) -> None:
+        now = self.time()
+        if self._next_wake_at <= now:
+            self._next_wake_at = float("inf")
+        while self._timers and self._timers[0][0] <= now:
+            handle = heapq.heappop(self._timers)[2]
+            if not handle.cancelled():
+                self._ready.append(handle)
+                self.run_until_idle()
+        self._ask_for_timer_wake()
+
+    def _ask_for_timer_wake(self) -> None:
+        while self._timers and self._timers[0][2].cancelled():
+            heapq.heappop(self._timers)
+        if self._timers and self._timers[0][0] < self._next_wake_at:
+            self._next_wake_at = self._timers[0][0]
+            delay = max(0.0, self._next_wake_at - self.time())
+            # a millisecond later than due, since Flink's clock is not this one
+            self._wake_at(int((time.time() + delay) * 1000) + 1)
+
+    # ---------------------------------------------------------------- scheduling
+
+    def call_soon(
+        self, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.Handle:
+        handle = asyncio.Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.Handle | None:
+        """Hands a callback over from another thread; the task is woken once for many."""
+        self._inbox.append((callback, args))
+        if not self._wake_asked:
+            self._wake_asked = True
+            self._wake()
+        return None
+
+    def call_later(
+        self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self.time() + delay, callback, *args, context=context)
+
+    def call_at(
+        self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
+    ) -> asyncio.TimerHandle:
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._timers, (when, next(self._numbers), handle))
+        self._ask_for_timer_wake()
+        return handle
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Called by `TimerHandle.cancel`; the handle is passed over when its time comes."""
+
+    def time(self) -> float:
+        return time.monotonic()
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return asyncio.Future(loop=self)
+
+    def create_task(
+        self,
+        coro: Coroutine[Any, Any, T],
+        *,
+        name: str | None = None,
+        context: Any = None,
+        **options: Any,
+    ) -> asyncio.Task[T]:
+        if sys.version_info >= (3, 11):
+            task = asyncio.Task(coro, loop=self, name=name, context=context, **options)
+        else:
+            task = asyncio.Task(coro, loop=self, name=name)
+        registry = task_registry.get()
+        if registry is not None:
+            registry.add(task)
+            task.add_done_callback(registry.discard)
+        return task
+
+    # ---------------------------------------------------------------- what asyncio asks a loop
+
+    def get_debug(self) -> bool:
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        """Debug mode would read the clock for each callback; asyncio's own checks still run."""
+
+    def is_running(self) -> bool:
+        return events._get_running_loop() is self
+
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def close(self) -> None:
+        """Forgets everything that has not run."""
+        self._closed = True
+        self._ready.clear()
+        self._inbox.clear()
+        self._timers.clear()
+        self._replays.clear()
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        detail = f": {type(error).__name__}: {error}" if error is not None else ""
+        self._on_problem(f"unhandled on the handler's loop: {context.get('message')}{detail}")
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        self.default_exception_handler(context)
+
+    async def shutdown_asyncgens(self) -> None:
+        """Nothing to shut down: generators end with their handler."""
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        """There is no default executor."""

@@ -1,0 +1,63 @@
+"""Where the runtime says what happened: counters and log lines."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from typing import Any, Protocol
+
+logger = logging.getLogger("pyflink_durable")
+
+
+class Telemetry(Protocol):
+    """Counters and log lines of one operator. Safe from any thread."""
+
+    def count(self, name: str, count: int = 1) -> None:
+        """Adds to a counter."""
+
+    def warning(self, message: str) -> None:
+        """Logs one line that an operator of the job should see."""
+
+    def debug(self, message: str) -> None:
+        """Logs one line for whoever looks into a failure."""
+
+
+class LocalTelemetry:
+    """Counts in memory and logs with `logging`, where there is no Flink.
+
+    Attributes:
+        counters: Counts by name.
+    """
+
+    def __init__(self) -> None:
+        self.counters: Counter[str] = Counter()
+
+    def count(self, name: str, count: int = 1) -> None:
+        self.counters[name] += count
+
+    def warning(self, message: str) -> None:
+        logger.warning(message)
+
+    def debug(self, message: str) -> None:
+        logger.debug(message)
+
+
+class FlinkTelemetry:
+    """Counts in Flink's metrics and logs to the TaskManager's log.
+
+    Python's own logging goes to the standard error of the TaskManager in thread mode, which
+    nobody collects.
+    """
+
+    def __init__(self, bridge: Any, operator: str) -> None:
+        self._bridge = bridge
+        self._operator = operator
+
+    def count(self, name: str, count: int = 1) -> None:
+        self._bridge.count(name, count)
+
+    def warning(self, message: str) -> None:
+        self._bridge.log("WARNING", f"operator={self._operator} {message}")
+
+    def debug(self, message: str) -> None:
+        self._bridge.log("DEBUG", f"operator={self._operator} {message}")
