@@ -29,7 +29,7 @@ SERVICE = "http://127.0.0.1:8321"
 TRIES = 10
 
 
-def charge_card(service: str, order_id: str, amount: float) -> dict[str, Any]:
+def charge_card(service: str, order_id: str, amount: float) -> Any:
     """An ordinary blocking function; it runs on a thread and never holds the operator."""
     body = json.dumps({"order": order_id, "amount": amount}).encode()
     for _ in range(TRIES):

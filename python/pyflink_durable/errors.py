@@ -2,10 +2,12 @@
 
 Every exception here survives pickling: it may be journaled, or cross from a worker to the client.
 Those with attributes therefore keep exactly their constructor arguments in ``args`` and build their
-message in ``__str__``.
+message in ``__str__``, or say in ``__reduce__`` how they are made.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 
 class DurableExecutionError(Exception):
@@ -125,16 +127,17 @@ class HandlerFailed(DurableExecutionError):
     """
 
     def __init__(self, operator: str, key: str, traceback_text: str) -> None:
-        super().__init__(operator, key, traceback_text)
+        # the message as the only argument: of several, Flink would show the first and no more
+        super().__init__(
+            f"the handler of operator {operator!r} failed for key {key}; the task "
+            'restarts (on_error="dead-letter" would put the input aside)\n' + traceback_text
+        )
         self.operator = operator
         self.key = key
         self.traceback_text = traceback_text
 
-    def __str__(self) -> str:
-        return (
-            f"the handler of operator {self.operator!r} failed for key {self.key}; the task "
-            'restarts (on_error="dead-letter" would put the input aside)\n' + self.traceback_text
-        )
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.operator, self.key, self.traceback_text), vars(self)
 
 
 class ConfigurationError(DurableExecutionError, ValueError):

@@ -81,7 +81,7 @@ def _transform(
         DurableHost(handler, options, name), UserDefinedDataStreamFunction.KEYED_PROCESS
     )
     arguments = [
-        get_j_env_configuration(stream._j_data_stream.getExecutionEnvironment()),
+        _thread_mode(get_j_env_configuration(stream._j_data_stream.getExecutionEnvironment())),
         function,
         stream._j_data_stream.getTransformation().getOutputType(),
         output_type.get_java_type_info(),
@@ -98,6 +98,13 @@ def _transform(
     j_stream = stream._j_data_stream.transform(name, output_type.get_java_type_info(), operator)
     # chained to its upstream, a checkpoint could run in the middle of that operator's element
     return DataStream(j_stream).start_new_chain()
+
+
+def _thread_mode(j_configuration: Any) -> Any:
+    """The operator lives in the TaskManager's own interpreter, wherever other Python runs."""
+    own = j_configuration.clone()
+    own.setString("python.execution-mode", "thread")
+    return own
 
 
 def _check_stream(stream: Any) -> None:

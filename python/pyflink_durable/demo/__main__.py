@@ -113,12 +113,17 @@ def _demo(plan: Plan, workspace: Path) -> int:
 
 
 def _plan(options: argparse.Namespace, orders: list[Order]) -> Plan:
+    from pyflink_durable.demo.report import counted
     from pyflink_durable.demo.runner import Plan
 
     # A failure comes between two orders; a file of one has no room for any.
     room = len(orders) - 1
     if options.failures > room:
-        print(f"{len(orders)} orders leave room for {room} failures", file=sys.stderr)
+        print(
+            f"note: {counted(len(orders), 'order')} in the file, so there is room for only"
+            f" {counted(room, 'failure')}",
+            file=sys.stderr,
+        )
     return Plan(orders, min(options.failures, room), options.seed, options.rate)
 
 

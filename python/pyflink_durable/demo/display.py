@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from pyflink_durable.demo.flinklog import Restart
+from pyflink_durable.demo.report import counted
 
 if TYPE_CHECKING:
     from pyflink_durable.demo.runner import Plan, Progress
@@ -34,8 +35,8 @@ class Display:
     def __enter__(self) -> Display:
         customers = len({order["customer"] for order in self._plan.orders})
         self._bar.console.print(
-            f"{len(self._plan.orders)} orders of {customers} customers;"
-            f" the job is to fail {self._plan.failures} times on the way"
+            f"{counted(len(self._plan.orders), 'order')} of {counted(customers, 'customer')};"
+            f" the job is to fail {counted(self._plan.failures, 'time')} on the way"
         )
         self._bar.start()
         return self

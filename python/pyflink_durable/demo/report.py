@@ -66,6 +66,10 @@ def results_table(outcome: Outcome) -> Table:
     return table
 
 
+def counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def explanations(outcome: Outcome) -> list[str]:
     """A sentence for each thing in the table that needs one."""
     return [text for text in (_doubled(outcome), _unexplained(outcome), _answers(outcome)) if text]
@@ -98,15 +102,12 @@ def _doubled(outcome: Outcome) -> str:
     count = len(outcome.doubled) - len(outcome.unexplained)
     if not count:
         return ""
+    were = "was" if count == 1 else "were"
     return (
-        f"{_orders(count)} charged twice: the first charge was made after the last completed "
-        "checkpoint before a failure, so the restored job knew nothing of it. This is what the "
-        "checkpoint level promises and no more."
+        f"{counted(count, 'order')} {were} charged twice: the first charge was made after the last "
+        "completed checkpoint before a failure, so the restored job knew nothing of it. This is "
+        "what the checkpoint level promises and no more."
     )
-
-
-def _orders(count: int) -> str:
-    return "1 order was" if count == 1 else f"{count} orders were"
 
 
 def _unexplained(outcome: Outcome) -> str:

@@ -9,10 +9,17 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
-from pyflink_durable.runtime.executors import Job, Outcome, ThreadPool
+from pyflink_durable.runtime.bridge import (
+    JournalAccess,
+    JournalWrites,
+    SlotJournal,
+    StepJournal,
+)
+from pyflink_durable.runtime.executors import CallExecutor, Outcome, run
 from pyflink_durable.runtime.loop import DurableLoop, task_registry
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import Telemetry
+from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
 
 
@@ -32,8 +39,17 @@ OnEnd = Callable[[Invocation], None]
 class HandlerRunner(Protocol):
     """Starts handlers; each is handed to `on_end` on the task thread when it has ended."""
 
+    def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
+        """The journal of an invocation, writable from where the handler runs."""
+
     def state_of(self, backend: StateBackend) -> StateBackend:
         """The state of a key, readable from where the handler runs."""
+
+    def take_writes(self) -> tuple[int, tuple[Any, ...]]:
+        """How many calls were made in this step, and journal writes that wait for its end."""
+
+    def forget(self, invocation: Invocation) -> None:
+        """Drops the journal writes of an invocation that has ended."""
 
     def start(self, invocation: Invocation) -> None:
         """Starts a handler; called on the task thread."""
@@ -52,15 +68,24 @@ class AsyncHandlerRunner:
         self._loop = loop
         self._telemetry = telemetry
         self._on_end = on_end
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[int, tuple[Invocation, asyncio.Task[None]]] = {}
+        self._writes = JournalWrites()
+
+    def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
+        return StepJournal(bridge, invocation, size=size, writes=self._writes)
+
+    def take_writes(self) -> tuple[int, tuple[Any, ...]]:
+        return self._writes.take()
+
+    def forget(self, invocation: Invocation) -> None:
+        self._writes.forget(invocation.id)
 
     def state_of(self, backend: StateBackend) -> StateBackend:
         return backend
 
     def start(self, invocation: Invocation) -> None:
-        task = self._loop.create_task(self._run(invocation))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        task = asyncio.Task(self._run(invocation), loop=self._loop)
+        self._running[invocation.id] = (invocation, task)
 
     async def _run(self, invocation: Invocation) -> None:
         started: set[asyncio.Task[Any]] = set()
@@ -75,6 +100,7 @@ class AsyncHandlerRunner:
         if started:
             await self._abandon(invocation, started)
         invocation.outcome = outcome
+        del self._running[invocation.id]
         self._on_end(invocation)
 
     async def _abandon(self, invocation: Invocation, started: set[asyncio.Task[Any]]) -> None:
@@ -88,7 +114,8 @@ class AsyncHandlerRunner:
         await asyncio.gather(*started, return_exceptions=True)
 
     def close(self, deadline: float) -> list[str]:
-        for task in self._running:
+        for invocation, task in self._running.values():
+            invocation.context.end()  # a `finally` block makes no more calls
             task.cancel()
         self._loop.run_until_idle()  # `finally` blocks of handlers run here
         return []
@@ -98,24 +125,38 @@ class ThreadHandlerRunner:
     """Runs ``def`` handlers on worker threads, so that a call that blocks holds no other key."""
 
     def __init__(
-        self, function: HandlerFunction, loop: DurableLoop, threads: int, name: str, on_end: OnEnd
+        self,
+        function: HandlerFunction,
+        loop: DurableLoop,
+        executor: CallExecutor,
+        pool: ThreadPool,
+        on_end: OnEnd,
     ) -> None:
         self._function = function
         self._loop = loop
-        self._pool = ThreadPool(name, threads)
+        self._executor = executor
+        self._pool = pool
         self._on_end = on_end
         self._requests: set[Future[Any]] = set()
+
+    def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
+        return SlotJournal(bridge, invocation, size=size)
+
+    def take_writes(self) -> tuple[int, tuple[Any, ...]]:
+        return 0, ()
+
+    def forget(self, invocation: Invocation) -> None:
+        """Nothing waits: a worker writes at once, a snapshot may be taken at any time."""
 
     def state_of(self, backend: StateBackend) -> StateBackend:
         return _TaskThreadState(backend, self._on_task_thread)
 
     def start(self, invocation: Invocation) -> None:
-        def report(outcome: Outcome) -> None:
-            invocation.outcome = outcome
+        def handle() -> None:
+            invocation.outcome = run(self._function, (invocation.value, invocation.context))
             self._loop.call_soon_threadsafe(self._on_end, invocation)
 
-        arguments = (invocation.value, invocation.context)
-        self._pool.submit(Job(self._function, arguments, {}, report, is_call=False))
+        self._executor.start_on(self._pool, handle)
 
     def _on_task_thread(self, ask: Callable[[], Any]) -> Any:
         """Keyed state belongs to the task thread; a worker waits for its answer."""

@@ -1,4 +1,4 @@
-"""The Python half of the operator: what Flink's embedded interpreter calls."""
+"""The Python half of the operator: starts handlers, and ends them with their outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
-from pyflink_durable.errors import ConfigurationError, HandlerFailed
+from pyflink_durable.errors import ConfigurationError, DurableExecutionError, HandlerFailed
 from pyflink_durable.handler import (
     DurableProcessFunction,
     Handler,
@@ -19,7 +19,6 @@ from pyflink_durable.handler import (
     process_function_of,
 )
 from pyflink_durable.options import DurableOptions
-from pyflink_durable.runtime.bridge import SlotJournal
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handlers import (
     AsyncHandlerRunner,
@@ -28,8 +27,10 @@ from pyflink_durable.runtime.handlers import (
     ThreadHandlerRunner,
 )
 from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.operation import opening
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
+from pyflink_durable.runtime.thread_pool import ThreadPool
 
 
 class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
@@ -49,44 +50,60 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._name = name
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        self._bridge: Any = None
-        self._ended: deque[Invocation] = deque()
+        operation = opening.get()
+        if operation is None:
+            raise DurableExecutionError("a DurableHost runs in a DurableKeyedProcessOperator only")
+        self._operation = operation
+        self._bridge = operation.bridge
+        self._telemetry = FlinkTelemetry(self._bridge, self._name)
+        if self._options.on_error == "dead-letter":
+            self._require_dead_letter_output()
+        self._key_converter: Any = None
         self._unread_outputs: set[str] = set()
+        self._to_end: deque[Invocation] = deque()
+        self._ended: list[Any] = []
+        self._loop = DurableLoop(self._bridge.wake, self._bridge.wakeAt, self._telemetry.warning)
+        self._executor = CallExecutor(f"durable-{self._name}", self._options.call_threads)
+        self._runner = self._make_runner()
         if isinstance(self._handler, DurableProcessFunction):
             self._handler.open(runtime_context)
-
-    def _connect(self, context: Any) -> Any:
-        """Meets the bridge, which PyFlink gives to the first element and not to `open`."""
-        bridge = context._j_context.bridge()
-        self._telemetry = FlinkTelemetry(bridge, self._name)
-        self._loop = DurableLoop(bridge.wake, bridge.wakeAt, self._telemetry.warning)
-        self._executor = CallExecutor(f"durable-{self._name}", self._options.call_threads)
-        self._runner: HandlerRunner = self._make_runner()
-        if self._options.on_error == "dead-letter":
-            self._require_dead_letter_output(bridge)
-        self._bridge = bridge
-        return bridge
+        operation.connect(self)
 
     def _make_runner(self) -> HandlerRunner:
         function = process_function_of(self._handler)
-        on_end = self._ended.append
+        on_end = self._to_end.append
         if handles_asynchronously(self._handler):
             return AsyncHandlerRunner(function, self._loop, self._telemetry, on_end)
-        threads, name = self._options.handler_threads, f"durable-{self._name}-handler"
-        return ThreadHandlerRunner(function, self._loop, threads, name, on_end)
+        pool = ThreadPool(f"durable-{self._name}-handler", self._options.handler_threads)
+        return ThreadHandlerRunner(function, self._loop, self._executor, pool, on_end)
 
-    # ---------------------------------------------------------------- called by the operator
+    def close(self) -> None:
+        """Ends handlers, calls and threads; what they still do touches nothing."""
+        deadline = time.monotonic() + self._options.close_timeout
+        alive = self._runner.close(deadline) + self._executor.close(deadline)
+        if alive:
+            self._telemetry.count("abandoned", len(alive))
+            self._telemetry.warning(
+                f"threads={alive} calls that still run after close_timeout="
+                f"{self._options.close_timeout}s are abandoned; give them a timeout"
+            )
+        self._loop.close()
+        if isinstance(self._handler, DurableProcessFunction):
+            self._handler.close()
+
+    # ---------------------------------------------------------------- a step of the operator
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Starts the handler of an element; emits what has ended by the time it waits."""
-        bridge = self._bridge or self._connect(ctx)
-        number, timestamp = bridge.begin()[:2]
+        number, timestamp, slots = self._operation.input
+        if self._key_converter is None:
+            self._key_converter = ctx._key_converter
         context = FlinkRunnerContext(
-            SlotJournal(bridge, number),
+            self._runner.journal_of(self._bridge, number, slots),
             self._executor,
-            key=ctx.get_current_key(),
+            load_key=lambda: self._key_converter.to_internal(self._bridge.getKey(number)),
             timestamp=timestamp,
-            state=self._runner.state_of(_BridgeState(bridge, number)),
+            state=self._runner.state_of(_BridgeState(self._bridge, number)),
             on_mismatch=self._options.on_mismatch,
             telemetry=self._telemetry,
         )
@@ -99,41 +116,30 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._loop.drain()
         return self._emit_ended()
 
-    def close(self) -> None:
-        """Ends handlers, calls and threads; what they still do touches nothing."""
-        bridge, self._bridge = self._bridge, None
-        if bridge is not None:
-            deadline = time.monotonic() + self._options.close_timeout
-            alive = self._runner.close(deadline) + self._executor.close(deadline)
-            if alive:
-                self._telemetry.count("abandoned", len(alive))
-                self._telemetry.warning(
-                    f"threads={alive} calls that still run after close_timeout="
-                    f"{self._options.close_timeout}s are abandoned; give them a timeout"
-                )
-            self._loop.close()
-        if isinstance(self._handler, DurableProcessFunction):
-            self._handler.close()
+    def take_writes(self) -> tuple[int, tuple[Any, ...]]:
+        """Calls made in this step, and journal writes of invocations that go on."""
+        return self._runner.take_writes()
+
+    def take_ended(self) -> tuple[Any, ...]:
+        """Invocations that ended in this step."""
+        ended = tuple(self._ended)
+        self._ended.clear()
+        return ended
 
     # ---------------------------------------------------------------- the end of an invocation
 
     def _emit_ended(self) -> Iterator[Any]:
-        """Ends invocations one after another, each with its outputs behind it.
-
-        The operator gives the outputs that follow a `finish` the timestamp of its element.
-        """
-        while self._ended:
-            invocation = self._ended.popleft()
+        """Ends invocations one after another, each with its outputs behind it."""
+        while self._to_end:
+            invocation = self._to_end.popleft()
             outcome, context = invocation.outcome, invocation.context
             assert outcome is not None
             if outcome.error is not None:
                 letter = self._fail(invocation, outcome.error)
-                self._bridge.finish(invocation.id)
+                self._end(invocation, {})
                 yield (DEAD_LETTER, letter)
                 continue
-            for name, payload in context.end().items():
-                self._bridge.putState(invocation.id, name, payload)
-            self._bridge.finish(invocation.id)
+            self._end(invocation, context.end())
             for tag, value in context.outputs:
                 if tag is None:
                     yield value
@@ -141,6 +147,12 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                     yield (tag, value)
             if outcome.value is not None:
                 yield outcome.value
+
+    def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
+        self._runner.forget(invocation)
+        first_output = len(self._operation.outputs)
+        names, values = tuple(state_writes), tuple(state_writes.values())
+        self._ended += (invocation.id, first_output, names or None, values or None)
 
     def _fail(self, invocation: Invocation, error: BaseException) -> DeadLetter:
         """A handler raised: fails the task, or makes a dead letter of its input."""
@@ -150,6 +162,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         if self._options.on_error == "fail" or not isinstance(error, Exception):
             raise HandlerFailed(self._name, repr(key), text) from error
         invocation.context.end()
+        self._bridge.applyJournalWrites(*self._runner.take_writes())
         calls = self._bridge.getCalls(invocation.id)
         self._telemetry.count("deadLetters")
         self._telemetry.warning(
@@ -180,8 +193,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             )
         return False
 
-    def _require_dead_letter_output(self, bridge: Any) -> None:
-        if not bridge.hasSideOutput(DEAD_LETTER.tag_id):
+    def _require_dead_letter_output(self) -> None:
+        if not self._bridge.hasSideOutput(DEAD_LETTER.tag_id):
             raise ConfigurationError(
                 f'operator {self._name!r} has on_error="dead-letter", and nothing reads its dead '
                 "letters: add a sink to results.get_side_output(DEAD_LETTER)"

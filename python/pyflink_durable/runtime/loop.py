@@ -52,7 +52,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._wake_asked = False
         self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
         self._next_wake_at = float("inf")
-        self._replays: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._replays: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()  # equal entries of a heap keep their order
         self._closed = False
 
@@ -68,13 +68,11 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             while True:
                 while ready:
                     handle = ready.popleft()
-                    if not handle._cancelled:  # type: ignore[attr-defined]
+                    if not handle._cancelled:
                         handle._run()
                 if not replays:
                     break
-                turn = heapq.heappop(replays)[2]
-                if not turn.done():
-                    turn.set_result(None)
+                heapq.heappop(replays)[2]()
         finally:
             events._set_running_loop(outer)
 
@@ -88,8 +86,8 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             self.run_until_idle()
         self._run_due_timers()
 
-    def replay_turn(self, completion: int) -> asyncio.Future[None]:
-        """A future that is resolved when it is this call's turn to be replayed.
+    def replay_in_turn(self, completion: int, replay: Callable[[], None]) -> None:
+        """Calls `replay` when it is the turn of a call that is answered from the journal.
 
         Calls that were awaited together resolve in the order in which they first completed, with
         the loop run to quiescence between them, as `drain` did it then. Calls that are still to
@@ -97,10 +95,9 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
 
         Args:
             completion: The call's place in the journal's order of completion.
+            replay: Resolves the call.
         """
-        turn = self.create_future()
-        heapq.heappush(self._replays, (completion, next(self._numbers), turn))
-        return turn
+        heapq.heappush(self._replays, (completion, next(self._numbers), replay))
 
     def _run_due_timers(self) -> None:
         now = self.time()

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from asyncio import events
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
 
-from pyflink_durable.context import NOT_EXECUTED, Reconciler, RunnerContext
-from pyflink_durable.errors import (
-    DurableExecutionError,
-    JournalMismatch,
-    NestedDurableCall,
-    NotInInvocation,
-)
-from pyflink_durable.identity import compute_args_digest, compute_function_id
-from pyflink_durable.runtime.bridge import (
-    Bridge,
-    CallFields,
-    CursorJournal,
-    Identity,
-    JournalAccess,
-)
-from pyflink_durable.runtime.executors import CallExecutor, Outcome, inside_call, run_inside_call
+from pyflink_durable.context import Reconciler, RunnerContext
+from pyflink_durable.errors import DurableExecutionError, NestedDurableCall, NotInInvocation
+from pyflink_durable.identity import compute_function_id
+from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
+from pyflink_durable.runtime.bridge import Bridge, CursorJournal, JournalAccess
+from pyflink_durable.runtime.calls import Call, CallJournal, replay
+from pyflink_durable.runtime.executors import CallExecutor, inside_call, run_inside_call
 from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.payload import (
-    dump_result,
-    load_exception,
-    load_result,
-    prepare_exception,
-)
-from pyflink_durable.runtime.planning import Plan, plan_call
+from pyflink_durable.runtime.planning import Plan
 from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
 from pyflink_durable.runtime.user_state import MemoryState, StateBackend, UserState
 from pyflink_durable.validation import check_reconciler, is_coroutine_function
@@ -41,12 +26,12 @@ T = TypeVar("T")
 
 
 class FlinkRunnerContext(RunnerContext):
-    """Plans each call over the journal of its invocation.
+    """Makes each call over the journal of its invocation.
 
     Args:
         bridge: The journal: an object with the six methods of `Bridge`, or slot-wise access.
         executor: Where asynchronous calls run; by default a pool of its own.
-        key: The key of the input.
+        load_key: Gives the key of the input; asked at most once, from any thread.
         timestamp: The event time of the input in milliseconds, None if it has none.
         state: The state of the key.
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
@@ -58,23 +43,22 @@ class FlinkRunnerContext(RunnerContext):
         bridge: Bridge | JournalAccess,
         executor: CallExecutor | None = None,
         *,
-        key: Any = None,
+        load_key: Callable[[], Any] = lambda: None,
         timestamp: int | None = None,
         state: StateBackend | None = None,
         on_mismatch: Literal["clear", "fail"] = "clear",
         telemetry: Telemetry | None = None,
     ) -> None:
-        self._journal: JournalAccess = (
-            bridge if isinstance(bridge, JournalAccess) else CursorJournal(bridge)
+        access = bridge if isinstance(bridge, JournalAccess) else CursorJournal(bridge)
+        self._calls = CallJournal(
+            access, on_mismatch, telemetry or LocalTelemetry(), self._describe
         )
         self._executor = executor
-        self._key = key
+        self._load_key = load_key
         self._timestamp = timestamp
-        self._state = UserState(state or MemoryState(), self._check_running)
-        self._on_mismatch = on_mismatch
-        self._telemetry = telemetry or LocalTelemetry()
-        self._next_slot = 0
-        self._turn: asyncio.Lock | None = None
+        self._state_backend = state
+        self._state: UserState | None = None
+        self._starter: CallStarter | None = None
         self._ended = False
         self._outputs: list[tuple[OutputTag | None, Any]] = []
 
@@ -82,7 +66,9 @@ class FlinkRunnerContext(RunnerContext):
 
     @property
     def key(self) -> Any:
-        return self._key
+        key = self._load_key()
+        self._load_key = lambda: key
+        return key
 
     @property
     def timestamp(self) -> int | None:
@@ -90,6 +76,8 @@ class FlinkRunnerContext(RunnerContext):
 
     @property
     def state(self) -> MutableMapping[str, Any]:
+        if self._state is None:
+            self._state = UserState(self._state_backend or MemoryState(), self._check_running)
         return self._state
 
     def collect(self, value: Any) -> None:
@@ -117,17 +105,18 @@ class FlinkRunnerContext(RunnerContext):
                 f"{compute_function_id(func)} is a coroutine function: call it with "
                 "`await ctx.durable_execute_async(...)` in an `async def` handler"
             )
-        identity = _identity(func, args, kwargs, durable_id)
-        slot = self._take_slot()
-        plan, found = self._plan(slot, identity, reconciler)
-        if plan is Plan.REPLAY:
-            return _unpack(found)  # type: ignore[no-any-return]
-        outcome = None
-        if plan is Plan.RECONCILE and reconciler is not None:
-            outcome = self._reconciled(run_inside_call(reconciler))
-        if outcome is None:
-            outcome = run_inside_call(func, args, kwargs)
-        return self._finalize(slot, identity, outcome)  # type: ignore[no-any-return]
+        # on the task thread no checkpoint comes between the start and the end of the call
+        announce = type(events._get_running_loop()) is not DurableLoop
+        call = Call.of(func, args, kwargs, reconciler, durable_id)
+        planned = self._calls.plan(call, announce)
+        if planned.plan is Plan.REPLAY:
+            return replay(planned)  # type: ignore[no-any-return]
+        if planned.plan is Plan.RECONCILE and reconciler is not None:
+            outcome = run_inside_call(reconciler)
+            if self._calls.reconciled(outcome):
+                return self._calls.finish(planned, outcome)  # type: ignore[no-any-return]
+        outcome = run_inside_call(func, args, kwargs)
+        return self._calls.finish(planned, outcome, announce)  # type: ignore[no-any-return]
 
     def durable_execute_async(
         self,
@@ -139,10 +128,14 @@ class FlinkRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> Awaitable[Any]:
         self._check_call(func, reconciler)
-        identity = _identity(func, args, kwargs, durable_id)
-        if self._journal.concurrent:
-            return self._execute_async(identity, func, args, kwargs, reconciler)
-        return self._execute_in_turn(identity, func, args, kwargs, reconciler)
+        loop = events._get_running_loop()
+        if loop is None:
+            raise DurableExecutionError(
+                "ctx.durable_execute_async needs an event loop, that is an `async def` handler; in "
+                "a `def` handler call ctx.durable_execute(...), which blocks nothing but its thread"
+            )
+        call = Call.of(func, args, kwargs, reconciler, durable_id)
+        return AsyncCall(self._starter or self._make_starter(), call, loop)
 
     # ---------------------------------------------------------------- what the runtime sees
 
@@ -154,98 +147,12 @@ class FlinkRunnerContext(RunnerContext):
     def end(self) -> dict[str, bytes | None]:
         """Takes no more calls; gives what the handler has written to its state."""
         self._ended = True
-        return self._state.take_writes()
+        return {} if self._state is None else self._state.take_writes()
 
-    # ---------------------------------------------------------------- a call
-
-    async def _execute_in_turn(self, *call: Any) -> Any:
-        # made here, since a lock of Python 3.10 belongs to the loop that is first seen
-        self._turn = self._turn or asyncio.Lock()
-        async with self._turn:
-            return await self._execute_async(*call)
-
-    async def _execute_async(
-        self,
-        identity: Identity,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        reconciler: Reconciler | None,
-    ) -> Any:
-        self._check_running()
-        loop = asyncio.get_running_loop()
-        slot = self._take_slot()
-        plan, found = self._plan(slot, identity, reconciler)
-        if plan is Plan.REPLAY:
-            if isinstance(loop, DurableLoop) and found is not None:
-                await loop.replay_turn(found[5])
-            return _unpack(found)
-        executor = self._executor = self._executor or CallExecutor()
-        outcome = None
-        if plan is Plan.RECONCILE and reconciler is not None:
-            outcome = self._reconciled(await executor.submit(loop, reconciler))
-        if outcome is None:
-            outcome = await executor.submit(loop, func, args, kwargs)
-        return self._finalize(slot, identity, outcome)
-
-    def _take_slot(self) -> int:
-        slot = self._next_slot
-        self._next_slot = slot + 1
-        return slot
-
-    def _plan(
-        self, slot: int, identity: Identity, reconciler: Reconciler | None
-    ) -> tuple[Plan, CallFields | None]:
-        """Chooses what to do and brings the slot into the state for it."""
-        found = self._journal.read(slot)
-        plan = plan_call(found, identity, reconciler is not None)
-        if plan is Plan.MISMATCH and found is not None:
-            self._drop_mismatch(slot, identity, Identity(found[0], found[1]))
-            plan = Plan.EXECUTE
-        if plan is Plan.EXECUTE:
-            self._journal.append_pending(slot, identity)
-        elif plan is Plan.REPLAY:
-            self._journal.replayed(slot, identity)
-            self._telemetry.count("replayed")
-        elif plan is Plan.REEXECUTE:
-            self._telemetry.count("reexecuted")
-        return plan, found
-
-    def _drop_mismatch(self, slot: int, identity: Identity, found: Identity) -> None:
-        self._telemetry.count("mismatched")
-        if self._on_mismatch == "fail":
-            raise JournalMismatch(slot, found, identity)
-        self._telemetry.warning(
-            f"key={self._key!r} slot={slot} journaled={found} called={identity} the handler made "
-            "another call than before the failure; this slot and all after it are dropped. A "
-            "handler must be deterministic; see on_mismatch"
-        )
-        self._journal.clear_from(slot)
-
-    def _reconciled(self, outcome: Outcome) -> Outcome | None:
-        """The reconciler's outcome, None if the call is to run."""
-        if outcome.value is NOT_EXECUTED:
-            self._telemetry.count("reexecuted")
-            return None
-        self._telemetry.count("reconciled")
-        return outcome
-
-    def _finalize(self, slot: int, identity: Identity, outcome: Outcome) -> Any:
-        """Journals the outcome, then returns or raises it."""
-        error = outcome.error
-        if error is None:
-            try:
-                payload = dump_result(outcome.value)
-            except Exception as not_serializable:
-                error = not_serializable
-            else:
-                self._journal.finalize(slot, identity, payload, None)
-                return outcome.value
-        if not isinstance(error, Exception):
-            raise error  # cancellation, interrupt, shutdown: nothing is known of the call
-        error, payload = prepare_exception(error)
-        self._journal.finalize(slot, identity, None, payload)
-        raise error
+    def _make_starter(self) -> CallStarter:
+        executor = self._executor or CallExecutor()
+        self._starter = CallStarter(self._calls, executor, self._check_running)
+        return self._starter
 
     # ---------------------------------------------------------------- checks
 
@@ -254,7 +161,10 @@ class FlinkRunnerContext(RunnerContext):
             raise TypeError(f"a durable call takes a function first, not {type(func).__name__}")
         check_reconciler(reconciler)
         if inside_call.get():
-            raise NestedDurableCall(compute_function_id(func))
+            raise NestedDurableCall(
+                f"{compute_function_id(func)} was called durably from inside another durable call; "
+                "make both calls from the handler, one after the other"
+            )
         self._check_running()
 
     def _check_running(self) -> None:
@@ -263,22 +173,13 @@ class FlinkRunnerContext(RunnerContext):
 
     def _refuse_ended(self) -> NoReturn:
         raise NotInInvocation(
-            f"the handler's invocation for key {self._key!r} has ended; its context takes no more "
+            f"the handler's invocation ({self._describe()}) has ended; its context takes no more "
             "calls, outputs or state. Await everything before the handler returns, and keep no "
             "context beyond it"
         )
 
-
-def _identity(
-    func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], durable_id: str | None
-) -> Identity:
-    function_id = durable_id if durable_id is not None else compute_function_id(func)
-    return Identity(function_id, compute_args_digest(args, kwargs))
-
-
-def _unpack(found: CallFields | None) -> Any:
-    if found is None:
-        raise DurableExecutionError("a call without a slot cannot be replayed")
-    if found[4] is not None:
-        raise load_exception(bytes(found[4]))
-    return load_result(bytes(found[3]))
+    def _describe(self) -> str:
+        try:
+            return f"key={self.key!r}"
+        except Exception as error:  # the invocation is gone from the operator
+            return f"key unknown: {error}"

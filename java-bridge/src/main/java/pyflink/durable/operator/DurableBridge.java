@@ -23,15 +23,15 @@ public final class DurableBridge {
 
     private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
 
-    /** The operator, as far as the bridge needs it. All but {@code wake} on the task thread. */
+    /** The operator, as far as the bridge needs it. On the task thread, but where it is said. */
     interface Host {
-        Invocation<?, ?> begin();
-
-        void finish(long invocation) throws Exception;
-
+        /** Any thread. */
         void wake();
 
         void wakeAt(long epochMillis);
+
+        /** Any thread. */
+        Object externalKey(Invocation<?, ?> invocation);
 
         UserState userState(long invocation);
 
@@ -40,7 +40,7 @@ public final class DurableBridge {
 
     private final Host host;
     private final DurableCounters counters;
-    private final ConcurrentHashMap<Long, Journal> journals = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<Long, Invocation<?, ?>> invocations = new ConcurrentHashMap<>();
     private final AtomicBoolean closed = new AtomicBoolean();
 
     DurableBridge(Host host, DurableCounters counters) {
@@ -50,45 +50,32 @@ public final class DurableBridge {
 
     // ------------------------------------------------------------------ the life of an invocation
 
-    /**
-     * The invocation that is being started. Task thread only.
-     *
-     * @return {@code [id, timestamp or null, sequence number, slots in the journal]}
-     */
-    public Object[] begin() {
-        requireOpen();
-        Invocation<?, ?> invocation = host.begin();
-        Journal journal = invocation.journal();
-        journals.put(invocation.id(), journal);
-        return new Object[] {
-            invocation.id(),
-            invocation.input().timestamp(),
-            invocation.input().sequence(),
-            journal.size()
-        };
+    /** Makes the journal of an invocation reachable. Task thread only. */
+    void begin(Invocation<?, ?> invocation) {
+        invocations.put(invocation.id(), invocation);
     }
 
-    /**
-     * Ends an invocation: its input and journal are dropped, and what is emitted from here to the
-     * next {@code finish} carries its timestamp. Task thread only.
-     */
-    public void finish(long invocation) throws Exception {
-        requireOpen();
-        journals.remove(invocation);
-        host.finish(invocation);
+    /** Makes it unreachable. Task thread only. */
+    void end(Invocation<?, ?> invocation) {
+        invocations.remove(invocation.id());
     }
 
-    /** Has the operator call the host's {@code on_timer} soon. Any thread. */
+    /** Has the operator call the operation's {@code resume} soon. Any thread. */
     public void wake() {
         if (!closed.get()) {
             host.wake();
         }
     }
 
-    /** Has the operator call the host's {@code on_timer} at a time. Task thread only. */
+    /** Has the operator call the operation's {@code resume} at a time. Task thread only. */
     public void wakeAt(long epochMillis) {
         requireOpen();
         host.wakeAt(epochMillis);
+    }
+
+    /** The key of an invocation, in the form that PyFlink's converters take. Any thread. */
+    public Object getKey(long invocation) {
+        return host.externalKey(invocation(invocation));
     }
 
     // ------------------------------------------------------------------ the journal, by slot
@@ -101,6 +88,7 @@ public final class DurableBridge {
     public void appendPendingCallAt(
             long invocation, int slot, String functionId, String argsDigest) {
         journal(invocation).appendPendingCallAt(slot, functionId, argsDigest);
+        counters.executed(1);
     }
 
     public void finalizeCallAt(
@@ -121,10 +109,46 @@ public final class DurableBridge {
             @Nullable byte[] result,
             @Nullable byte[] exception) {
         journal(invocation).recordCallCompletionAt(slot, functionId, argsDigest, result, exception);
+        counters.executed(1);
     }
 
     public void clearCallResultsFrom(long invocation, int slot) {
         journal(invocation).clearCallResultsFrom(slot);
+    }
+
+    /**
+     * Applies the journal writes of a step in order. Task thread only.
+     *
+     * @param executed how many calls were made in the step
+     * @param writes seven fields each: invocation, slot, function id, digest of the arguments, what
+     *     to do, result, exception
+     */
+    public void applyJournalWrites(long executed, Object[] writes) {
+        counters.executed(executed);
+        for (int i = 0; i < writes.length; i += 7) {
+            Journal journal = journal(((Number) writes[i]).longValue());
+            int slot = ((Number) writes[i + 1]).intValue();
+            String functionId = (String) writes[i + 2];
+            String argsDigest = (String) writes[i + 3];
+            byte[] result = (byte[]) writes[i + 5];
+            byte[] exception = (byte[]) writes[i + 6];
+            switch ((String) writes[i + 4]) {
+                case "PENDING":
+                    journal.appendPendingCallAt(slot, functionId, argsDigest);
+                    break;
+                case "FINALIZED":
+                    journal.finalizeCallAt(slot, functionId, argsDigest, result, exception);
+                    break;
+                case "RECORDED":
+                    journal.recordCallCompletionAt(slot, functionId, argsDigest, result, exception);
+                    break;
+                case "CLEARED":
+                    journal.clearCallResultsFrom(slot);
+                    break;
+                default:
+                    throw new IllegalArgumentException("Unknown journal write " + writes[i + 4]);
+            }
+        }
     }
 
     /** All calls of an invocation as {@code [function_id, args_digest, status, ...]} by slot. */
@@ -139,13 +163,17 @@ public final class DurableBridge {
     }
 
     private Journal journal(long invocation) {
+        return invocation(invocation).journal();
+    }
+
+    private Invocation<?, ?> invocation(long id) {
         requireOpen();
-        Journal journal = journals.get(invocation);
-        if (journal == null) {
+        Invocation<?, ?> invocation = invocations.get(id);
+        if (invocation == null) {
             throw new IllegalStateException(
-                    "Invocation " + invocation + " has ended; its journal takes no more calls.");
+                    "Invocation " + id + " has ended; its journal takes no more calls.");
         }
-        return journal;
+        return invocation;
     }
 
     // ------------------------------------------------------------------ user state, task thread
@@ -159,12 +187,6 @@ public final class DurableBridge {
     public Object[] getStateNames(long invocation) throws Exception {
         requireOpen();
         return host.userState(invocation).names();
-    }
-
-    /** Writes a value of the invocation's key, or removes it where the value is null. */
-    public void putState(long invocation, String name, @Nullable byte[] value) throws Exception {
-        requireOpen();
-        host.userState(invocation).put(name, value);
     }
 
     // ------------------------------------------------------------------ telling
@@ -197,7 +219,7 @@ public final class DurableBridge {
 
     void close() {
         closed.set(true);
-        journals.clear();
+        invocations.clear();
     }
 
     private void requireOpen() {

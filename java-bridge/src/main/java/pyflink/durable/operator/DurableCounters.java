@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.atomic.LongAdder;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.MetricGroup;
 
@@ -12,7 +13,6 @@ import org.apache.flink.metrics.MetricGroup;
 final class DurableCounters {
 
     private static final String[] NAMES = {
-        "executed", // calls run for the first time
         "replayed", // calls answered from the journal
         "reconciled", // calls in doubt that were answered by their reconciler
         "reexecuted", // calls in doubt that were run again
@@ -23,13 +23,20 @@ final class DurableCounters {
         "droppedSideOutputs", // values for a side output that nothing reads
     };
 
+    private final LongAdder executed = new LongAdder();
     private final Map<String, Counter> counters = new LinkedHashMap<>();
 
     DurableCounters(MetricGroup operatorGroup) {
         MetricGroup group = operatorGroup.addGroup("durable");
+        group.gauge("executed", executed::sum); // calls run for the first time
         for (String name : NAMES) {
             counters.put(name, group.counter(name));
         }
+    }
+
+    /** Counts calls run for the first time; apart from the rest, since all calls are. */
+    void executed(long count) {
+        executed.add(count);
     }
 
     void add(String name, long count) {
@@ -45,11 +52,10 @@ final class DurableCounters {
 
     /** All counts as the members of a JSON object. */
     String toJsonMembers() {
-        StringBuilder json = new StringBuilder();
+        StringBuilder json = new StringBuilder("\"executed\": ").append(executed.sum());
         counters.forEach(
                 (name, counter) ->
-                        json.append(json.length() == 0 ? "" : ", ")
-                                .append('"')
+                        json.append(", \"")
                                 .append(name)
                                 .append("\": ")
                                 .append(counter.getCount()));

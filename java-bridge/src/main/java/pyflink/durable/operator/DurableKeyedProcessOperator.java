@@ -20,7 +20,7 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import pemja.core.object.PyIterator;
+import javax.annotation.Nullable;
 
 /**
  * Runs a Python handler for each element of a keyed stream, many keys at a time, and keeps the
@@ -73,7 +73,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private transient UserState userState;
     private transient DurableCounters counters;
     private transient DurableBridge bridge;
-    private transient Invocation<Row, IN> starting;
     private transient boolean pythonOpen;
     private transient boolean restored;
 
@@ -118,7 +117,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         bridge = new DurableBridge(this, counters);
 
         super.open();
-        pythonOpen = true;
 
         userState = new UserState(getRuntimeContext());
         scheduler =
@@ -146,6 +144,18 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         }
     }
 
+    /** PyFlink's operation is wrapped in one that crosses between the languages once per step. */
+    @Override
+    public void openPythonInterpreter() {
+        interpreter.set("durable_bridge", bridge);
+        interpreter.exec(
+                "from pyflink_durable.runtime.operation import DurableOperation\n"
+                        + "durable_operation = DurableOperation(durable_bridge)");
+        pythonOpen = true;
+        super.openPythonInterpreter();
+        interpreter.exec("durable_operation.bind(operation)");
+    }
+
     /**
      * Ends the handlers and their threads. The bridge closes first, so that nothing an interrupted
      * call still does reaches the journal. Flink's own operator tells Python only of a regular end.
@@ -156,7 +166,10 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         }
         pythonOpen = false;
         bridge.close();
-        interpreter.invokeMethod("operation", "close");
+        interpreter.exec(
+                "durable_operation.close()\n"
+                        + "for name in ('durable_operation', 'durable_bridge', 'operation'):\n"
+                        + "    globals().pop(name, None)");
         LOG.info(
                 "durable-counters {\"operator\": \"{}\", \"subtask\": {}, \"attempt\": {}, {}}",
                 name,
@@ -229,10 +242,17 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
     /** Starts every handler that may run; one that ends at once makes room for the next. */
     private void startReady() throws Exception {
+        Invocation<Row, IN> starting;
         while ((starting = scheduler.startNext()) != null) {
+            bridge.begin(starting);
             setCurrentKey(starting.key());
-            IN value = starting.input().value();
-            drive("process_element", inputConverter.toExternal(value));
+            Object[] element = {
+                inputConverter.toExternal(starting.input().value()),
+                starting.id(),
+                starting.input().timestamp(),
+                starting.journal().size()
+            };
+            apply((Object[]) interpreter.invokeMethod("durable_operation", "start", element));
         }
     }
 
@@ -240,38 +260,52 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private void resume() throws Exception {
         wakeQueued.set(false);
         if (pythonOpen) {
-            drive("on_timer", 0L);
+            apply((Object[]) interpreter.invokeMethod("durable_operation", "resume"));
             startReady();
         }
     }
 
-    private void drive(String method, Object argument) throws Exception {
-        PyIterator results = (PyIterator) interpreter.invokeMethod("operation", method, argument);
-        try {
-            while (results.hasNext()) {
-                collector.collect(outputConverter.toInternal(results.next()));
-            }
-        } finally {
-            results.close();
+    /** Applies what happened in a step of Python: journal writes, ends of invocations, outputs. */
+    private void apply(@Nullable Object[] report) throws Exception {
+        if (report == null) {
+            return;
+        }
+        bridge.applyJournalWrites(((Number) report[0]).longValue(), (Object[]) report[1]);
+        Object[] ended = (Object[]) report[2];
+        Object[] outputs = (Object[]) report[3];
+        for (int i = 0; i < ended.length; i += 4) {
+            Invocation<Row, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
+            writeUserState(invocation, (Object[]) ended[i + 2], (Object[]) ended[i + 3]);
+            int end = i + 4 < ended.length ? ((Number) ended[i + 5]).intValue() : outputs.length;
+            emit(invocation, outputs, ((Number) ended[i + 1]).intValue(), end);
+            bridge.end(invocation);
+            scheduler.finish(invocation);
         }
         watermarks.release();
     }
 
-    @Override
-    public Invocation<?, ?> begin() {
-        return starting;
+    private void writeUserState(
+            Invocation<Row, IN> invocation, @Nullable Object[] names, @Nullable Object[] values)
+            throws Exception {
+        if (names == null || values == null) {
+            return;
+        }
+        setCurrentKey(invocation.key());
+        for (int i = 0; i < names.length; i++) {
+            userState.put((String) names[i], (byte[]) values[i]);
+        }
     }
 
-    @Override
-    public void finish(long id) throws Exception {
-        Invocation<Row, IN> invocation = scheduler.running(id);
+    private void emit(Invocation<Row, IN> invocation, Object[] outputs, int from, int to) {
         Long timestamp = invocation.input().timestamp();
         if (timestamp == null) {
             collector.eraseTimestamp();
         } else {
             collector.setAbsoluteTimestamp(timestamp);
         }
-        scheduler.finish(invocation);
+        for (int i = from; i < to; i++) {
+            collector.collect(outputConverter.toInternal(outputs[i]));
+        }
     }
 
     @Override
@@ -288,6 +322,12 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     @Override
     public void wakeAt(long epochMillis) {
         getProcessingTimeService().registerTimer(epochMillis, time -> resume());
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
+    public Object externalKey(Invocation<?, ?> invocation) {
+        return keyConverter.toExternal((K) ((Row) invocation.key()).getField(0));
     }
 
     @Override
@@ -314,37 +354,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     // ------------------------------------------------------------------ what PyFlink asks for
-
-    @Override
-    public Object getFunctionContext() {
-        return new FunctionContext();
-    }
-
-    /** What the host's {@code process_element} gets as its context. */
-    public final class FunctionContext {
-
-        public DurableBridge bridge() {
-            return bridge;
-        }
-
-        public Object getCurrentKey() {
-            return keyConverter.toExternal(keyOf(starting));
-        }
-
-        /** PyFlink asks for it; there are no timers for a durable handler. */
-        public Object timerService() {
-            return null;
-        }
-
-        public Long timestamp() {
-            return starting.input().timestamp();
-        }
-
-        @SuppressWarnings("unchecked")
-        private K keyOf(Invocation<Row, IN> invocation) {
-            return (K) invocation.key().getField(0);
-        }
-    }
 
     @Override
     public <T> AbstractEmbeddedDataStreamPythonFunctionOperator<T> copy(

@@ -1,0 +1,133 @@
+"""What a job holds on to while it idles: heap after many finished invocations, CPU with many waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cases import KEYS, Stock, discard, environment, keyed_numbers, sync_handler
+from pyflink.common import Types, WatermarkStrategy
+from pyflink.datastream.connectors.number_seq import NumberSequenceSource
+from pyflink.java_gateway import get_gateway
+
+from pyflink_durable import DurableOptions, durable_process
+
+FINISHED = KEYS
+WAITING = 10_000
+HOLD_SECONDS = 12
+
+
+def held_open(env: Any, done: Path) -> Any:
+    """A stream that emits nothing and ends when a file appears."""
+
+    def wait(number: int) -> int:
+        while not done.exists():
+            time.sleep(0.2)
+        return number
+
+    return (
+        env.from_source(
+            NumberSequenceSource(0, 0), WatermarkStrategy.no_watermarks(), "hold", Types.LONG()
+        )
+        .map(wait, Types.LONG())
+        .filter(lambda number: False)
+    )
+
+
+def heap_per_finished_invocation(folder: Path) -> dict[str, float]:
+    """Bytes of heap per finished invocation, for the stock and the durable operator."""
+    return {
+        "stock": _heap(folder / "stock", lambda keyed: keyed.process(Stock(100), Types.LONG())),
+        "durable": _heap(
+            folder / "durable",
+            lambda keyed: durable_process(keyed, sync_handler(100), output_type=Types.LONG()),
+        ),
+    }
+
+
+def _heap(done: Path, operator: Callable[[Any], Any]) -> float:
+    env = environment("hashmap")
+    counted = done.with_suffix(".count")
+    seen = 0
+
+    def count(value: int) -> int:
+        nonlocal seen
+        seen += 1
+        if seen == FINISHED:
+            counted.touch()
+        return value
+
+    before = _used_heap()
+    results = operator(keyed_numbers(env, FINISHED)).map(count, Types.LONG())
+    discard(results.union(held_open(env, done)))
+    job = env.execute_async("heap")
+    _wait_for(counted)
+    time.sleep(3)  # two checkpoints more, so that all is written that will be
+    after = _used_heap()
+    done.touch()
+    job.get_job_execution_result().result()
+    return (after - before) / FINISHED
+
+
+def idle_cpu(folder: Path) -> dict[str, float]:
+    """CPU seconds per second of an idle stock job, and of one with 10,000 calls waiting."""
+
+    def wait_long(_size: int) -> Callable[..., Any]:
+        async def call() -> None:
+            await asyncio.sleep(HOLD_SECONDS + 8)
+
+        async def handle(value: Any, ctx: Any) -> int:
+            await ctx.durable_execute_async(call)
+            return 1
+
+        return handle
+
+    options = DurableOptions(max_in_flight=WAITING)
+    return {
+        "stock": _cpu(folder / "idle", lambda keyed: keyed.process(Stock(1), Types.LONG())),
+        "durable": _cpu(
+            folder / "waiting",
+            lambda keyed: durable_process(
+                keyed, wait_long(1), output_type=Types.LONG(), options=options
+            ),
+        ),
+    }
+
+
+def _cpu(done: Path, operator: Callable[[Any], Any]) -> float:
+    env = environment("hashmap")
+    discard(operator(keyed_numbers(env, WAITING)).union(held_open(env, done)))
+    job = env.execute_async("idle")
+    time.sleep(6)  # the job starts and takes its input in
+    pid = get_gateway().jvm.java.lang.ProcessHandle.current().pid()
+    before = _cpu_seconds(pid)
+    time.sleep(HOLD_SECONDS - 6)
+    used = (_cpu_seconds(pid) - before) / (HOLD_SECONDS - 6)
+    done.touch()
+    job.get_job_execution_result().result()
+    return used
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _used_heap() -> int:
+    jvm = get_gateway().jvm
+    for _ in range(3):
+        jvm.java.lang.System.gc()
+    runtime = jvm.java.lang.Runtime.getRuntime()
+    return int(runtime.totalMemory() - runtime.freeMemory())
+
+
+def _wait_for(path: Path) -> None:
+    deadline = time.monotonic() + 120
+    while not path.exists():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{path.name} did not appear within two minutes")
+        time.sleep(0.2)

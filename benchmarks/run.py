@@ -1,0 +1,114 @@
+"""Measures the operator against PyFlink's own in the same run: ``make bench``.
+
+Prints a table and writes JSON lines to ``benchmarks/results.jsonl``. The time of a case is the
+difference of a long and a short run of the same job, so that starting a job does not count.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from cases import CASES, Case, run_job
+from rich.console import Console
+from rich.table import Table
+
+RESULTS = Path(__file__).parent / "results.jsonl"
+SHORT_RUN = 0.1
+
+
+def measure(case: Case, backend: str, size: int, scale: float) -> float:
+    """Microseconds per element."""
+    long = max(100, int(case.elements * scale))
+    short = max(10, int(long * SHORT_RUN))
+    run_job(case, backend, size, short)  # warms the JVM's compiler up
+    baseline = run_job(case, backend, size, short)
+    return (run_job(case, backend, size, long) - baseline) / (long - short) * 1e6
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    console = Console()
+    cases = [case for case in CASES if case.name == "stock" or case.name in arguments.cases]
+    table = Table("case", "backend", "payload", "us/element", "us/call", "ratio", "limit")
+    missed = False
+    lines = []
+    for backend in arguments.backends:
+        for size in arguments.sizes:
+            stock = 0.0
+            for case in cases:
+                console.log(f"{case.name} on {backend}, {size} B")
+                per_element = measure(case, backend, size, arguments.scale)
+                stock = stock or per_element
+                ratio = per_element / case.calls / stock
+                over = case.limit is not None and backend == "hashmap" and ratio > case.limit
+                missed |= over
+                lines.append(
+                    {
+                        "case": case.name,
+                        "backend": backend,
+                        "payload_bytes": size,
+                        "us_per_element": round(per_element, 1),
+                        "us_per_call": round(per_element / case.calls, 1),
+                        "ratio_to_stock": round(ratio, 2),
+                    }
+                )
+                table.add_row(
+                    case.name,
+                    backend,
+                    f"{size:,} B",
+                    f"{per_element:,.1f}",
+                    f"{per_element / case.calls:,.1f}",
+                    f"[{'red' if over else 'default'}]{ratio:.2f}[/]",
+                    "" if case.limit is None else f"{case.limit}",
+                )
+    if arguments.idle:
+        lines += measure_idle(console)
+    console.print(table)
+    RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    console.print(f"written to {RESULTS.name}")
+    return 1 if missed and arguments.strict else 0
+
+
+def measure_idle(console: Console) -> list[dict[str, object]]:
+    """Heap that finished invocations leave behind, CPU that waiting ones use."""
+    from memory import FINISHED, WAITING, heap_per_finished_invocation, idle_cpu
+
+    with tempfile.TemporaryDirectory() as folder:
+        console.log(f"heap after {FINISHED:,} finished invocations")
+        heap = heap_per_finished_invocation(Path(folder))
+        console.log(f"CPU with {WAITING:,} calls waiting")
+        cpu = idle_cpu(Path(folder))
+    for name in heap:
+        console.print(
+            f"{name}: {heap[name]:,.0f} B of heap per finished invocation, "
+            f"{cpu[name]:.3f} CPU seconds per second while idle"
+        )
+    return [
+        {
+            "case": f"idle-{name}",
+            "backend": "hashmap",
+            "heap_bytes_per_finished_invocation": round(heap[name]),
+            "cpu_seconds_per_second": round(cpu[name], 4),
+        }
+        for name in heap
+    ]
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = [case.name for case in CASES]
+    parser.add_argument("--cases", nargs="+", default=names, choices=names)
+    parser.add_argument("--backends", nargs="+", default=["hashmap", "rocksdb"])
+    parser.add_argument("--sizes", nargs="+", type=int, default=[100, 10_000], help="bytes")
+    parser.add_argument("--scale", type=float, default=1.0, help="fraction of the elements")
+    parser.add_argument("--no-idle", dest="idle", action="store_false")
+    parser.add_argument("--strict", action="store_true", help="exit 1 if a limit is missed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+package pyflink.durable.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.nio.file.Path;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.streaming.util.OperatorSnapshotUtil;
+import org.apache.flink.types.Row;
+import org.junit.jupiter.api.Test;
+import pyflink.durable.operator.DurableHarness.KeyKind;
+
+/** State written by format version 1 restores; {@link GoldenFiles} says what is in it. */
+class GoldenSnapshotTest {
+
+    @Test
+    void anOperatorSnapshotOfVersion1Restores() throws Exception {
+        try (DurableHarness<Row> harness =
+                DurableHarness.keyedBy(KeyKind.ROW).open(goldenSnapshot())) {
+            harness.runMails();
+
+            assertThat(harness.started()).containsExactlyInAnyOrder("alice:1", "bob:1");
+            HarnessOperator<Row>.Handler alice = harness.operator.handler("alice:1");
+            assertThat(alice.sequence()).isEqualTo(1);
+            assertThat(alice.timestamp()).isEqualTo(2_000);
+            assertThat(alice.journal())
+                    .containsExactly(
+                            "shop.charge SUCCEEDED receipt",
+                            "shop.notify PENDING",
+                            "shop.ship FAILED no stock");
+            DurableBridge bridge = harness.operator.bridge();
+            assertThat(bridge.getCallResultFieldsAt(alice.id(), 0)[5]).isEqualTo(1);
+            assertThat(bridge.getCallResultFieldsAt(alice.id(), 2)[5]).isEqualTo(0);
+            assertThat(bridge.getState(alice.id(), "total")).isEqualTo("10".getBytes());
+            HarnessOperator<Row>.Handler bob = harness.operator.handler("bob:1");
+            assertThat(bob.timestamp()).isEqualTo(-1);
+            assertThat(bob.journal()).isEmpty();
+
+            harness.send("carol", "2");
+            assertThat(harness.operator.handler("carol:2").sequence()).isEqualTo(1);
+            harness.endAll();
+            assertThat(harness.outputs())
+                    .containsExactlyInAnyOrder("alice:1", "alice:2", "bob:1", "carol:2");
+        }
+    }
+
+    @Test
+    void aSnapshotOfVersion1IsRedistributedWhenTheJobIsRescaled() throws Exception {
+        int restored = 0;
+        for (int subtask = 0; subtask < 4; subtask++) {
+            try (DurableHarness<Row> harness =
+                    DurableHarness.keyedBy(KeyKind.ROW)
+                            .subtask(subtask, 4)
+                            .open(DurableHarness.part(goldenSnapshot(), 1, subtask, 4))) {
+                harness.endAll();
+                restored += harness.outputs().size();
+            }
+        }
+        assertThat(restored).isEqualTo(3);
+    }
+
+    private static OperatorSubtaskState goldenSnapshot() throws Exception {
+        Path file =
+                Path.of(
+                        GoldenSnapshotTest.class
+                                .getResource("/golden/v1/operator-snapshot.bin")
+                                .toURI());
+        return OperatorSnapshotUtil.readStateHandle(file.toString());
+    }
+}

@@ -1,0 +1,413 @@
+package pyflink.durable.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.types.Row;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import pyflink.durable.operator.DurableHarness.Backend;
+import pyflink.durable.operator.DurableHarness.KeyKind;
+
+/** What a restored operator knows and does, after a snapshot with calls in flight. */
+@Timeout(60)
+class SnapshotRestoreTest {
+
+    static Stream<Arguments> backendsAndKeys() {
+        return Stream.of(Backend.values())
+                .flatMap(
+                        backend ->
+                                Stream.of(KeyKind.LONG, KeyKind.STRING, KeyKind.ROW)
+                                        .map(kind -> Arguments.of(backend, kind)));
+    }
+
+    private static DurableHarness.Setup<String> on(Backend backend) {
+        return DurableHarness.setup().backend(backend);
+    }
+
+    // ------------------------------------------------------------------ one subtask
+
+    @ParameterizedTest(name = "{0}, {1} keys")
+    @MethodSource("backendsAndKeys")
+    <K> void theJournalOfEachRunningInvocationIsRestored(Backend backend, KeyKind<K> kind)
+            throws Exception {
+        Object a = DurableHarness.key(kind, 1);
+        Object b = DurableHarness.key(kind, 2);
+        OperatorSubtaskState snapshot;
+        try (DurableHarness<K> harness = DurableHarness.keyedBy(kind).backend(backend).open()) {
+            harness.send(a, "1", 42);
+            harness.send(b, "1");
+            HarnessOperator<K>.Handler handler = harness.operator.handler(a + ":1");
+            handler.call(0, "charge");
+            handler.call(1, "notify");
+            handler.call(2, "ship");
+            handler.succeed(0, "charge", "receipt");
+            handler.fail(2, "ship", "no stock");
+            snapshot = harness.snapshot();
+            handler.succeed(1, "notify", "made after the snapshot");
+        }
+        try (DurableHarness<K> harness =
+                DurableHarness.keyedBy(kind).backend(backend).open(snapshot)) {
+            assertThat(harness.started()).as("restored handlers start in a mail").isEmpty();
+            harness.runMails();
+
+            assertThat(harness.started()).containsExactlyInAnyOrder(a + ":1", b + ":1");
+            HarnessOperator<K>.Handler handler = harness.operator.handler(a + ":1");
+            assertThat(handler.journal())
+                    .containsExactly(
+                            "charge SUCCEEDED receipt", "notify PENDING", "ship FAILED no stock");
+            assertThat(handler.restoredSlots()).isEqualTo(3);
+            assertThat(handler.timestamp()).isEqualTo(42);
+            assertThat(handler.sequence()).isZero();
+            HarnessOperator<K>.Handler other = harness.operator.handler(b + ":1");
+            assertThat(other.journal()).isEmpty();
+            assertThat(other.timestamp()).isNull();
+
+            harness.endAll();
+            assertThat(harness.outputs()).containsExactlyInAnyOrder(a + ":1", b + ":1");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void restoredInvocationsStartBeforeNewInputsOfTheirKey(Backend backend) throws Exception {
+        OperatorSubtaskState snapshot = inFlight(backend, "a:1", "a:2", "b:1");
+        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+            harness.send("a", "3"); // comes before the mail that restores
+
+            assertThat(harness.started()).containsExactlyInAnyOrder("a:1", "b:1");
+            harness.endAll();
+            assertThat(harness.outputs())
+                    .containsSubsequence("a:1", "a:2", "a:3")
+                    .containsExactlyInAnyOrder("a:1", "a:2", "a:3", "b:1");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void aNewInputBeforeTheRestoreKeepsItsOwnKey(Backend backend) throws Exception {
+        OperatorSubtaskState snapshot = inFlight(backend, "a:1", "b:1", "c:1");
+        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+            harness.send("z", "1");
+            assertThat(harness.started()).contains("z:1");
+            assertThat(harness.operator.handler("z:1").sequence()).isZero();
+            assertThat(harness.operator.handler("a:1").sequence()).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void inputsOfAKeyAreRestoredInTheirOrder(Backend backend) throws Exception {
+        String[] inputs = new String[300]; // more than one byte of a sequence number
+        for (int i = 0; i < inputs.length; i++) {
+            inputs[i] = "a:" + i;
+        }
+        OperatorSubtaskState snapshot = inFlight(backend, inputs);
+        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+            harness.operator.onStart(HarnessOperator.Handler::end);
+            harness.runMails();
+            assertThat(harness.outputs()).containsExactly(inputs);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void whatEndedBeforeTheSnapshotIsNotRunAgain(Backend backend) throws Exception {
+        OperatorSubtaskState snapshot;
+        try (DurableHarness<String> harness = on(backend).open()) {
+            harness.send("a", "1");
+            harness.send("a", "2");
+            harness.send("b", "1");
+            harness.operator.handler("a:1").call(0, "f");
+            harness.snapshot();
+            harness.end("a:1");
+            harness.end("b:1");
+            snapshot = harness.snapshot();
+        }
+        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+            harness.runMails();
+            assertThat(harness.started()).containsExactly("a:2");
+            assertThat(harness.operator.handler("a:2").journal()).isEmpty();
+            assertThat(harness.operator.handler("a:2").sequence()).isEqualTo(1);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void aSnapshotBeforeTheRestoredHandlersHaveStartedLosesNothing(Backend backend)
+            throws Exception {
+        OperatorSubtaskState first;
+        try (DurableHarness<String> harness = on(backend).open()) {
+            harness.send("a", "1");
+            harness.send("a", "2");
+            harness.operator.handler("a:1").call(0, "f");
+            first = harness.snapshot();
+        }
+        OperatorSubtaskState second;
+        try (DurableHarness<String> harness = on(backend).open(first)) {
+            second = harness.snapshot();
+        }
+        try (DurableHarness<String> harness = on(backend).open(second)) {
+            harness.runMails();
+            assertThat(harness.operator.handler("a:1").journal()).containsExactly("f PENDING");
+            harness.endAll();
+            assertThat(harness.outputs()).containsExactly("a:1", "a:2");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void aSecondFailureFindsWhatHappenedAfterTheFirst(Backend backend) throws Exception {
+        OperatorSubtaskState first;
+        try (DurableHarness<String> harness = on(backend).open()) {
+            harness.send("a", "1");
+            harness.operator.handler("a:1").call(0, "f");
+            first = harness.snapshot();
+        }
+        OperatorSubtaskState second;
+        try (DurableHarness<String> harness = on(backend).open(first)) {
+            harness.runMails();
+            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            handler.succeed(0, "f", "reconciled");
+            handler.call(1, "g");
+            second = harness.snapshot();
+        }
+        try (DurableHarness<String> harness = on(backend).open(second)) {
+            harness.runMails();
+            assertThat(harness.operator.handler("a:1").journal())
+                    .containsExactly("f SUCCEEDED reconciled", "g PENDING");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void restoredInvocationsKeepToMaxInFlight(Backend backend) throws Exception {
+        OperatorSubtaskState snapshot = inFlight(backend, "a:1", "b:1", "c:1", "d:1");
+        try (DurableHarness<String> harness = on(backend).limits(2, 1).open(snapshot)) {
+            harness.runMails();
+            assertThat(harness.operator.running()).hasSize(2);
+            harness.endAll();
+            assertThat(harness.outputs()).hasSize(4);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void aSnapshotDuringTheWaitForRoomHoldsTheElementBeingAccepted(Backend backend)
+            throws Exception {
+        List<OperatorSubtaskState> taken = new ArrayList<>();
+        try (DurableHarness<String> harness = on(backend).limits(1, 1).open()) {
+            harness.runMails();
+            harness.send("a", "1");
+            harness.operator
+                    .mailbox()
+                    .execute(
+                            () -> {
+                                taken.add(harness.snapshot());
+                                harness.operator.handler("a:1").end();
+                            },
+                            "checkpoint");
+            harness.send("b", "1"); // waits; the mail above runs meanwhile
+            assertThat(harness.outputs()).containsExactly("a:1");
+        }
+        try (DurableHarness<String> harness = on(backend).open(taken.get(0))) {
+            harness.endAll();
+            assertThat(harness.outputs()).containsExactlyInAnyOrder("a:1", "b:1");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void aSnapshotLeavesTheSelectedKeyAsItWas(Backend backend) throws Exception {
+        try (DurableHarness<String> harness = on(backend).open()) {
+            harness.send("a", "1");
+            harness.send("b", "1");
+            harness.send("c", "1");
+            harness.operator.setCurrentKey("b");
+
+            harness.snapshot();
+
+            assertThat(harness.operator.getCurrentKey()).isEqualTo("b");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void userStateBelongsToItsKeyAndIsRestored(Backend backend) throws Exception {
+        OperatorSubtaskState snapshot;
+        try (DurableHarness<String> harness = on(backend).open()) {
+            harness.send("a", "1");
+            harness.send("b", "1");
+            HarnessOperator<String>.Handler a = harness.operator.handler("a:1");
+            HarnessOperator<String>.Handler b = harness.operator.handler("b:1");
+            a.putState("total", "10");
+            a.putState("name", "Alice");
+            b.putState("total", "20");
+            a.end();
+            b.end();
+            harness.runMails();
+            harness.send("b", "2");
+            harness.operator.handler("b:2").putState("total", "not applied before the end");
+            snapshot = harness.snapshot();
+        }
+        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+            harness.send("a", "2");
+            DurableBridge bridge = harness.operator.bridge();
+            HarnessOperator<String>.Handler a = harness.operator.handler("a:2");
+            HarnessOperator<String>.Handler b = harness.operator.handler("b:2");
+            assertThat(bridge.getState(a.id(), "total")).isEqualTo("10".getBytes());
+            assertThat(bridge.getState(b.id(), "total")).isEqualTo("20".getBytes());
+            assertThat(bridge.getStateNames(a.id())).containsExactly("name", "total");
+            assertThat(bridge.getState(b.id(), "name")).isNull();
+
+            a.putState("name", null);
+            harness.end("a:2");
+            harness.send("a", "3");
+            assertThat(bridge.getStateNames(harness.operator.handler("a:3").id()))
+                    .containsExactly("total");
+        }
+    }
+
+    @Test
+    void aJournalWithAHoleStopsTheRestore() throws Exception {
+        OperatorSubtaskState snapshot;
+        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            harness.send("a", "1");
+            harness.operator.handler("a:1").call(0, "f");
+            harness.operator.handler("a:1").call(1, "g");
+            harness.snapshot();
+            // as a damaged state would look
+            InFlightState<String, Row> state =
+                    new InFlightState<>(
+                            harness.operator.getKeyedStateBackend(),
+                            harness.operator.getRuntimeContext(),
+                            null);
+            state.selectKey("a");
+            state.remove(0);
+            snapshot = harness.snapshot();
+        }
+        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+            assertThatThrownBy(harness::runMails)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("slots missing: it holds [1]");
+        }
+    }
+
+    private static OperatorSubtaskState inFlight(Backend backend, String... inputs)
+            throws Exception {
+        try (DurableHarness<String> harness = on(backend).open()) {
+            for (String input : inputs) {
+                String[] keyAndValue = input.split(":");
+                harness.send(keyAndValue[0], keyAndValue[1]);
+            }
+            return harness.snapshot();
+        }
+    }
+
+    // ------------------------------------------------------------------ rescaling
+
+    private static final int KEYS = 40;
+
+    @ParameterizedTest(name = "{0}, {1} keys")
+    @MethodSource("backendsAndKeys")
+    <K> void rescalingFrom1To3To2LosesNothingAndDoublesNothing(Backend backend, KeyKind<K> kind)
+            throws Exception {
+        List<String> outputs = new ArrayList<>();
+        Map<String, String> journals = new TreeMap<>();
+        OperatorSubtaskState one;
+
+        try (DurableHarness<K> harness = DurableHarness.keyedBy(kind).backend(backend).open()) {
+            for (int i = 0; i < KEYS; i++) {
+                harness.send(DurableHarness.key(kind, i), "1");
+                harness.send(DurableHarness.key(kind, i), "2");
+                HarnessOperator<K>.Handler handler =
+                        harness.operator.handler(DurableHarness.key(kind, i) + ":1");
+                handler.call(0, "f" + i);
+                if (i % 3 == 0) {
+                    handler.succeed(0, "f" + i, "r" + i);
+                }
+                if (i % 4 != 0) {
+                    journals.put(handler.toString(), handler.journal().toString());
+                }
+            }
+            for (int i = 0; i < KEYS; i += 4) { // some have ended already
+                harness.end(DurableHarness.key(kind, i) + ":1");
+            }
+            one = harness.snapshot();
+            outputs.addAll(harness.outputs());
+        }
+        assertThat(outputs).hasSize(KEYS / 4);
+
+        OperatorSubtaskState[] three = new OperatorSubtaskState[3];
+        List<String> restored = new ArrayList<>();
+        for (int subtask = 0; subtask < 3; subtask++) {
+            try (DurableHarness<K> harness =
+                    DurableHarness.keyedBy(kind)
+                            .backend(backend)
+                            .subtask(subtask, 3)
+                            .open(DurableHarness.part(one, 1, subtask, 3))) {
+                harness.runMails();
+                restored.addAll(harness.started());
+                for (HarnessOperator<K>.Handler handler : harness.operator.running()) {
+                    assertThat(handler.journal().toString())
+                            .isEqualTo(journals.getOrDefault(handler.toString(), "[]"));
+                }
+                for (int i = 0; i < KEYS; i++) {
+                    Object key = DurableHarness.key(kind, i);
+                    if (DurableHarness.subtaskOf(kind, key, 3) == subtask) {
+                        harness.send(key, "3");
+                        if (i % 5 == 0) {
+                            harness.end(key + (i % 4 == 0 ? ":2" : ":1"));
+                        }
+                    }
+                }
+                three[subtask] = harness.snapshot();
+                outputs.addAll(harness.outputs());
+            }
+        }
+        assertThat(restored).hasSize(KEYS).doesNotHaveDuplicates();
+
+        OperatorSubtaskState together = DurableHarness.together(three);
+        for (int subtask = 0; subtask < 2; subtask++) {
+            try (DurableHarness<K> harness =
+                    DurableHarness.keyedBy(kind)
+                            .backend(backend)
+                            .subtask(subtask, 2)
+                            .open(DurableHarness.part(together, 3, subtask, 2))) {
+                for (int i = 0; i < KEYS; i++) {
+                    Object key = DurableHarness.key(kind, i);
+                    if (DurableHarness.subtaskOf(kind, key, 2) == subtask) {
+                        harness.send(key, "4");
+                    }
+                }
+                harness.operator.onStart(
+                        handler -> {
+                            if (handler.toString().endsWith(":4")) {
+                                assertThat(handler.sequence()).isEqualTo(3);
+                            }
+                        });
+                harness.endAll();
+                outputs.addAll(harness.outputs());
+            }
+        }
+
+        List<String> expected = new ArrayList<>();
+        for (int i = 0; i < KEYS; i++) {
+            String key = DurableHarness.key(kind, i) + ":";
+            List<String> ofKey = List.of(key + 1, key + 2, key + 3, key + 4);
+            expected.addAll(ofKey);
+            assertThat(outputs).containsSubsequence(ofKey);
+        }
+        assertThat(outputs).containsExactlyInAnyOrderElementsOf(expected);
+    }
+}

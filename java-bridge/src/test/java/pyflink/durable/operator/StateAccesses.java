@@ -1,0 +1,66 @@
+package pyflink.durable.operator;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
+import java.util.Map;
+import java.util.TreeMap;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.state.MapState;
+import org.apache.flink.api.common.state.State;
+import org.apache.flink.api.common.state.ValueState;
+
+/** Counts every call to a keyed state as {@code state.method}, on its way to the backend. */
+final class StateAccesses {
+
+    private final Map<String, Integer> counts = new TreeMap<>();
+
+    /** The same context, whose states are counted. */
+    RuntimeContext watch(RuntimeContext context) {
+        return proxy(
+                RuntimeContext.class,
+                (proxy, method, arguments) -> {
+                    Object result = method.invoke(context, arguments);
+                    if (result instanceof MapState) {
+                        return watch(MapState.class, nameOf(arguments[0]), result);
+                    }
+                    if (result instanceof ValueState) {
+                        return watch(ValueState.class, nameOf(arguments[0]), result);
+                    }
+                    return result;
+                });
+    }
+
+    private <S extends State> S watch(Class<S> type, String name, Object state) {
+        return proxy(
+                type,
+                (proxy, method, arguments) -> {
+                    counts.merge(name + "." + method.getName(), 1, Integer::sum);
+                    return method.invoke(state, arguments);
+                });
+    }
+
+    private static String nameOf(Object descriptor) {
+        return ((org.apache.flink.api.common.state.StateDescriptor<?, ?>) descriptor).getName();
+    }
+
+    private static <T> T proxy(Class<T> type, java.lang.reflect.InvocationHandler handler) {
+        return type.cast(
+                Proxy.newProxyInstance(
+                        type.getClassLoader(),
+                        new Class<?>[] {type},
+                        (proxy, method, arguments) -> {
+                            try {
+                                return handler.invoke(proxy, method, arguments);
+                            } catch (InvocationTargetException e) {
+                                throw e.getCause();
+                            }
+                        }));
+    }
+
+    /** What was counted since the last call of this method. */
+    Map<String, Integer> take() {
+        Map<String, Integer> taken = new TreeMap<>(counts);
+        counts.clear();
+        return taken;
+    }
+}

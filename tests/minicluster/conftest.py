@@ -1,0 +1,27 @@
+"""Jobs on Flink's embedded mini-cluster; all of them in one JVM, with one Python inside."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from crashkit import World
+
+
+def _let_jobs_import_tests() -> None:
+    """The Python inside the JVM imports this folder's modules; it reads PYTHONPATH once.
+
+    Here and not in a fixture, since a test of another folder may be the first to start the JVM.
+    """
+    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+
+
+_let_jobs_import_tests()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """An outside world of the test's own."""
+    return World(str(tmp_path))

@@ -1,0 +1,131 @@
+"""The outside world of a job under test: what no crash takes back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+DEADLINE_SECONDS = 60.0
+_LOOK_AGAIN_SECONDS = 0.01
+
+Condition = Callable[["World"], bool]
+
+
+class Crash(Exception):
+    """What a test makes a task fail with."""
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder that the test and the job share; small enough to be pickled into a handler.
+
+    Everything that happens is one line in one file, in the order in which it happened.
+    """
+
+    folder: str
+
+    # ---------------------------------------------------------------- what happened
+
+    def note(self, event: str, subject: str = "", **details: Any) -> None:
+        """Writes one event; safe from any thread and process."""
+        line = json.dumps({"event": event, "subject": subject, **details}) + "\n"
+        file = os.open(self._path("events"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(file, line.encode())
+        finally:
+            os.close(file)
+
+    def events(self, event: str | None = None) -> list[dict[str, Any]]:
+        """All events, or those of one name."""
+        path = self._path("events")
+        lines = path.read_text().splitlines() if path.exists() else []
+        found = (json.loads(line) for line in lines)
+        return [one for one in found if event is None or one["event"] == event]
+
+    def subjects(self, event: str) -> list[str]:
+        """What an event happened to, each time."""
+        return [one["subject"] for one in self.events(event)]
+
+    def count(self, event: str, subject: str | None = None) -> int:
+        """How often an event happened (to a subject)."""
+        return sum(subject in (None, one) for one in self.subjects(event))
+
+    def has_all(self, event: str, subjects: list[str]) -> bool:
+        """Whether an event happened to each subject."""
+        return set(subjects) <= set(self.subjects(event))
+
+    # ---------------------------------------------------------------- crashes
+
+    def crash_once(self, name: str = "crash") -> None:
+        """Raises the first time that it is called with this name, over all attempts of the job."""
+        if self.first_time(name):
+            self.note("crash", name)
+            raise Crash(f"{name}, made by the test")
+
+    def first_time(self, name: str) -> bool:
+        """Whether nobody has asked for this name before."""
+        try:
+            os.close(os.open(self._path("once-" + name.replace("/", "-")), os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return False
+        return True
+
+    def crashed(self, name: str = "crash") -> bool:
+        return self.count("crash", name) > 0
+
+    # ---------------------------------------------------------------- checkpoints
+
+    @property
+    def checkpoints(self) -> Path:
+        return self._path("checkpoints")
+
+    def newest_checkpoint(self) -> int:
+        """The number of the newest checkpoint that is complete."""
+        found = self.checkpoints.glob("*/chk-*/_metadata")
+        return max((int(file.parent.name.removeprefix("chk-")) for file in found), default=0)
+
+    def is_covered(self, since: int) -> bool:
+        """Whether what had been done when `since` was the newest checkpoint is in the next restore.
+
+        Of the three that follow it, the first may have begun before, and of the last only the file
+        may be there: Flink has yet to take note of it. Checkpoints of these jobs do not overlap.
+        """
+        return self.newest_checkpoint() >= since + 3
+
+    # ---------------------------------------------------------------- waiting
+
+    def wait(self, condition: Condition, what: str = "a condition") -> None:
+        """Blocks until a condition holds; it is the deadline that fails, never a short delay."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition(self):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} did not come true; last events: {self.events()[-10:]}")
+            time.sleep(_LOOK_AGAIN_SECONDS)
+
+    async def wait_async(self, condition: Condition, what: str = "a condition") -> None:
+        """As `wait`, in an ``async def`` handler, which goes on with other keys meanwhile."""
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not condition(self):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} did not come true; last events: {self.events()[-10:]}")
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+
+    # ---------------------------------------------------------------- outputs
+
+    @property
+    def results(self) -> Path:
+        return self._path("results")
+
+    def outputs(self) -> list[str]:
+        """What the job's file sink has committed; files still written to have a leading dot."""
+        parts = sorted(self.results.rglob("part-*"))
+        return [line for part in parts for line in part.read_text().splitlines()]
+
+    def _path(self, name: str) -> Path:
+        return Path(self.folder) / name

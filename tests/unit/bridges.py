@@ -1,0 +1,210 @@
+"""Journals for tests: in Python with the six methods or with slots, and the real one in Java."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from pyflink_durable.runtime.bridge import CursorJournal, JournalAccess, SlotJournal
+
+SLOT_METHODS = {
+    "getCurrentCallResultFields": "getCallResultFieldsAt",
+    "appendPendingCall": "appendPendingCallAt",
+    "finalizeCurrentCall": "finalizeCallAt",
+    "recordCallCompletion": "recordCallCompletionAt",
+    "clearCallResultsFromCurrentIndexAndPersist": "clearCallResultsFrom",
+}
+CURSOR_METHODS = (*SLOT_METHODS, "matchNextOrClearSubsequentCallResult")
+
+
+class Slot(NamedTuple):
+    """A call as a test reads it from a journal."""
+
+    function_id: str
+    args_digest: str
+    status: str = "PENDING"
+    result: bytes | None = None
+    exception: bytes | None = None
+    completion: int = -1
+
+
+class SlotsInMemory:
+    """The slot methods of Java's Journal, with its rules."""
+
+    def __init__(self, slots: Sequence[Slot] = ()) -> None:
+        self.slots = list(slots)
+        self._completions = max((slot.completion + 1 for slot in slots), default=0)
+
+    def getCallResultFieldsAt(self, slot: int) -> list[Any] | None:
+        return list(self.slots[slot]) if slot < len(self.slots) else None
+
+    def appendPendingCallAt(self, slot: int, function_id: str, args_digest: str) -> None:
+        self._require_end(slot)
+        self.slots.append(Slot(function_id, args_digest))
+
+    def recordCallCompletionAt(self, slot: int, *fields: Any) -> None:
+        self._require_end(slot)
+        self.slots.append(self._completed(*fields))
+
+    def finalizeCallAt(self, slot: int, *fields: Any) -> None:
+        found = self.slots[slot] if slot < len(self.slots) else None
+        if found is None or found.status != "PENDING" or found[:2] != fields[:2]:
+            raise RuntimeError(f"IllegalStateException: slot {slot} holds {found}, not {fields}")
+        self.slots[slot] = self._completed(*fields)
+
+    def clearCallResultsFrom(self, slot: int) -> None:
+        del self.slots[slot:]
+
+    def _completed(
+        self, function_id: str, args_digest: str, result: bytes | None, exception: bytes | None
+    ) -> Slot:
+        status = "SUCCEEDED" if exception is None else "FAILED"
+        self._completions += 1
+        return Slot(function_id, args_digest, status, result, exception, self._completions - 1)
+
+    def _require_end(self, slot: int) -> None:
+        if slot != len(self.slots):
+            raise RuntimeError(f"IllegalStateException: {slot} is not behind {len(self.slots)}")
+
+
+class SixMethods:
+    """A bridge with the six methods of the design and nothing else; five fields to a call."""
+
+    def __init__(self, slots: Sequence[Slot] = ()) -> None:
+        self._journal = SlotsInMemory(slots)
+        self._cursor = 0
+
+    def getCurrentCallResultFields(self) -> list[Any] | None:
+        fields = self._journal.getCallResultFieldsAt(self._cursor)
+        return None if fields is None else fields[:5]
+
+    def matchNextOrClearSubsequentCallResult(
+        self, function_id: str, args_digest: str
+    ) -> list[Any] | None:
+        fields = self.getCurrentCallResultFields()
+        if fields is None:
+            return None
+        if fields[:2] != [function_id, args_digest] or fields[2] == "PENDING":
+            self.clearCallResultsFromCurrentIndexAndPersist()
+            return None
+        self._cursor += 1
+        return [True, fields[3], fields[4]]
+
+    def recordCallCompletion(self, *fields: Any) -> None:
+        self._journal.recordCallCompletionAt(self._cursor, *fields)
+        self._cursor += 1
+
+    def appendPendingCall(self, function_id: str, args_digest: str) -> None:
+        self._journal.appendPendingCallAt(self._cursor, function_id, args_digest)
+
+    def finalizeCurrentCall(self, *fields: Any) -> None:
+        self._journal.finalizeCallAt(self._cursor, *fields)
+        self._cursor += 1
+
+    def clearCallResultsFromCurrentIndexAndPersist(self) -> None:
+        self._journal.clearCallResultsFrom(self._cursor)
+
+
+class Recording:
+    """Passes the named methods through to a bridge; anything else is not there.
+
+    Args:
+        target: The bridge.
+        methods: The names of its methods.
+        after: Called after each with its name.
+    """
+
+    def __init__(
+        self, target: Any, methods: Sequence[str], after: Callable[[str], None] | None = None
+    ) -> None:
+        self.operations: list[str] = []
+        for name in methods:
+            setattr(self, name, self._recorded(name, getattr(target, name), after))
+
+    def _recorded(
+        self, name: str, method: Callable[..., Any], after: Callable[[str], None] | None
+    ) -> Callable[..., Any]:
+        def recorded(*args: Any) -> Any:
+            self.operations.append(name)
+            answer = method(*args)
+            if after is not None:
+                after(name)
+            return answer
+
+        return recorded
+
+
+class TestedJournal:
+    """A journal as `FlinkRunnerContext` takes it, and what a test wants to know of it."""
+
+    __test__ = False
+    concurrent = False
+
+    def __init__(self) -> None:
+        self.bridge: Any = None
+        self.restart()
+
+    def restart(self) -> None:
+        """What a failure leaves: the same calls, the cursor at the first, nothing recorded."""
+        raise NotImplementedError
+
+    def slots(self) -> list[Slot]:
+        raise NotImplementedError
+
+    def access(self) -> JournalAccess:
+        return CursorJournal(self.bridge)
+
+    @property
+    def operations(self) -> list[str]:
+        operations: list[str] = self.bridge.operations
+        return operations
+
+    def expected(self, *cursor_methods: str) -> list[str]:
+        """The operations to expect where the design's table names these."""
+        return list(cursor_methods)
+
+
+class PythonSixMethods(TestedJournal):
+    def restart(self) -> None:
+        self._fake = SixMethods(self.slots() if self.bridge else ())
+        self.bridge = Recording(self._fake, CURSOR_METHODS)
+
+    def slots(self) -> list[Slot]:
+        return list(self._fake._journal.slots)
+
+
+class JavaCursor(TestedJournal):
+    """Java's Journal by its cursor."""
+
+    methods: Sequence[str] = CURSOR_METHODS
+
+    def __init__(self, new_journal: Callable[[Any], Any]) -> None:
+        self._new_journal = new_journal
+        super().__init__()
+
+    def restart(self) -> None:
+        self._java = self._new_journal(self._java.calls() if self.bridge else ())
+        self.bridge = Recording(self._java, self.methods)
+
+    def slots(self) -> list[Slot]:
+        fields = (self._java.getCallResultFieldsAt(slot) for slot in range(self._java.size()))
+        return [Slot(*call) for call in fields]
+
+
+class JavaSlots(JavaCursor):
+    """Java's Journal by its slots."""
+
+    concurrent = True
+    methods = tuple(SLOT_METHODS.values())
+
+    def access(self) -> JournalAccess:
+        return SlotJournal(self.bridge, size=self._java.size())
+
+    def expected(self, *cursor_methods: str) -> list[str]:
+        # it knows how many slots are filled, and does not ask for the one behind them
+        asked = [
+            name
+            for name, following in zip(cursor_methods, (*cursor_methods[1:], ""), strict=True)
+            if (name, following) != ("getCurrentCallResultFields", "appendPendingCall")
+        ]
+        return [SLOT_METHODS[name] for name in asked if name in SLOT_METHODS]

@@ -1,0 +1,54 @@
+"""What the unit tests share: threads that end with the test, and journals of every kind."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from bridges import JavaCursor, JavaSlots, PythonSixMethods, TestedJournal
+
+from pyflink_durable.runtime.executors import CallExecutor
+
+
+@pytest.fixture
+def executor() -> Iterator[CallExecutor]:
+    executor = CallExecutor("test-call", 4)
+    yield executor
+    assert executor.close(time.monotonic() + 10) == []
+
+
+@pytest.fixture(scope="session")
+def new_java_journal() -> Callable[[Any], Any]:
+    """Makes a `pyflink.durable.journal.Journal` in the gateway's JVM, from the calls of another."""
+    from pyflink.java_gateway import get_gateway
+    from pyflink.util.java_utils import add_jars_to_context_class_loader
+
+    from pyflink_durable.jar import bridge_jar
+
+    gateway = get_gateway()
+    add_jars_to_context_class_loader([bridge_jar().as_uri()])
+    loader = gateway.jvm.Thread.currentThread().getContextClassLoader()
+    journal_class = loader.loadClass("pyflink.durable.journal.Journal")
+    parameters = gateway.new_array(gateway.jvm.Class, 1)
+    parameters[0] = loader.loadClass("java.util.SortedMap")
+    restore = journal_class.getMethod("restore", parameters)
+
+    def new_journal(calls: Any) -> Any:
+        saved = gateway.jvm.java.util.TreeMap()
+        for slot, call in enumerate(calls):
+            saved.put(slot, call)
+        arguments = gateway.new_array(gateway.jvm.Object, 1)
+        arguments[0] = saved
+        return restore.invoke(None, arguments)
+
+    return new_journal
+
+
+@pytest.fixture(params=["six-methods", "java-cursor", "java-slots"])
+def journal(request: pytest.FixtureRequest) -> TestedJournal:
+    if request.param == "six-methods":
+        return PythonSixMethods()
+    new_journal = request.getfixturevalue("new_java_journal")
+    return JavaCursor(new_journal) if request.param == "java-cursor" else JavaSlots(new_journal)
