@@ -29,6 +29,25 @@ def check_reconciler(reconciler: Any) -> None:
     raise TypeError("reconciler must be a callable that takes no arguments")
 
 
+MAX_DURABLE_ID = 1_000
+
+
+def check_durable_id(durable_id: Any) -> str:
+    """Checks an identity that the caller supplies.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty, or too long to be written with every slot.
+    """
+    if not isinstance(durable_id, str):
+        raise TypeError(f"durable_id must be a str, not {type(durable_id).__name__}")
+    if not 0 < len(durable_id) <= MAX_DURABLE_ID:
+        raise ValueError(
+            f"durable_id must have 1 to {MAX_DURABLE_ID} characters, not {len(durable_id)}"
+        )
+    return durable_id
+
+
 def is_coroutine_function(func: Any) -> bool:
     """Whether calling `func` gives a coroutine; looks through partials and async `__call__`."""
     if type(func) is FunctionType:

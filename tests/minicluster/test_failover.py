@@ -35,7 +35,8 @@ styles = pytest.mark.parametrize("style", list(Style), ids=lambda style: style.n
 
 def run_job(world: World, backend: str, stages: list[Stage], handler: Any) -> None:
     env = environment(world, restarts=1, state__backend__type=backend)
-    orders = scripted(env, world, stages)
+    # the input goes on until the crash: at its end, aligned checkpoints wait for what is in flight
+    orders = scripted(env, world, [*stages, Stage([], when=World.crashed)])
     results = durable_process(
         orders.key_by(lambda name: name, Types.STRING()),
         handler,

@@ -23,20 +23,15 @@ class CallStarter:
     Args:
         journal: The calls' journal.
         executor: Where they run.
-        check: Raises if the invocation takes no more calls.
     """
 
-    def __init__(
-        self, journal: CallJournal, executor: CallExecutor, check: Callable[[], None]
-    ) -> None:
+    def __init__(self, journal: CallJournal, executor: CallExecutor) -> None:
         self.journal = journal
         self.executor = executor
-        self._check = check
         self._in_line: deque[AsyncCall] = deque()
 
     def start(self, call: AsyncCall) -> None:
         """Starts a call, or puts it in line."""
-        self._check()
         if self.journal.concurrent:
             call.begin()
             return
@@ -76,13 +71,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     # ---------------------------------------------------------------- the call
 
     def _start_once(self) -> None:
-        if self._started:
-            return
-        self._started = True
-        try:
+        if not self._started:
+            self._started = True
             self._starter.start(self)
-        except Exception as error:
-            self.set_exception(error)
 
     def begin(self) -> None:
         """Takes the slot and does what is planned for it."""
@@ -94,6 +85,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             planned = self._planned = self._starter.journal.plan(self._call)
         except Exception as error:
             self.set_exception(error)
+            self._starter.ended(self)
             return
         if planned.plan is Plan.REPLAY and planned.found is not None:
             if isinstance(loop, DurableLoop):
@@ -110,7 +102,8 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         self._starter.executor.submit(self._loop_of_handler, self._finish, func, args, kwargs)
 
     def _reconciled(self, outcome: Outcome) -> None:
-        if self.done() or self._starter.journal.reconciled(outcome):
+        journal = self._starter.journal
+        if self.done() or journal.closed or journal.reconciled(outcome):
             self._finish(outcome)
         else:
             self._execute()

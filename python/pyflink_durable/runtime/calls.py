@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 from pyflink_durable.context import NOT_EXECUTED, Reconciler
-from pyflink_durable.errors import DurableExecutionError, JournalMismatch
+from pyflink_durable.errors import DurableExecutionError, JournalMismatch, NotInInvocation
 from pyflink_durable.identity import compute_args_digest, compute_function_id
 from pyflink_durable.runtime.bridge import CallFields, Identity, JournalAccess
 from pyflink_durable.runtime.executors import Outcome
@@ -18,6 +18,7 @@ from pyflink_durable.runtime.payload import (
 )
 from pyflink_durable.runtime.planning import Plan, plan_call
 from pyflink_durable.runtime.telemetry import Telemetry
+from pyflink_durable.validation import check_durable_id
 
 
 class Call(NamedTuple):
@@ -39,7 +40,9 @@ class Call(NamedTuple):
         durable_id: str | None,
     ) -> Call:
         """Gives a call its identity."""
-        function_id = compute_function_id(func) if durable_id is None else durable_id
+        function_id = compute_function_id(func)
+        if durable_id is not None:
+            function_id = check_durable_id(durable_id)
         identity = Identity(function_id, compute_args_digest(args, kwargs))
         return cls(identity, func, args, kwargs, reconciler)
 
@@ -75,6 +78,7 @@ class CallJournal:
         describe: Callable[[], str],
     ) -> None:
         self.concurrent = journal.concurrent
+        self.closed = False
         self._journal = journal
         self._on_mismatch = on_mismatch
         self._telemetry = telemetry
@@ -92,6 +96,7 @@ class CallJournal:
         Raises:
             JournalMismatch: The slot holds another call (``on_mismatch="fail"``).
         """
+        self.check_open()
         slot = self._next_slot
         self._next_slot = slot + 1
         found = self._journal.read(slot)
@@ -109,6 +114,23 @@ class CallJournal:
             self._telemetry.count("reexecuted")
         return PlannedCall(call, slot, plan, found)
 
+    def close(self) -> None:
+        """The invocation has ended: nothing is planned or journaled any more."""
+        self.closed = True
+
+    def check_open(self) -> None:
+        """Raises if the invocation has ended.
+
+        Raises:
+            NotInInvocation: It has.
+        """
+        if self.closed:
+            raise NotInInvocation(
+                f"the invocation ({self._describe()}) has ended; its context takes no more calls, "
+                "outputs or state. Await everything before the handler returns, and keep no "
+                "context beyond it"
+            )
+
     def reconciled(self, outcome: Outcome) -> bool:
         """Whether the reconciler's outcome is the call's; if not, the call is to run."""
         executed = outcome.value is not NOT_EXECUTED
@@ -117,6 +139,9 @@ class CallJournal:
 
     def finish(self, planned: PlannedCall, outcome: Outcome, announced: bool = True) -> Any:
         """Journals the outcome of a call, then returns or raises it."""
+        if self.closed:
+            self._telemetry.count("abandoned")
+            self.check_open()
         error = outcome.error
         payload: bytes | None = None
         exception: bytes | None = None

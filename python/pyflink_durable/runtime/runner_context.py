@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from asyncio import events
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pyflink_durable.context import Reconciler, RunnerContext
-from pyflink_durable.errors import DurableExecutionError, NestedDurableCall, NotInInvocation
+from pyflink_durable.errors import DurableExecutionError, NestedDurableCall
 from pyflink_durable.identity import compute_function_id
 from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
 from pyflink_durable.runtime.bridge import Bridge, CursorJournal, JournalAccess
@@ -59,7 +59,6 @@ class FlinkRunnerContext(RunnerContext):
         self._state_backend = state
         self._state: UserState | None = None
         self._starter: CallStarter | None = None
-        self._ended = False
         self._outputs: list[tuple[OutputTag | None, Any]] = []
 
     # ---------------------------------------------------------------- what a handler sees
@@ -77,15 +76,15 @@ class FlinkRunnerContext(RunnerContext):
     @property
     def state(self) -> MutableMapping[str, Any]:
         if self._state is None:
-            self._state = UserState(self._state_backend or MemoryState(), self._check_running)
+            self._state = UserState(self._state_backend or MemoryState(), self._calls.check_open)
         return self._state
 
     def collect(self, value: Any) -> None:
-        self._check_running()
+        self._calls.check_open()
         self._outputs.append((None, value))
 
     def output(self, tag: OutputTag, value: Any) -> None:
-        self._check_running()
+        self._calls.check_open()
         if not hasattr(tag, "tag_id"):
             raise TypeError(f"ctx.output takes an OutputTag first, not {type(tag).__name__}")
         self._outputs.append((tag, value))
@@ -146,12 +145,12 @@ class FlinkRunnerContext(RunnerContext):
 
     def end(self) -> dict[str, bytes | None]:
         """Takes no more calls; gives what the handler has written to its state."""
-        self._ended = True
+        self._calls.close()
         return {} if self._state is None else self._state.take_writes()
 
     def _make_starter(self) -> CallStarter:
         executor = self._executor or CallExecutor()
-        self._starter = CallStarter(self._calls, executor, self._check_running)
+        self._starter = CallStarter(self._calls, executor)
         return self._starter
 
     # ---------------------------------------------------------------- checks
@@ -165,18 +164,7 @@ class FlinkRunnerContext(RunnerContext):
                 f"{compute_function_id(func)} was called durably from inside another durable call; "
                 "make both calls from the handler, one after the other"
             )
-        self._check_running()
-
-    def _check_running(self) -> None:
-        if self._ended:
-            self._refuse_ended()
-
-    def _refuse_ended(self) -> NoReturn:
-        raise NotInInvocation(
-            f"the handler's invocation ({self._describe()}) has ended; its context takes no more "
-            "calls, outputs or state. Await everything before the handler returns, and keep no "
-            "context beyond it"
-        )
+        self._calls.check_open()
 
     def _describe(self) -> str:
         try:

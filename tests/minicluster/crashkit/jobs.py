@@ -12,7 +12,7 @@ from pyflink.common.serialization import Encoder
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
 from pyflink.datastream.connectors.file_system import FileSink, RollingPolicy
 
-_JOB_SECONDS = 90.0
+_JOB_SECONDS = 45.0
 
 
 class JobFailed(AssertionError):

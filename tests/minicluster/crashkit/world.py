@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-DEADLINE_SECONDS = 60.0
+DEADLINE_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.01
 
 Condition = Callable[["World"], bool]

@@ -16,8 +16,9 @@ import pyflink.durable.journal.Journal;
  * Java object only on the task thread.
  *
  * <p>Journal methods are for any thread; the others, where it is said, for the task thread only.
- * After {@link #close()} every method but {@link #wake()} and {@link #log} refuses: a thread that
- * outlives its attempt would write into the journal of an invocation that the next attempt runs.
+ * After {@link #close()} every method that reaches an invocation refuses: a thread that outlives its
+ * attempt would write into the journal of an invocation that the next attempt runs. Counting and
+ * logging go on, for the host's own close.
  */
 public final class DurableBridge {
 
@@ -124,6 +125,7 @@ public final class DurableBridge {
      *     to do, result, exception
      */
     public void applyJournalWrites(long executed, Object[] writes) {
+        requireOpen();
         counters.executed(executed);
         for (int i = 0; i < writes.length; i += 7) {
             Journal journal = journal(((Number) writes[i]).longValue());

@@ -148,9 +148,17 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     @Override
     public void openPythonInterpreter() {
         interpreter.set("durable_bridge", bridge);
-        interpreter.exec(
-                "from pyflink_durable.runtime.operation import DurableOperation\n"
-                        + "durable_operation = DurableOperation(durable_bridge)");
+        try {
+            interpreter.exec(
+                    "from pyflink_durable.runtime.operation import DurableOperation\n"
+                            + "durable_operation = DurableOperation(durable_bridge)");
+        } catch (RuntimeException e) {
+            throw new IllegalStateException(
+                    "The Python of this TaskManager cannot load pyflink-durable. Install it there"
+                            + " (pip install pyflink-durable), in the release that submitted the"
+                            + " job.",
+                    e);
+        }
         pythonOpen = true;
         super.openPythonInterpreter();
         interpreter.exec("durable_operation.bind(operation)");
@@ -304,7 +312,21 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             collector.setAbsoluteTimestamp(timestamp);
         }
         for (int i = from; i < to; i++) {
-            collector.collect(outputConverter.toInternal(outputs[i]));
+            collector.collect(toOutput(outputs[i]));
+        }
+    }
+
+    private OUT toOutput(Object value) {
+        try {
+            return outputConverter.toInternal(value);
+        } catch (RuntimeException e) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            "Operator %s emitted a value that does not fit its output_type %s."
+                                    + " Return or collect values of that type, or declare another,"
+                                    + " such as Types.PICKLED_BYTE_ARRAY() for any Python object.",
+                            name, outputType),
+                    e);
         }
     }
 

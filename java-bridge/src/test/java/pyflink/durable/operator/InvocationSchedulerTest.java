@@ -474,6 +474,24 @@ class InvocationSchedulerTest {
         }
 
         @Test
+        void theSnapshotAfterTheEndOfInputHoldsNothingInFlight() throws Exception {
+            OperatorSubtaskState snapshot;
+            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+                harness.send("a", "1");
+                harness.operator.handler("a:1").call(0, "f");
+                harness.snapshot();
+                harness.operator.handler("a:1").end();
+                harness.flink.endInput();
+                snapshot = harness.snapshot();
+                assertThat(harness.stateEntries()).as("the sequence alone").isEqualTo(1);
+            }
+            try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+                harness.runMails();
+                assertThat(harness.started()).isEmpty();
+            }
+        }
+
+        @Test
         void theJournalOfTheNextInputTakesThePlaceOfTheFinishedOne() throws Exception {
             OperatorSubtaskState snapshot;
             try (DurableHarness<String> harness = DurableHarness.setup().open()) {

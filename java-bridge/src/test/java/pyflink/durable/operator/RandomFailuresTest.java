@@ -19,8 +19,11 @@ import pyflink.durable.operator.DurableHarness.Backend;
  * have been answered once, in the order of its key, and after each failure every journal must be as
  * it was at the snapshot.
  */
-@Timeout(120)
+@Timeout(1_000)
 class RandomFailuresTest {
+
+    /** More with {@code -Ddurable.test.lives=1000}. */
+    private static final int LIVES = Integer.getInteger("durable.test.lives", 30);
 
     private static final int INPUTS = 60;
     private static final int STEPS = 400;
@@ -28,7 +31,7 @@ class RandomFailuresTest {
     @ParameterizedTest
     @EnumSource(Backend.class)
     void everyInputIsAnsweredOnceAndInOrder(Backend backend) throws Exception {
-        int lives = backend == Backend.HASHMAP ? 150 : 10;
+        int lives = backend == Backend.HASHMAP ? LIVES : 1 + LIVES / 10;
         for (int seed = 0; seed < lives; seed++) {
             try {
                 new Life(backend, seed).run();
