@@ -126,6 +126,10 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             value = outcome()
         except asyncio.CancelledError:
             self.cancel()
+        except StopIteration as error:  # ends a coroutine, so no future takes it
+            wrapped = RuntimeError("a durable call raised StopIteration")
+            wrapped.__cause__ = error
+            self.set_exception(wrapped)
         except BaseException as error:
             self.set_exception(error)
         else:

@@ -99,11 +99,12 @@ class FlinkRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> T:
         self._check_call(func, reconciler)
-        if is_coroutine_function(func):
-            raise TypeError(
-                f"{compute_function_id(func)} is a coroutine function: call it with "
-                "`await ctx.durable_execute_async(...)` in an `async def` handler"
-            )
+        for asked in (func, reconciler):
+            if asked is not None and is_coroutine_function(asked):
+                raise TypeError(
+                    f"{compute_function_id(asked)} is a coroutine function: call it with "
+                    "`await ctx.durable_execute_async(...)` in an `async def` handler"
+                )
         # on the task thread no checkpoint comes between the start and the end of the call
         announce = type(events._get_running_loop()) is not DurableLoop
         call = Call.of(func, args, kwargs, reconciler, durable_id)

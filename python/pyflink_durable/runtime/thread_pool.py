@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
 from collections import deque
@@ -81,6 +80,10 @@ class ThreadPool:
     def close(self, deadline: float) -> list[str]:
         """Ends the threads; jobs that have not started never do.
 
+        A job that runs is waited for, and not interrupted: an exception raised in a thread from
+        outside can strike between a library's taking a lock and its giving it back. A connection
+        pool shared with the next attempt then stays locked for ever; it did, and the job hung.
+
         Args:
             deadline: When to stop waiting, on the clock of `time.monotonic`.
 
@@ -90,21 +93,8 @@ class ThreadPool:
         with self._lock:
             self._closed = True
             self._jobs.clear()
-        for thread in self._threads:
+        for _ in self._threads:
             self._wake_ups.put(None)
-            _interrupt(thread)
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return [thread.name for thread in self._threads if thread.is_alive()]
-
-
-def _interrupt(thread: threading.Thread) -> None:
-    """Raises SystemExit in a thread, which takes effect when it next runs Python code.
-
-    Nothing ends a thread inside a blocking system call; this ends those that loop or wait in short
-    steps. SystemExit is never journaled, and `threading` lets it pass without a word.
-    """
-    if thread.ident is not None and thread.is_alive():
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(
-            ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
-        )
