@@ -10,7 +10,7 @@ from typing import Any
 
 from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall, replay
 from pyflink_durable.runtime.executors import CallExecutor, Outcome
-from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.loop import DurableLoop, invocation_tasks
 from pyflink_durable.runtime.planning import Plan
 
 
@@ -67,6 +67,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         self._started = False
         self._planned: PlannedCall | None = None
         self._steps: Generator[Any, None, Any] | None = None
+        self._number: int | None = None
 
     # ---------------------------------------------------------------- the call
 
@@ -152,6 +153,13 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
                 RuntimeWarning,
                 stacklevel=2,
             )
+
+    def __hash__(self) -> int:
+        """A set of calls has the same order in each run, see `InvocationTasks`."""
+        if self._number is None:
+            tasks = invocation_tasks.get()
+            self._number = id(self) if tasks is None else tasks.next_number()
+        return self._number
 
     # ---------------------------------------------------------------- as a coroutine
 

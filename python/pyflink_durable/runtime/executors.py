@@ -61,7 +61,11 @@ class _Call(NamedTuple):
 
     def report(self, outcome: Outcome) -> None:
         """Hands the outcome to the loop that waits; called from any thread."""
-        self.loop.call_soon_threadsafe(self.on_outcome, outcome)
+        try:
+            self.loop.call_soon_threadsafe(self.on_outcome, outcome)
+        except RuntimeError:
+            if not self.loop.is_closed():
+                raise
 
 
 class AsyncioThread:
@@ -77,11 +81,17 @@ class AsyncioThread:
         self._thread: threading.Thread | None = None
         self._submitted: deque[Callable[[], Any]] = deque()
         self._collecting = False
+        self._closed = False
         self._lock = threading.Lock()
 
     def submit(self, start: Callable[[], Any]) -> None:
-        """Has `start` called on the thread within a millisecond or two; it must not block."""
+        """Has `start` called on the thread within a millisecond or two; it must not block.
+
+        After `close` it is forgotten.
+        """
         loop = self._loop or self._start()
+        if loop is None or self._closed:
+            return
         self._submitted.append(start)
         if not self._collecting:
             self._collecting = True
@@ -92,9 +102,9 @@ class AsyncioThread:
         while self._submitted:
             self._submitted.popleft()()
 
-    def _start(self) -> asyncio.AbstractEventLoop:
+    def _start(self) -> asyncio.AbstractEventLoop | None:
         with self._lock:
-            if self._loop is None:
+            if self._loop is None and not self._closed:
                 loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
                     target=self._run_loop, args=(loop,), name=self._name, daemon=True
@@ -121,6 +131,8 @@ class AsyncioThread:
         Returns:
             The thread's name if it still runs.
         """
+        with self._lock:
+            self._closed = True
         if self._loop is None or self._thread is None:
             return []
         self._submitted.clear()

@@ -16,7 +16,7 @@ from pyflink_durable.runtime.bridge import (
     StepJournal,
 )
 from pyflink_durable.runtime.executors import CallExecutor, Outcome, run
-from pyflink_durable.runtime.loop import DurableLoop, task_registry
+from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
@@ -88,8 +88,8 @@ class AsyncHandlerRunner:
         self._running[invocation.id] = (invocation, task)
 
     async def _run(self, invocation: Invocation) -> None:
-        started: set[asyncio.Task[Any]] = set()
-        task_registry.set(started)  # for this task and those it starts
+        tasks = InvocationTasks(invocation.id)
+        invocation_tasks.set(tasks)  # for this task and those it starts
         try:
             coroutine: Coroutine[Any, Any, Any] = self._function(
                 invocation.value, invocation.context
@@ -97,8 +97,8 @@ class AsyncHandlerRunner:
             outcome = Outcome(await coroutine, None)
         except (Exception, asyncio.CancelledError) as error:
             outcome = Outcome(None, error)
-        if started:
-            await self._abandon(invocation, started)
+        if tasks.running:
+            await self._abandon(invocation, tasks.running)
         invocation.outcome = outcome
         del self._running[invocation.id]
         self._on_end(invocation)
@@ -109,7 +109,7 @@ class AsyncHandlerRunner:
             f"key={invocation.context.key!r} tasks={len(started)} the handler ended before tasks "
             "that it had started; they are cancelled. Await them, or use asyncio.TaskGroup"
         )
-        for task in started:
+        for task in tuple(started):
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
 

@@ -23,10 +23,44 @@ from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
 
 T = TypeVar("T")
 
-task_registry: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar(
+
+class InvocationTasks:
+    """What the running handler has started, numbered in order.
+
+    asyncio keeps tasks in sets (`as_completed`, `wait`, `TaskGroup`), whose order follows the
+    members' hash: the address in memory, unless the number is the hash. With it, a set of tasks or
+    calls has the same order in each run of a handler.
+
+    Args:
+        invocation: The invocation's id. It goes into the high bits, which leave the order within
+            one handler alone but keep the tasks of thousands apart in asyncio's set of all tasks.
+
+    Attributes:
+        running: Tasks that have not ended; what a handler starts must end with it.
+    """
+
+    def __init__(self, invocation: int) -> None:
+        self.running: set[asyncio.Task[Any]] = set()
+        self._numbers = itertools.count(invocation << 32)
+
+    def next_number(self) -> int:
+        """The number of the next task or call of the invocation."""
+        return next(self._numbers)
+
+
+invocation_tasks: ContextVar[InvocationTasks | None] = ContextVar(
     "pyflink_durable_tasks", default=None
 )
-"""Filled with the tasks that the running handler has started: what it starts must end with it."""
+"""The tasks of the invocation that is running; inherited by the tasks it starts."""
+
+
+class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
+    """A task whose place in a set is the same in each run of its handler."""
+
+    number = 0
+
+    def __hash__(self) -> int:
+        return self.number
 
 
 class DurableLoop(RefusesRealIO):  # type: ignore[misc]
@@ -169,13 +203,13 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         **options: Any,
     ) -> asyncio.Task[T]:
         if sys.version_info >= (3, 11):
-            task = asyncio.Task(coro, loop=self, name=name, context=context, **options)
-        else:
-            task = asyncio.Task(coro, loop=self, name=name)
-        registry = task_registry.get()
-        if registry is not None:
-            registry.add(task)
-            task.add_done_callback(registry.discard)
+            options["context"] = context
+        task = NumberedTask(coro, loop=self, name=name, **options)
+        tasks = invocation_tasks.get()
+        if tasks is not None:
+            task.number = tasks.next_number()
+            tasks.running.add(task)
+            task.add_done_callback(tasks.running.discard)
         return task
 
     # ---------------------------------------------------------------- what asyncio asks a loop

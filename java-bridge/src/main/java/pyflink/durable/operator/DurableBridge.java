@@ -89,7 +89,7 @@ public final class DurableBridge {
     public void appendPendingCallAt(
             long invocation, int slot, String functionId, String argsDigest) {
         journal(invocation).appendPendingCallAt(slot, functionId, argsDigest);
-        counters.executed(1);
+        counters.add("executed", 1);
     }
 
     public void finalizeCallAt(
@@ -110,7 +110,7 @@ public final class DurableBridge {
             @Nullable byte[] result,
             @Nullable byte[] exception) {
         journal(invocation).recordCallCompletionAt(slot, functionId, argsDigest, result, exception);
-        counters.executed(1);
+        counters.add("executed", 1);
     }
 
     public void clearCallResultsFrom(long invocation, int slot) {
@@ -126,7 +126,7 @@ public final class DurableBridge {
      */
     public void applyJournalWrites(long executed, Object[] writes) {
         requireOpen();
-        counters.executed(executed);
+        counters.add("executed", executed);
         for (int i = 0; i < writes.length; i += 7) {
             Journal journal = journal(((Number) writes[i]).longValue());
             int slot = ((Number) writes[i + 1]).intValue();

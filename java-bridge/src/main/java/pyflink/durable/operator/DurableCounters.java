@@ -2,9 +2,11 @@ package pyflink.durable.operator;
 
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
 import org.apache.flink.metrics.Counter;
+import org.apache.flink.metrics.Gauge;
 import org.apache.flink.metrics.MetricGroup;
+import org.apache.flink.metrics.ThreadSafeSimpleCounter;
 
 /**
  * Counts what became of the calls and handlers of one attempt, as Flink metrics {@code durable.*}
@@ -13,6 +15,7 @@ import org.apache.flink.metrics.MetricGroup;
 final class DurableCounters {
 
     private static final String[] NAMES = {
+        "executed", // calls run for the first time
         "replayed", // calls answered from the journal
         "reconciled", // calls in doubt that were answered by their reconciler
         "reexecuted", // calls in doubt that were run again
@@ -23,42 +26,35 @@ final class DurableCounters {
         "droppedSideOutputs", // values for a side output that nothing reads
     };
 
-    private final LongAdder executed = new LongAdder();
     private final Map<String, Counter> counters = new LinkedHashMap<>();
 
-    DurableCounters(MetricGroup operatorGroup) {
+    /**
+     * @param running how many invocations run
+     * @param waiting how many inputs wait for their turn
+     */
+    DurableCounters(MetricGroup operatorGroup, Gauge<Integer> running, Gauge<Integer> waiting) {
         MetricGroup group = operatorGroup.addGroup("durable");
-        group.gauge("executed", executed::sum); // calls run for the first time
+        group.gauge("running", running);
+        group.gauge("waiting", waiting);
         for (String name : NAMES) {
-            counters.put(name, group.counter(name));
+            counters.put(name, group.counter(name, new ThreadSafeSimpleCounter()));
         }
     }
 
-    /** Counts calls run for the first time; apart from the rest, since all calls are. */
-    void executed(long count) {
-        executed.add(count);
-    }
-
+    /** Adds to a counter. Any thread. */
     void add(String name, long count) {
         Counter counter = counters.get(name);
         if (counter == null) {
             throw new IllegalArgumentException(
                     "There is no counter " + name + "; known are " + counters.keySet());
         }
-        synchronized (counter) {
-            counter.inc(count);
-        }
+        counter.inc(count);
     }
 
     /** All counts as the members of a JSON object. */
     String toJsonMembers() {
-        StringBuilder json = new StringBuilder("\"executed\": ").append(executed.sum());
-        counters.forEach(
-                (name, counter) ->
-                        json.append(", \"")
-                                .append(name)
-                                .append("\": ")
-                                .append(counter.getCount()));
-        return json.toString();
+        return counters.entrySet().stream()
+                .map(entry -> "\"" + entry.getKey() + "\": " + entry.getValue().getCount())
+                .collect(Collectors.joining(", "));
     }
 }

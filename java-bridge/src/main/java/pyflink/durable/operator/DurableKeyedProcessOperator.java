@@ -113,7 +113,11 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                         .createExecutor(TaskMailbox.MIN_PRIORITY);
         wakeQueued = new AtomicBoolean();
         watermarks = new WatermarkHold();
-        counters = new DurableCounters(getMetricGroup());
+        counters =
+                new DurableCounters(
+                        getMetricGroup(),
+                        () -> scheduler == null ? 0 : scheduler.runningCount(),
+                        () -> scheduler == null ? 0 : scheduler.waitingCount());
         bridge = new DurableBridge(this, counters);
 
         super.open();
@@ -126,8 +130,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                         watermarks,
                         maxInFlight,
                         maxPending);
-        getMetricGroup().gauge("durable.running", scheduler::runningCount);
-        getMetricGroup().gauge("durable.waiting", scheduler::waitingCount);
         mailbox.execute(this::restore, "start what was in flight");
     }
 

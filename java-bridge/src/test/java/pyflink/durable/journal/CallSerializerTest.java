@@ -141,7 +141,8 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
     }
 
     private static byte[] golden() throws IOException {
-        try (InputStream in = CallSerializerTest.class.getResourceAsStream("/golden/v1/calls.bin")) {
+        try (InputStream in =
+                CallSerializerTest.class.getResourceAsStream("/golden/v1/calls.bin")) {
             assertThat(in).as("golden/v1/calls.bin").isNotNull();
             return in.readAllBytes();
         }

@@ -225,8 +225,7 @@ class JournalTest {
             assertThat(journal.calls()).extracting(Call::completion).containsExactly(1, 2, 0);
             assertThat(journal.calls())
                     .extracting(Call::status)
-                    .containsExactly(
-                            CallStatus.FAILED, CallStatus.SUCCEEDED, CallStatus.SUCCEEDED);
+                    .containsExactly(CallStatus.FAILED, CallStatus.SUCCEEDED, CallStatus.SUCCEEDED);
         }
 
         @Test

@@ -24,7 +24,7 @@ class DurableBridgeTest {
             List.of("wake", "count", "log", "hasSideOutput");
 
     private final RecordingHost host = new RecordingHost();
-    private final DurableCounters counters = new DurableCounters(new UnregisteredMetricsGroup());
+    private final DurableCounters counters = new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0);
     private final DurableBridge bridge = new DurableBridge(host, counters);
     private final long id = host.invocation.id();
 
@@ -87,8 +87,7 @@ class DurableBridgeTest {
 
     @Test
     void pythonMaySendNumbersOfAnyWidth() {
-        bridge.applyJournalWrites(
-                1, new Object[] {(int) id, 0L, "f", "d", "PENDING", null, null});
+        bridge.applyJournalWrites(1, new Object[] {(int) id, 0L, "f", "d", "PENDING", null, null});
 
         assertThat(bridge.getCalls(id)).hasSize(1);
     }

@@ -56,8 +56,7 @@ final class DurableHarness<K> implements AutoCloseable {
         static final KeyKind<String> STRING = new KeyKind<>("String", Types.STRING, Types.STRING);
 
         /** PyFlink's: a row with the key as its only field. */
-        static final KeyKind<Row> ROW =
-                new KeyKind<>("Row", Types.ROW(Types.STRING), Types.STRING);
+        static final KeyKind<Row> ROW = new KeyKind<>("Row", Types.ROW(Types.STRING), Types.STRING);
 
         private final String name;
         private final TypeInformation<K> keyType;

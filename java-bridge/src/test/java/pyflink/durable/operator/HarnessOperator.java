@@ -31,7 +31,7 @@ import org.apache.flink.types.Row;
  * operator, because that one needs an interpreter to open.
  *
  * <p>Every method from {@code open} to {@code snapshotState} repeats its namesake there, line by
- * line; a change there is made here too.
+ * line, without the converters of PyFlink; a change there is made here too.
  */
 final class HarnessOperator<K> extends AbstractStreamOperator<String>
         implements OneInputStreamOperator<Row, String>, BoundedOneInput, DurableBridge.Host {
@@ -81,7 +81,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
                         .createExecutor(TaskMailbox.MIN_PRIORITY);
         wakeQueued = new AtomicBoolean();
         watermarks = new WatermarkHold();
-        bridge = new DurableBridge(this, new DurableCounters(getMetricGroup()));
+        bridge = new DurableBridge(this, new DurableCounters(getMetricGroup(), () -> 0, () -> 0));
 
         super.open();
         collector = new TimestampedCollector<>(output);
@@ -385,8 +385,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
         /** Announces a call with the report of the step that runs, as {@code async} handlers do. */
         void callInStep(int slot, String function) {
-            stepWrites.addAll(
-                    Arrays.asList(id, slot, function, "digest", "PENDING", null, null));
+            stepWrites.addAll(Arrays.asList(id, slot, function, "digest", "PENDING", null, null));
         }
 
         /** Announces a call at once, as {@code def} handlers do from their worker threads. */

@@ -111,8 +111,7 @@ class InvocationSchedulerTest {
                 harness.end("a:1");
                 harness.end("b:1");
                 assertThat(harness.flink.getOutput())
-                        .containsExactly(
-                                new StreamRecord<>("a:1", 7), new StreamRecord<>("b:1"));
+                        .containsExactly(new StreamRecord<>("a:1", 7), new StreamRecord<>("b:1"));
             }
         }
 
@@ -125,8 +124,7 @@ class InvocationSchedulerTest {
 
                 assertThatThrownBy(() -> harness.operator.scheduler().running(id))
                         .isInstanceOf(IllegalStateException.class)
-                        .hasMessage(
-                                "Invocation 0 is not running: it has ended, or never started.");
+                        .hasMessage("Invocation 0 is not running: it has ended, or never started.");
             }
         }
 
@@ -402,6 +400,40 @@ class InvocationSchedulerTest {
         }
 
         @Test
+        void aSnapshotForgetsTheKeysThatAreIdle() throws Exception {
+            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+                harness.runMails();
+                harness.operator.onStart(HarnessOperator.Handler::end);
+                harness.send("a", "1");
+                harness.snapshot();
+                harness.operator.accesses().take();
+
+                harness.send("a", "2");
+
+                assertThat(harness.operator.accesses().take())
+                        .as("the sequence is looked up again, so it was not kept in memory")
+                        .isEqualTo(Map.of("durable-sequence.value", 1));
+            }
+        }
+
+        @Test
+        void aKeyThatWasIdleAtASnapshotAndIsInFlightAtTheNextStaysInOrder() throws Exception {
+            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+                harness.send("a", "1");
+                harness.end("a:1");
+                harness.snapshot();
+                harness.send("a", "2");
+                harness.snapshot();
+
+                harness.send("a", "3");
+
+                assertThat(harness.operator.running()).hasToString("[a:2]");
+                harness.endAll();
+                assertThat(harness.outputs()).containsExactly("a:1", "a:2", "a:3");
+            }
+        }
+
+        @Test
         void aSnapshotWritesInputsAndCallsThatAreInFlight() throws Exception {
             try (DurableHarness<String> harness = DurableHarness.setup().open()) {
                 harness.runMails();
@@ -445,8 +477,7 @@ class InvocationSchedulerTest {
                 harness.send("b", "2");
                 harness.snapshot();
                 assertThat(harness.operator.accesses().take())
-                        .isEqualTo(
-                                Map.of("durable-inputs.put", 1, "durable-sequence.update", 1));
+                        .isEqualTo(Map.of("durable-inputs.put", 1, "durable-sequence.update", 1));
             }
         }
 
@@ -509,8 +540,7 @@ class InvocationSchedulerTest {
             try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
                 harness.runMails();
                 assertThat(harness.started()).containsExactly("a:2");
-                assertThat(harness.operator.handler("a:2").journal())
-                        .containsExactly("g PENDING");
+                assertThat(harness.operator.handler("a:2").journal()).containsExactly("g PENDING");
             }
         }
 

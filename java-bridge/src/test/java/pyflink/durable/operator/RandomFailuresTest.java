@@ -72,6 +72,10 @@ class RandomFailuresTest {
                 for (int step = 0; step < STEPS; step++) {
                     step();
                     assertThat(harness.operator.running()).hasSizeLessThanOrEqualTo(maxInFlight);
+                    assertThat(harness.operator.running())
+                            .extracting(handler -> handler.toString().split(":")[0])
+                            .as("one at a time for each key")
+                            .doesNotHaveDuplicates();
                 }
                 while (sent < INPUTS) {
                     send();
@@ -167,8 +171,7 @@ class RandomFailuresTest {
                 for (HarnessOperator<String>.Handler handler : harness.operator.running()) {
                     assertThat(handler.journal())
                             .isEqualTo(
-                                    journalsAtSnapshot.getOrDefault(
-                                            handler.toString(), List.of()));
+                                    journalsAtSnapshot.getOrDefault(handler.toString(), List.of()));
                 }
             }
         }

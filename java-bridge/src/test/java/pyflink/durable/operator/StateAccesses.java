@@ -1,5 +1,6 @@
 package pyflink.durable.operator;
 
+import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.util.Map;
@@ -7,6 +8,7 @@ import java.util.TreeMap;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.State;
+import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 
 /** Counts every call to a keyed state as {@code state.method}, on its way to the backend. */
@@ -40,10 +42,10 @@ final class StateAccesses {
     }
 
     private static String nameOf(Object descriptor) {
-        return ((org.apache.flink.api.common.state.StateDescriptor<?, ?>) descriptor).getName();
+        return ((StateDescriptor<?, ?>) descriptor).getName();
     }
 
-    private static <T> T proxy(Class<T> type, java.lang.reflect.InvocationHandler handler) {
+    private static <T> T proxy(Class<T> type, InvocationHandler handler) {
         return type.cast(
                 Proxy.newProxyInstance(
                         type.getClassLoader(),

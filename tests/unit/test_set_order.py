@@ -1,0 +1,59 @@
+"""asyncio keeps tasks and calls in sets; their order is the same in each run of a handler."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bridges import SlotsInMemory
+from loops import Operator
+
+from pyflink_durable.runtime import FlinkRunnerContext
+from pyflink_durable.runtime.bridge import SlotJournal
+from pyflink_durable.runtime.loop import InvocationTasks, invocation_tasks
+
+CALLS = 40
+
+
+def nothing(number: int) -> int:
+    return number
+
+
+async def through_as_completed(ctx: FlinkRunnerContext) -> None:
+    calls = [ctx.durable_execute_async(nothing, i, durable_id=str(i)) for i in range(CALLS)]
+    for call in asyncio.as_completed(calls):
+        await call
+
+
+async def through_sets_of_tasks(ctx: FlinkRunnerContext) -> None:
+    async def one(number: int) -> None:
+        await ready.wait()
+        await ctx.durable_execute_async(nothing, number, durable_id=f"first {number}")
+
+    ready = asyncio.Event()
+    tasks = {asyncio.create_task(one(i)) for i in range(CALLS)}
+    asyncio.get_running_loop().call_soon(ready.set)
+    done, _ = await asyncio.wait(tasks)
+    numbers = {task: number for number, task in enumerate(sorted(tasks, key=hash))}
+    for task in done:
+        ctx.durable_execute(nothing, numbers[task], durable_id=f"then {numbers[task]}")
+
+
+@pytest.mark.parametrize("handler", [through_as_completed, through_sets_of_tasks])
+def test_calls_get_the_same_slots_in_each_run(handler: Callable[..., Any]) -> None:
+    assert len({slots_of(handler, invocation) for invocation in (0, 1, 77, 1_000)}) == 1
+
+
+def slots_of(handler: Callable[..., Any], invocation: int) -> tuple[str, ...]:
+    journal = SlotsInMemory()
+    ballast = [object() for _ in range(invocation)]  # other addresses in each run
+
+    async def run() -> None:
+        invocation_tasks.set(InvocationTasks(invocation))
+        await handler(FlinkRunnerContext(SlotJournal(journal, size=0)))
+
+    Operator().run(run())
+    del ballast
+    return tuple(slot.function_id for slot in journal.slots)
