@@ -1,4 +1,4 @@
-"""What a job holds on to while it idles: heap after many finished invocations, CPU with many waiting."""
+"""What a job costs that does nothing: heap after many invocations, CPU while many calls wait."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from pyflink_durable import DurableOptions, durable_process
 
 FINISHED = KEYS
 WAITING = 10_000
-HOLD_SECONDS = 12
+SETTLE_SECONDS = 10
+IDLE_SECONDS = 10
 
 
-def held_open(env: Any, done: Path) -> Any:
-    """A stream that emits nothing and ends when a file appears."""
+def never_ending(env: Any) -> Any:
+    """A stream that emits nothing and never ends, in steps short enough for checkpoints."""
 
     def wait(number: int) -> int:
-        while not done.exists():
-            time.sleep(0.2)
+        time.sleep(0.05)
         return number
 
+    source = NumberSequenceSource(0, 10**9)
     return (
-        env.from_source(
-            NumberSequenceSource(0, 0), WatermarkStrategy.no_watermarks(), "hold", Types.LONG()
-        )
+        env.from_source(source, WatermarkStrategy.no_watermarks(), "hold", Types.LONG())
         .map(wait, Types.LONG())
         .filter(lambda number: False)
     )
@@ -49,9 +48,8 @@ def heap_per_finished_invocation(folder: Path) -> dict[str, float]:
     }
 
 
-def _heap(done: Path, operator: Callable[[Any], Any]) -> float:
+def _heap(counted: Path, operator: Callable[[Any], Any]) -> float:
     env = environment("hashmap")
-    counted = done.with_suffix(".count")
     seen = 0
 
     def count(value: int) -> int:
@@ -63,52 +61,46 @@ def _heap(done: Path, operator: Callable[[Any], Any]) -> float:
 
     before = _used_heap()
     results = operator(keyed_numbers(env, FINISHED)).map(count, Types.LONG())
-    discard(results.union(held_open(env, done)))
+    discard(results.union(never_ending(env)))
     job = env.execute_async("heap")
-    _wait_for(counted)
+    _wait_for(counted, job)
     time.sleep(3)  # two checkpoints more, so that all is written that will be
     after = _used_heap()
-    done.touch()
-    job.get_job_execution_result().result()
+    job.cancel().result()
     return (after - before) / FINISHED
 
 
-def idle_cpu(folder: Path) -> dict[str, float]:
+def idle_cpu() -> dict[str, float]:
     """CPU seconds per second of an idle stock job, and of one with 10,000 calls waiting."""
 
-    def wait_long(_size: int) -> Callable[..., Any]:
-        async def call() -> None:
-            await asyncio.sleep(HOLD_SECONDS + 8)
+    async def call() -> None:
+        await asyncio.sleep(3600)
 
-        async def handle(value: Any, ctx: Any) -> int:
-            await ctx.durable_execute_async(call)
-            return 1
-
-        return handle
+    async def wait_long(value: Any, ctx: Any) -> int:
+        await ctx.durable_execute_async(call)
+        return 1
 
     options = DurableOptions(max_in_flight=WAITING)
     return {
-        "stock": _cpu(folder / "idle", lambda keyed: keyed.process(Stock(1), Types.LONG())),
+        "stock": _cpu(lambda keyed: keyed.process(Stock(1), Types.LONG())),
         "durable": _cpu(
-            folder / "waiting",
             lambda keyed: durable_process(
-                keyed, wait_long(1), output_type=Types.LONG(), options=options
-            ),
+                keyed, wait_long, output_type=Types.LONG(), options=options
+            )
         ),
     }
 
 
-def _cpu(done: Path, operator: Callable[[Any], Any]) -> float:
+def _cpu(operator: Callable[[Any], Any]) -> float:
     env = environment("hashmap")
-    discard(operator(keyed_numbers(env, WAITING)).union(held_open(env, done)))
+    discard(operator(keyed_numbers(env, WAITING)).union(never_ending(env)))
     job = env.execute_async("idle")
-    time.sleep(6)  # the job starts and takes its input in
+    time.sleep(SETTLE_SECONDS)  # the job starts and takes its input in
     pid = get_gateway().jvm.java.lang.ProcessHandle.current().pid()
     before = _cpu_seconds(pid)
-    time.sleep(HOLD_SECONDS - 6)
-    used = (_cpu_seconds(pid) - before) / (HOLD_SECONDS - 6)
-    done.touch()
-    job.get_job_execution_result().result()
+    time.sleep(IDLE_SECONDS)
+    used = (_cpu_seconds(pid) - before) / IDLE_SECONDS
+    job.cancel().result()
     return used
 
 
@@ -125,9 +117,12 @@ def _used_heap() -> int:
     return int(runtime.totalMemory() - runtime.freeMemory())
 
 
-def _wait_for(path: Path) -> None:
+def _wait_for(path: Path, job: Any) -> None:
+    """Waits until the job has made the file; a job that has failed raises what it failed of."""
     deadline = time.monotonic() + 120
     while not path.exists():
+        if job.get_job_status().result().name in ("FAILED", "FINISHED", "CANCELED"):
+            job.get_job_execution_result().result()
         if time.monotonic() > deadline:
             raise TimeoutError(f"{path.name} did not appear within two minutes")
         time.sleep(0.2)

@@ -81,7 +81,7 @@ def measure_idle(console: Console) -> list[dict[str, object]]:
         console.log(f"heap after {FINISHED:,} finished invocations")
         heap = heap_per_finished_invocation(Path(folder))
         console.log(f"CPU with {WAITING:,} calls waiting")
-        cpu = idle_cpu(Path(folder))
+        cpu = idle_cpu()
     for name in heap:
         console.print(
             f"{name}: {heap[name]:,.0f} B of heap per finished invocation, "

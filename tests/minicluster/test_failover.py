@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
 import pytest
 from crashkit import (
+    DEADLINE_SECONDS,
     Stage,
     Style,
     World,
     act,
     call_in,
+    durable,
     environment,
     look_up,
     run,
@@ -19,9 +22,8 @@ from crashkit import (
     stuck_at_first,
     write_outputs,
 )
-from pyflink.common import Types
 
-from pyflink_durable import RunnerContext, durable_process
+from pyflink_durable import RunnerContext
 
 pytestmark = pytest.mark.minicluster
 
@@ -37,13 +39,7 @@ def run_job(world: World, backend: str, stages: list[Stage], handler: Any) -> No
     env = environment(world, restarts=1, state__backend__type=backend)
     # the input goes on until the crash: at its end, aligned checkpoints wait for what is in flight
     orders = scripted(env, world, [*stages, Stage([], when=World.crashed)])
-    results = durable_process(
-        orders.key_by(lambda name: name, Types.STRING()),
-        handler,
-        output_type=Types.STRING(),
-        uid="durable",
-    )
-    write_outputs(results, world)
+    write_outputs(durable(orders, handler), world)
     run(env)
     assert world.crashed()
 
@@ -53,8 +49,7 @@ def two_calls_each(world: World, style: Style, crash_when: Any) -> Any:
 
     async def handle(name: str, ctx: RunnerContext) -> str:
         if name == CRASH:
-            await world.wait_async(crash_when, "the moment to crash")
-            world.crash_once()
+            await world.crash_when_async(crash_when)
             return name
         first = await call_in(style, ctx, act, world, f"{name}/1")
         second = await call_in(style, ctx, act, world, f"{name}/2")
@@ -62,8 +57,7 @@ def two_calls_each(world: World, style: Style, crash_when: Any) -> Any:
 
     def handle_on_thread(name: str, ctx: RunnerContext) -> str:
         if name == CRASH:
-            world.wait(crash_when, "the moment to crash")
-            world.crash_once()
+            world.crash_when(crash_when)
             return name
         first = ctx.durable_execute(act, world, f"{name}/1")
         second = ctx.durable_execute(act, world, f"{name}/2")
@@ -147,8 +141,7 @@ def test_calls_in_flight_at_the_checkpoint_are_in_doubt(
 
     async def handle(name: str, ctx: RunnerContext) -> str:
         if name == CRASH:
-            await world.wait_async(second_calls_are_in_a_checkpoint)
-            world.crash_once()
+            await world.crash_when_async(second_calls_are_in_a_checkpoint)
             return name
         first = await call_in(style, ctx, act, world, f"{name}/1")
         second = await call_in(
@@ -159,8 +152,7 @@ def test_calls_in_flight_at_the_checkpoint_are_in_doubt(
 
     def handle_on_thread(name: str, ctx: RunnerContext) -> str:
         if name == CRASH:
-            world.wait(second_calls_are_in_a_checkpoint)
-            world.crash_once()
+            world.crash_when(second_calls_are_in_a_checkpoint)
             return name
         first = ctx.durable_execute(act, world, f"{name}/1")
         second = ctx.durable_execute(
@@ -195,12 +187,12 @@ def test_a_sync_handler_that_waits_at_the_checkpoint_replays(world: World, backe
 
     async def handle(name: str, ctx: RunnerContext) -> str:
         if name == CRASH:
-            await world.wait_async(first_calls_are_in_a_checkpoint)
-            world.crash_once()
+            await world.crash_when_async(first_calls_are_in_a_checkpoint)
             return name
         first = ctx.durable_execute(act, world, f"{name}/1")
-        world.note("waits", name, checkpoint=world.newest_checkpoint())
-        await world.wait_async(World.crashed)
+        if world.first_time(f"{name} waits"):
+            world.note("waits", name, checkpoint=world.newest_checkpoint())
+            await asyncio.sleep(DEADLINE_SECONDS)  # the crash comes first
         second = ctx.durable_execute(act, world, f"{name}/2")
         return f"{name}: {first}, {second}"
 

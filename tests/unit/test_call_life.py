@@ -1,4 +1,4 @@
-"""Calls in the wrong place or at the wrong time, calls that are given up, and calls side by side."""
+"""Calls in the wrong place, at the wrong time, given up, and side by side."""
 
 from __future__ import annotations
 
@@ -271,19 +271,17 @@ class TestSideBySide:
     ) -> None:
         outside = Outside()
 
-        async def chain(context: FlinkRunnerContext, name: str, length: int) -> None:
-            for number in range(length):
-                await context.durable_execute_async(
-                    outside.charge, durable_id=f"{name}{number}" if journal.concurrent else None
-                )
+        async def chain(context: FlinkRunnerContext, name: str) -> None:
+            for number in range(2):
+                await context.durable_execute_async(outside.charge, durable_id=f"{name}{number}")
 
         async def handler(context: FlinkRunnerContext) -> None:
-            first = chain(context, "a", 1)
-            await asyncio.gather(first, chain(context, "b", 1))
-            await chain(context, "c", 2)
+            await asyncio.gather(chain(context, "a"), chain(context, "b"))
 
         asyncio.run(handler(context))
+        slots = journal.slots()
         asyncio.run(handler(restarted(journal, executor)))
+        assert journal.slots() == slots
         assert outside.asked == ["charge"] * 4
 
     def test_a_failure_or_a_mismatch_does_not_block_the_line(

@@ -32,6 +32,9 @@ from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 
+_NONE = -(2**63)
+"""Flink's timestamp of an element that has none."""
+
 
 class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     """Starts a handler for each element and emits what has ended; one per attempt of a subtask.
@@ -58,7 +61,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._telemetry = FlinkTelemetry(self._bridge, self._name)
         if self._options.on_error == "dead-letter":
             self._require_dead_letter_output()
-        self._key_converter: Any = None
+        self._context: Any = None
         self._unread_outputs: set[str] = set()
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
@@ -96,12 +99,12 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Starts the handler of an element; emits what has ended by the time it waits."""
         number, timestamp, slots = self._operation.input
-        if self._key_converter is None:
-            self._key_converter = ctx._key_converter
+        if self._context is None:
+            self._context = ctx
         context = FlinkRunnerContext(
             self._runner.journal_of(self._bridge, number, slots),
             self._executor,
-            load_key=lambda: self._key_converter.to_internal(self._bridge.getKey(number)),
+            load_key=lambda: self._context._key_converter.to_internal(self._bridge.getKey(number)),
             timestamp=timestamp,
             state=self._runner.state_of(_BridgeState(self._bridge, number)),
             on_mismatch=self._options.on_mismatch,
@@ -140,6 +143,9 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                 yield (DEAD_LETTER, letter)
                 continue
             self._end(invocation, context.end())
+            if self._operation.has_chained:
+                timestamp = context.timestamp
+                self._context._j_context.emitAt(_NONE if timestamp is None else timestamp)
             for tag, value in context.outputs:
                 if tag is None:
                     yield value

@@ -165,7 +165,12 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
     def call_soon_threadsafe(
         self, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.Handle | None:
-        """Hands a callback over from another thread; the task is woken once for many."""
+        """Hands a callback over from another thread; the task is woken once for many.
+
+        After `close` it is forgotten: a call that outlives its attempt reports here, too.
+        """
+        if self._closed:
+            return None
         self._inbox.append((callback, args))
         if not self._wake_asked:
             self._wake_asked = True

@@ -37,6 +37,7 @@ class DurableOperation:
         self.bridge = bridge
         self.outputs: list[Any] = []
         self.input: tuple[int, int | None, int] = (0, None, 0)
+        self.has_chained = False
         self._host: StepReport | None = None
         self._operation: Any = None
         opening.set(self)
@@ -49,6 +50,7 @@ class DurableOperation:
         """Takes PyFlink's operation, which is open by now."""
         opening.set(None)
         self._operation = operation
+        self.has_chained = bool(operation._chained_operations)
 
     def start(
         self, value: Any, invocation: int, timestamp: int | None, slots: int

@@ -1,29 +1,41 @@
 """A kit to crash a job on purpose and to see what it did to the outside world.
 
-`world` is the outside: everything that must survive a crash, in one folder. `script` feeds a job its
-inputs at chosen moments, `calls` has outside calls that leave a trace, `jobs` builds and runs.
+`world` is the outside: everything that must survive a crash, in one folder. `script` feeds a job
+its inputs at chosen moments, `calls` has outside calls that leave a trace, `jobs` builds and runs.
 """
 
-from crashkit.calls import Style, act, act_async, call_in, look_up, stuck_at_first, stuck_at_first_async
-from crashkit.jobs import JobFailed, environment, run, start, write_outputs
+from crashkit.calls import Style, act, call_in, look_up, stuck_at_first, take_a_while
+from crashkit.jobs import (
+    JobFailed,
+    cancel,
+    durable,
+    environment,
+    run,
+    start,
+    stop_with_savepoint,
+    write_outputs,
+)
 from crashkit.script import Stage, scripted
-from crashkit.world import Crash, World
+from crashkit.world import DEADLINE_SECONDS, Crash, World
 
 __all__ = [
+    "DEADLINE_SECONDS",
     "Crash",
     "JobFailed",
     "Stage",
     "Style",
     "World",
     "act",
-    "act_async",
     "call_in",
+    "cancel",
+    "durable",
     "environment",
     "look_up",
     "run",
     "scripted",
     "start",
+    "stop_with_savepoint",
     "stuck_at_first",
-    "stuck_at_first_async",
+    "take_a_while",
     "write_outputs",
 ]

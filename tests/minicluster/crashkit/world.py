@@ -66,7 +66,20 @@ class World:
         """Raises the first time that it is called with this name, over all attempts of the job."""
         if self.first_time(name):
             self.note("crash", name)
+            self.release_calls()
             raise Crash(f"{name}, made by the test")
+
+    def crash_when(self, condition: Condition, name: str = "crash") -> None:
+        """Waits for a condition, then raises; once over all attempts, which go on at once."""
+        if not self.crashed(name):
+            self.wait(condition, f"the moment of {name}")
+            self.crash_once(name)
+
+    async def crash_when_async(self, condition: Condition, name: str = "crash") -> None:
+        """As `crash_when`, in an ``async def`` handler, which goes on with other keys meanwhile."""
+        if not self.crashed(name):
+            await self.wait_async(condition, f"the moment of {name}")
+            self.crash_once(name)
 
     def first_time(self, name: str) -> bool:
         """Whether nobody has asked for this name before."""
@@ -78,6 +91,18 @@ class World:
 
     def crashed(self, name: str = "crash") -> bool:
         return self.count("crash", name) > 0
+
+    def release_calls(self) -> None:
+        """Lets the calls go that hang by now: the other side has closed the connection."""
+        self._path(f"release-{self.releases()}").touch()
+
+    def releases(self) -> int:
+        """How often calls have been released."""
+        return len(list(Path(self.folder).glob("release-*")))
+
+    def is_released(self, since: int) -> bool:
+        """Whether calls have been released since there had been so many releases."""
+        return self._path(f"release-{since}").exists()
 
     # ---------------------------------------------------------------- checkpoints
 
@@ -118,14 +143,14 @@ class World:
 
     # ---------------------------------------------------------------- outputs
 
-    @property
-    def results(self) -> Path:
-        return self._path("results")
-
-    def outputs(self) -> list[str]:
-        """What the job's file sink has committed; files still written to have a leading dot."""
-        parts = sorted(self.results.rglob("part-*"))
+    def outputs(self, name: str = "results") -> list[str]:
+        """What a file sink has committed; files still written to have a leading dot."""
+        parts = sorted(self.folder_of(name).rglob("part-*"))
         return [line for part in parts for line in part.read_text().splitlines()]
+
+    def folder_of(self, name: str) -> Path:
+        """Where the outputs of this name go."""
+        return self._path(f"outputs-{name}")
 
     def _path(self, name: str) -> Path:
         return Path(self.folder) / name

@@ -16,9 +16,9 @@ import pyflink.durable.journal.Journal;
  * Java object only on the task thread.
  *
  * <p>Journal methods are for any thread; the others, where it is said, for the task thread only.
- * After {@link #close()} every method that reaches an invocation refuses: a thread that outlives its
- * attempt would write into the journal of an invocation that the next attempt runs. Counting and
- * logging go on, for the host's own close.
+ * After {@link #close()} every method that reaches an invocation refuses: a thread that outlives
+ * its attempt would write into the journal of an invocation that the next attempt runs. Counting
+ * and logging go on, for the host's own close.
  */
 public final class DurableBridge {
 

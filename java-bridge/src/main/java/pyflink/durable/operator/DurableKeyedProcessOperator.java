@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import javax.annotation.Nullable;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
@@ -20,7 +21,6 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import javax.annotation.Nullable;
 
 /**
  * Runs a Python handler for each element of a keyed stream, many keys at a time, and keeps the
@@ -378,6 +378,47 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     // ------------------------------------------------------------------ what PyFlink asks for
+
+    @Override
+    public Object getFunctionContext() {
+        return new FunctionContext();
+    }
+
+    /**
+     * What PyFlink gives to the host as its context, and to the Python functions that it runs in
+     * this operator behind the host. These see an output while Python still runs, long after the
+     * operator has met its input.
+     */
+    public final class FunctionContext {
+
+        private long timestamp = Long.MIN_VALUE;
+
+        /** What the host emits from here on is of an input with this timestamp. */
+        public void emitAt(long inputTimestamp) {
+            timestamp = inputTimestamp;
+        }
+
+        /** The timestamp of the output, in Flink's form: the smallest number where it has none. */
+        public long timestamp() {
+            return timestamp;
+        }
+
+        public long currentProcessingTime() {
+            return getProcessingTimeService().getCurrentProcessingTime();
+        }
+
+        @SuppressWarnings("unchecked")
+        public Object getCurrentKey() {
+            Row key = (Row) DurableKeyedProcessOperator.this.getCurrentKey();
+            return keyConverter.toExternal((K) key.getField(0));
+        }
+
+        /** PyFlink asks for it; there are no timers for a durable handler. */
+        @Nullable
+        public Object timerService() {
+            return null;
+        }
+    }
 
     @Override
     public <T> AbstractEmbeddedDataStreamPythonFunctionOperator<T> copy(

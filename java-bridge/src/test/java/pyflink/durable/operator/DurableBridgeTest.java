@@ -24,7 +24,8 @@ class DurableBridgeTest {
             List.of("wake", "count", "log", "hasSideOutput");
 
     private final RecordingHost host = new RecordingHost();
-    private final DurableCounters counters = new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0);
+    private final DurableCounters counters =
+            new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0);
     private final DurableBridge bridge = new DurableBridge(host, counters);
     private final long id = host.invocation.id();
 
