@@ -7,8 +7,6 @@ from typing import Any
 
 from pyflink_durable.errors import ConfigurationError
 
-_PIPELINE_JARS = "pipeline.jars"
-
 
 def bridge_jar() -> Path:
     """The jar inside the installed package.
@@ -28,9 +26,12 @@ def bridge_jar() -> Path:
 
 def add_bridge_jar(env: Any) -> None:
     """Ships the jar with the job, once however many durable operators it has."""
+    from pyflink.java_gateway import get_gateway
     from pyflink.util.java_utils import get_j_env_configuration
 
+    # by the option, since Flink's versions write the list in different ways
+    option = get_gateway().jvm.org.apache.flink.configuration.PipelineOptions.JARS
     url = bridge_jar().as_uri()
     configuration = get_j_env_configuration(env._j_stream_execution_environment)
-    if url not in configuration.getString(_PIPELINE_JARS, "").split(";"):
+    if url not in (configuration.get(option) or ()):
         env.add_jars(url)

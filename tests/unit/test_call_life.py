@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
+import warnings
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -201,6 +203,26 @@ class TestGivenUp:
             return await context.durable_execute_async(func, reconciler=lambda: "looked up")
 
         assert asyncio.run(recovered()) == "looked up"
+
+    def test_a_task_cancelled_before_it_begins_writes_nothing_and_warns_of_nothing(
+        self, context: FlinkRunnerContext, journal: TestedJournal, form: str
+    ) -> None:
+        outside = Outside()
+        func = outside.charge_remotely if form == "coroutine" else outside.charge
+
+        async def handler() -> None:
+            task = asyncio.create_task(context.durable_execute_async(func))  # type: ignore[arg-type]
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            asyncio.run(handler())
+            gc.collect()
+        assert [str(warning.message) for warning in caught if "awaited" in str(warning)] == []
+        assert journal.operations == []
+        assert outside.asked == []
 
     def test_a_result_for_a_closed_loop_disturbs_no_thread(
         self, context: FlinkRunnerContext, executor: CallExecutor, form: str

@@ -15,7 +15,16 @@ from loops import Operator
 from random_handlers import Branch, Call, Outside, Steps, answered, calls_of, interpret, programs
 
 from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.bridge import SlotJournal
+from pyflink_durable.runtime.bridge import (
+    CLEARED,
+    FINALIZED,
+    PENDING,
+    RECORDED,
+    JournalAccess,
+    JournalWrites,
+    SlotJournal,
+    StepJournal,
+)
 from pyflink_durable.runtime.executors import Outcome, run_inside_call
 from pyflink_durable.runtime.payload import load_exception, load_result
 from pyflink_durable.runtime.telemetry import LocalTelemetry
@@ -92,14 +101,45 @@ class Attempt:
         bridge = Recording(
             journal, tuple(SLOT_METHODS.values()), lambda name: self.after_operation(journal, name)
         )
-        access = SlotJournal(bridge, size=len(self.survived))
+        self._drive(program, SlotJournal(bridge, size=len(self.survived)), lambda: None)
+
+    def run_in_steps(self, program: Any) -> None:
+        """As in the operator: what a step writes is applied when it ends, or lost with it."""
+        journal, writes = SlotsInMemory(self.survived), JournalWrites()
+
+        def end_step() -> None:
+            _, flat = writes.take()
+            for at in range(0, len(flat), 7):
+                _, slot, function_id, digest, what, *payloads = flat[at : at + 7]
+                identity = (function_id, digest)
+                if what == PENDING:
+                    journal.appendPendingCallAt(slot, *identity)
+                elif what == CLEARED:
+                    journal.clearCallResultsFrom(slot)
+                elif what == RECORDED:
+                    journal.recordCallCompletionAt(slot, *identity, *payloads)
+                else:
+                    assert what == FINALIZED
+                    journal.finalizeCallAt(slot, *identity, *payloads)
+            if not self.crashed:
+                self.kept.append(tuple(journal.slots))
+
+        self._drive(
+            program,
+            StepJournal(_OfInvocation(journal), 7, size=len(self.survived), writes=writes),
+            end_step,
+        )
+
+    def _drive(self, program: Any, access: JournalAccess, end_step: Callable[[], None]) -> None:
         operator = Operator()
         context = FlinkRunnerContext(access, self, telemetry=self.telemetry)  # type: ignore[arg-type]
         task = operator.start(self._handle(program, context))
+        end_step()
         # calls that the handler gave up run to their end, too
         while not self.crashed and (self.waiting or not task.done()):
             self.complete_next()
             operator.loop.drain()
+            end_step()
         operator.loop.close()
 
     def run_in_sequence(self, program: Any) -> None:
@@ -128,6 +168,17 @@ class Attempt:
             self.output = f"failed with {error!r}"
         except Crash:
             pass
+
+
+class _OfInvocation:
+    """A bridge that serves many invocations, of which there is one."""
+
+    def __init__(self, journal: SlotsInMemory) -> None:
+        self._journal = journal
+
+    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
+        assert invocation == 7
+        return self._journal.getCallResultFieldsAt(slot)
 
 
 def by_slot(journal: tuple[Slot, ...]) -> dict[int, int]:
@@ -202,6 +253,12 @@ SLOW = settings(
 @given(programs(["sync", "await", "task"], EVERYWHERE), CRASHES)
 def test_concurrent_handlers_recover(program: Any, crashes: list[tuple[int, int]]) -> None:
     check(program, crashes, Attempt.run_on_loop)
+
+
+@SLOW
+@given(programs(["sync", "await", "task"], EVERYWHERE), CRASHES)
+def test_concurrent_handlers_recover_in_steps(program: Any, crashes: list[tuple[int, int]]) -> None:
+    check(program, crashes, Attempt.run_in_steps)
 
 
 @SLOW

@@ -173,6 +173,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         """An exception thrown into a task around this call, such as its cancellation."""
         if self._steps is None:
             self._steps = self.__await__()
+            self.cancel()  # the task was cancelled before it had begun, so this never runs
         return self._steps.throw(*error)
 
     def close(self) -> None:

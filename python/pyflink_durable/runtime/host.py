@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 import traceback
 from collections import deque
@@ -32,6 +33,10 @@ from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 
+_YOUNG_OBJECTS = 10_000
+"""Objects after which Python's collector looks for cycles; 700 by default. With thousands of calls
+in flight all young objects are in use: it looks, finds nothing, and costs as much as the calls."""
+
 _NONE = -(2**63)
 """Flink's timestamp of an element that has none."""
 
@@ -56,6 +61,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         operation = opening.get()
         if operation is None:
             raise DurableExecutionError("a DurableHost runs in a DurableKeyedProcessOperator only")
+        _relax_garbage_collection()
         self._operation = operation
         self._bridge = operation.bridge
         self._telemetry = FlinkTelemetry(self._bridge, self._name)
@@ -205,6 +211,13 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                 f'operator {self._name!r} has on_error="dead-letter", and nothing reads its dead '
                 "letters: add a sink to results.get_side_output(DEAD_LETTER)"
             )
+
+
+def _relax_garbage_collection() -> None:
+    """For the whole interpreter, and only where it is at work and eager."""
+    young, middle, old = gc.get_threshold()
+    if 0 < young < _YOUNG_OBJECTS:
+        gc.set_threshold(_YOUNG_OBJECTS, middle, old)
 
 
 class _BridgeState:

@@ -25,6 +25,36 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+class InvocationKey:
+    """The key of an invocation, loaded when it is first asked for.
+
+    Apart from the context, so that the context and its journal do not refer to each other: that
+    would leave every finished invocation to the garbage collector.
+
+    Args:
+        load: Gives the key; asked at most once, from any thread.
+    """
+
+    __slots__ = ("_load", "_value")
+
+    def __init__(self, load: Callable[[], Any]) -> None:
+        self._load: Callable[[], Any] | None = load
+
+    @property
+    def value(self) -> Any:
+        if self._load is not None:
+            self._value = self._load()
+            self._load = None
+        return self._value
+
+    def describe(self) -> str:
+        """Names the invocation in log lines and errors."""
+        try:
+            return f"key={self.value!r}"
+        except Exception as error:  # the invocation is gone from the operator
+            return f"key unknown: {error}"
+
+
 class FlinkRunnerContext(RunnerContext):
     """Makes each call over the journal of its invocation.
 
@@ -49,12 +79,12 @@ class FlinkRunnerContext(RunnerContext):
         on_mismatch: Literal["clear", "fail"] = "clear",
         telemetry: Telemetry | None = None,
     ) -> None:
+        self._invocation_key = InvocationKey(load_key)
         access = bridge if isinstance(bridge, JournalAccess) else CursorJournal(bridge)
         self._calls = CallJournal(
-            access, on_mismatch, telemetry or LocalTelemetry(), self._describe
+            access, on_mismatch, telemetry or LocalTelemetry(), self._invocation_key.describe
         )
         self._executor = executor
-        self._load_key = load_key
         self._timestamp = timestamp
         self._state_backend = state
         self._state: UserState | None = None
@@ -65,9 +95,7 @@ class FlinkRunnerContext(RunnerContext):
 
     @property
     def key(self) -> Any:
-        key = self._load_key()
-        self._load_key = lambda: key
-        return key
+        return self._invocation_key.value
 
     @property
     def timestamp(self) -> int | None:
@@ -166,9 +194,3 @@ class FlinkRunnerContext(RunnerContext):
                 "make both calls from the handler, one after the other"
             )
         self._calls.check_open()
-
-    def _describe(self) -> str:
-        try:
-            return f"key={self.key!r}"
-        except Exception as error:  # the invocation is gone from the operator
-            return f"key unknown: {error}"

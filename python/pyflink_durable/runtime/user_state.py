@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Protocol
 
+from pyflink_durable.canonical import class_name
+from pyflink_durable.errors import ResultNotSerializable
 from pyflink_durable.runtime.payload import dump_result, load_result
 
 
@@ -60,7 +62,14 @@ class UserState(MutableMapping[str, Any]):
         self._check()
         if not isinstance(name, str):
             raise TypeError(f"ctx.state takes names of type str, not {type(name).__name__}")
-        self._writes[name] = dump_result(value)
+        try:
+            payload = dump_result(value)
+        except ResultNotSerializable as error:
+            raise TypeError(
+                f"ctx.state[{name!r}] cannot keep a value of type {class_name(type(value))}: "
+                f"{error.__cause__}. Keep plain data, not connections, locks, generators or files"
+            ) from error.__cause__
+        self._writes[name] = payload
         self._read[name] = value
 
     def __delitem__(self, name: str) -> None:

@@ -1,0 +1,132 @@
+"""The public surface, frozen: a change here is a change for every user."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+import pyflink_durable
+from pyflink_durable import (
+    DurableOptions,
+    DurableProcessFunction,
+    LocalRunnerContext,
+    RunnerContext,
+    durable_process,
+    identity,
+)
+from pyflink_durable.runtime import FlinkRunnerContext
+
+NAMES = {
+    "DEAD_LETTER",
+    "NOT_EXECUTED",
+    "ArgumentNotEncodable",
+    "ConfigurationError",
+    "DeadLetter",
+    "DurableExecutionError",
+    "DurableOptions",
+    "DurableProcessFunction",
+    "HandlerFailed",
+    "JournalMismatch",
+    "JournaledCall",
+    "LocalRunnerContext",
+    "NestedDurableCall",
+    "NotInInvocation",
+    "PayloadNotLoadable",
+    "RemoteError",
+    "ResultNotSerializable",
+    "RunnerContext",
+    "UnsupportedLoopOperation",
+    "durable_process",
+}
+
+CALL = "(self, func, /, *args, reconciler=None, durable_id=None, **kwargs)"
+SIGNATURES: list[tuple[Any, str]] = [
+    (
+        durable_process,
+        "(stream, handler, *, output_type, options=None, name='durable', uid=None)",
+    ),
+    (RunnerContext.durable_execute, CALL),
+    (RunnerContext.durable_execute_async, CALL),
+    (RunnerContext.collect, "(self, value)"),
+    (RunnerContext.output, "(self, tag, value)"),
+    (LocalRunnerContext.__init__, "(self, key=None, timestamp=None, state=None)"),
+    (LocalRunnerContext.durable_execute, CALL),
+    (LocalRunnerContext.durable_execute_async, CALL),
+    (DurableProcessFunction.open, "(self, runtime_context)"),
+    (DurableProcessFunction.process, "(self, value, ctx)"),
+    (DurableProcessFunction.close, "(self)"),
+    (identity.compute_function_id, "(func)"),
+    (identity.compute_args_digest, "(args, kwargs)"),
+]
+
+OPTIONS = {
+    "max_in_flight": 1_000,
+    "max_pending": 10_000,
+    "call_threads": 16,
+    "handler_threads": 64,
+    "on_error": "fail",
+    "on_mismatch": "clear",
+    "close_timeout": 5.0,
+}
+
+
+def test_names() -> None:
+    assert set(pyflink_durable.__all__) == NAMES
+    assert sorted(pyflink_durable.__all__) == sorted(set(pyflink_durable.__all__))
+    assert all(hasattr(pyflink_durable, name) for name in NAMES)
+
+
+@pytest.mark.parametrize(("function", "expected"), SIGNATURES)
+def test_signatures(function: Any, expected: str) -> None:
+    bare = [
+        parameter.replace(annotation=inspect.Parameter.empty)
+        for parameter in inspect.signature(function).parameters.values()
+    ]
+    assert str(inspect.Signature(bare)) == expected
+
+
+def test_the_context_takes_a_bridge_and_an_executor_first() -> None:
+    parameters = list(inspect.signature(FlinkRunnerContext).parameters.values())
+    assert [parameter.name for parameter in parameters[:2]] == ["bridge", "executor"]
+    assert parameters[1].default is None
+    assert all(
+        parameter.kind is parameter.KEYWORD_ONLY and parameter.default is not parameter.empty
+        for parameter in parameters[2:]
+    )
+
+
+def test_what_a_handler_sees() -> None:
+    public = {name for name in vars(RunnerContext) if not name.startswith("_")}
+    assert public == {
+        *("durable_execute", "durable_execute_async", "collect", "output"),
+        *("key", "timestamp", "state"),
+    }
+    assert public == RunnerContext.__abstractmethods__
+
+
+def test_options_and_their_defaults() -> None:
+    assert DurableOptions().model_dump() == OPTIONS
+
+
+def test_every_option_is_documented() -> None:
+    source = inspect.getsource(DurableOptions)
+    for name, default in OPTIONS.items():
+        documentation = source.split(f"    {name}: ")[1].split('"""')[1]
+        shown = f"{default:,g}" if isinstance(default, int | float) else f'``"{default}"``'
+        assert f"Default {shown}." in documentation
+
+
+def test_the_import_starts_no_jvm_and_reads_no_demo() -> None:
+    code = (
+        "import sys, threading, pyflink_durable\n"
+        "import pyflink.java_gateway as gateway\n"
+        "assert gateway._gateway is None\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+        "loaded = [name for name in sys.modules if name.startswith('pyflink_durable.demo')]\n"
+        "assert not loaded and 'pemja' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

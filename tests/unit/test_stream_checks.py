@@ -1,0 +1,165 @@
+"""Bad use that `durable_process` refuses when the graph is built, and what it adds to the graph."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyflink.common import Configuration, Types
+from pyflink.datastream import DataStream, RuntimeExecutionMode, StreamExecutionEnvironment
+
+from pyflink_durable import ConfigurationError, DurableOptions, RunnerContext, durable_process, jar
+
+
+async def handler(value: Any, ctx: RunnerContext) -> None: ...
+
+
+def environment(**settings: str) -> StreamExecutionEnvironment:
+    configuration = Configuration()
+    configuration.set_string("execution.checkpointing.interval", "1 s")
+    for name, value in settings.items():
+        configuration.set_string(name.replace("__", "-").replace("_", "."), value)
+    return StreamExecutionEnvironment.get_execution_environment(configuration)
+
+
+@pytest.fixture
+def env() -> StreamExecutionEnvironment:
+    return environment()
+
+
+def keyed(env: StreamExecutionEnvironment) -> Any:
+    return env.from_collection([1, 2], Types.INT()).key_by(lambda value: value, Types.INT())
+
+
+def process(env: StreamExecutionEnvironment, **changed: Any) -> DataStream:
+    arguments = {"handler": handler, "output_type": Types.INT(), **changed}
+    stream = arguments.pop("stream", None) or keyed(env)
+    return durable_process(stream, arguments.pop("handler"), **arguments)
+
+
+def transformations(env: StreamExecutionEnvironment) -> int:
+    count: int = env._j_stream_execution_environment.getTransformations().size()
+    return count
+
+
+def test_a_good_job_gets_one_operator_with_name_and_uid(env: StreamExecutionEnvironment) -> None:
+    results = process(env, name="orders", uid="orders-1", options=DurableOptions(max_pending=5))
+    assert type(results) is DataStream
+    assert results.get_name() == "orders"
+    transformation = results._j_data_stream.getTransformation()
+    assert transformation.getUid() == "orders-1"
+    strategy = transformation.getOperatorFactory().getChainingStrategy().name()
+    assert strategy == "HEAD"
+    results.print()
+    assert "orders" in env.get_execution_plan()
+
+
+def test_the_jar_is_shipped_once(env: StreamExecutionEnvironment) -> None:
+    for uid in ("first", "second"):
+        process(env, uid=uid)
+    jars = env._j_stream_execution_environment.getConfiguration().toMap().get("pipeline.jars")
+    assert jars.count(jar.bridge_jar().name) == 1
+
+
+def plain(env: StreamExecutionEnvironment) -> DataStream:
+    return env.from_collection([1], Types.INT())
+
+
+@pytest.mark.parametrize(
+    ("stream", "kind"), [(plain, "DataStream"), (lambda env: [1, 2], "list")], ids=str
+)
+def test_a_stream_that_is_not_keyed(
+    env: StreamExecutionEnvironment, stream: Callable[..., Any], kind: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=rf"stream\.key_by\(.*\), not {kind}$"):
+        process(env, stream=stream(env))
+
+
+@pytest.mark.parametrize("output_type", [None, int, "INT", Types.INT])
+def test_a_wrong_output_type(env: StreamExecutionEnvironment, output_type: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"such as Types\.STRING\(\)"):
+        process(env, output_type=output_type)
+
+
+def test_a_missing_output_type(env: StreamExecutionEnvironment) -> None:
+    with pytest.raises(TypeError, match="output_type"):
+        durable_process(keyed(env), handler)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("options", [{"max_pending": 5}, 5, DurableOptions])
+def test_options_of_another_type(env: StreamExecutionEnvironment, options: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"must be a DurableOptions\(\.\.\.\), not"):
+        process(env, options=options)
+
+
+def test_a_bad_handler(env: StreamExecutionEnvironment) -> None:
+    with pytest.raises(ConfigurationError, match="exactly two arguments"):
+        process(env, handler=lambda value: None)
+
+
+@pytest.mark.parametrize("mode", [RuntimeExecutionMode.BATCH, RuntimeExecutionMode.AUTOMATIC])
+def test_a_mode_other_than_streaming(
+    env: StreamExecutionEnvironment, mode: RuntimeExecutionMode
+) -> None:
+    env.set_runtime_mode(mode)
+    with pytest.raises(ConfigurationError, match=rf"is {mode.name}: .*STREAMING"):
+        process(env)
+    env.set_runtime_mode(RuntimeExecutionMode.STREAMING)
+    process(env)
+
+
+def test_the_same_uid_twice(env: StreamExecutionEnvironment) -> None:
+    process(env, uid="orders")
+    with pytest.raises(ConfigurationError, match=r"uid 'orders' is already the uid of another"):
+        process(env, uid="orders")
+    process(env, uid="others")
+    process(environment(), uid="orders")  # another job
+
+
+def test_the_uid_of_an_operator_that_is_not_ours(env: StreamExecutionEnvironment) -> None:
+    stream = plain(env).map(lambda value: value, Types.INT()).uid("taken")
+    stream.print()
+    with pytest.raises(ConfigurationError, match="uid 'taken'"):
+        process(env, stream=stream.key_by(lambda value: value, Types.INT()), uid="taken")
+
+
+def test_no_uid_is_no_clash(env: StreamExecutionEnvironment) -> None:
+    process(env)
+    process(env)
+
+
+def test_a_refused_operator_leaves_the_graph_as_it_was(env: StreamExecutionEnvironment) -> None:
+    stream = keyed(env)
+    process(env, stream=stream, uid="orders")
+    before = transformations(env)
+    for bad in ({"uid": "orders"}, {"handler": 7}, {"output_type": int}, {"options": 5}):
+        with pytest.raises(ConfigurationError):
+            process(env, **{"stream": stream, **bad})
+    assert transformations(env) == before
+
+
+def test_checkpointing_off_warns(caplog: pytest.LogCaptureFixture) -> None:
+    env = StreamExecutionEnvironment.get_execution_environment(Configuration())
+    with caplog.at_level(logging.WARNING, "pyflink_durable"):
+        process(env, name="orders")
+    [message] = [record.getMessage() for record in caplog.records]
+    assert "operator=orders checkpointing is off" in message
+    assert "env.enable_checkpointing(" in message
+
+
+def test_checkpointing_on_warns_of_nothing(
+    env: StreamExecutionEnvironment, caplog: pytest.LogCaptureFixture
+) -> None:
+    process(env)
+    assert caplog.records == []
+
+
+def test_a_package_without_its_jar(
+    env: StreamExecutionEnvironment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(jar, "__file__", str(tmp_path / "jar.py"))
+    with pytest.raises(ConfigurationError, match=r"no jar in .*make jar"):
+        process(env)
