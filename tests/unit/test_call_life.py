@@ -7,15 +7,15 @@ import gc
 import threading
 import time
 import warnings
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bridges import TestedJournal
+from bridges import SixMethods, TestedJournal
 from loops import PATIENCE, wait_until
 from outside import FORMS, Outside
 
-from pyflink_durable import JournalMismatch, NestedDurableCall, NotInInvocation
+from pyflink_durable import NestedDurableCall, NotInInvocation
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.telemetry import LocalTelemetry
@@ -250,108 +250,11 @@ class TestGivenUp:
         after = Outside()
 
         async def another() -> Any:
-            context = FlinkRunnerContext(_empty_six_methods(), executor)
+            context = FlinkRunnerContext(SixMethods(), executor)
             func = after.charge_remotely if form == "coroutine" else after.charge
             return [await context.durable_execute_async(func, n) for n in range(8)]
 
         assert asyncio.run(another()) == ["charged"] * 8
-
-
-class TestSideBySide:
-    """Concurrent awaits: one after another over the six methods, together over slots."""
-
-    def test_at_a_time(
-        self, context: FlinkRunnerContext, journal: TestedJournal, executor: CallExecutor
-    ) -> None:
-        lock, running, most = threading.Lock(), 0, 0
-        together = threading.Event()
-
-        def work(number: int) -> int:
-            nonlocal running, most
-            with lock:
-                running += 1
-                most = max(most, running)
-                if running == 3:
-                    together.set()
-            if journal.concurrent:
-                assert together.wait(PATIENCE)
-            with lock:
-                running -= 1
-            return number
-
-        async def handler(context: FlinkRunnerContext) -> list[int]:
-            calls = [context.durable_execute_async(work, n) for n in range(3)]
-            return await asyncio.gather(*calls)
-
-        assert asyncio.run(handler(context)) == [0, 1, 2]
-        assert most == (3 if journal.concurrent else 1)
-        assert [slot.status for slot in journal.slots()] == ["SUCCEEDED"] * 3
-        assert asyncio.run(handler(restarted(journal, executor))) == [0, 1, 2]
-
-    def test_replay_gives_the_same_slots_to_interleaved_tasks(
-        self, context: FlinkRunnerContext, journal: TestedJournal, executor: CallExecutor
-    ) -> None:
-        outside = Outside()
-
-        async def chain(context: FlinkRunnerContext, name: str) -> None:
-            for number in range(2):
-                await context.durable_execute_async(outside.charge, durable_id=f"{name}{number}")
-
-        async def handler(context: FlinkRunnerContext) -> None:
-            await asyncio.gather(chain(context, "a"), chain(context, "b"))
-
-        asyncio.run(handler(context))
-        slots = journal.slots()
-        asyncio.run(handler(restarted(journal, executor)))
-        assert journal.slots() == slots
-        assert outside.asked == ["charge"] * 4
-
-    def test_a_failure_or_a_mismatch_does_not_block_the_line(
-        self, context: FlinkRunnerContext, journal: TestedJournal, executor: CallExecutor
-    ) -> None:
-        outside = Outside()
-        asyncio.run(make(context, "pool", outside.charge))
-        journal.restart()
-        strict = FlinkRunnerContext(journal.access(), executor, on_mismatch="fail")
-
-        async def handler() -> list[Any]:
-            calls: list[Awaitable[Any]] = [
-                strict.durable_execute_async(outside.refund, n) for n in range(3)
-            ]
-            waiting = asyncio.gather(*calls, return_exceptions=True)
-            return await asyncio.wait_for(waiting, PATIENCE)
-
-        assert isinstance(asyncio.run(handler())[0], JournalMismatch)
-
-    def test_a_call_cancelled_in_line_takes_no_slot(
-        self, context: FlinkRunnerContext, journal: TestedJournal
-    ) -> None:
-        if journal.concurrent:
-            pytest.skip("no line where calls run together")
-        outside, go = Outside(), threading.Event()
-
-        async def handler() -> list[Any]:
-            first = asyncio.create_task(context.durable_execute_async(lambda: go.wait(PATIENCE)))
-            line = [
-                asyncio.create_task(context.durable_execute_async(outside.charge, n))
-                for n in range(3)
-            ]
-            gathered = asyncio.gather(first, *line, return_exceptions=True)
-            await asyncio.sleep(0)
-            line[0].cancel()
-            line[1].cancel()
-            go.set()
-            return [type(result) for result in await gathered]
-
-        cancelled = asyncio.CancelledError
-        assert asyncio.run(handler()) == [bool, cancelled, cancelled, str]
-        assert len(journal.slots()) == 2
-
-
-def _empty_six_methods() -> Any:
-    from bridges import SixMethods
-
-    return SixMethods()
 
 
 def test_the_contexts_own_executor_serves_without_one_given(journal: TestedJournal) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from outside import Outside
 
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.bridge import SlotJournal
+from pyflink_durable.runtime.bridge import JournalWrites, SlotJournal, StepJournal
 from pyflink_durable.runtime.executors import CallExecutor, Outcome, run_inside_call
 from pyflink_durable.runtime.payload import dump_result
 
@@ -181,3 +182,25 @@ def test_each_completion_is_journaled_when_it_comes_not_with_the_last() -> None:
     handle.cancel()
     bench.operator.loop.run_until_idle()
     assert [slot.status for slot in bench.journal.slots] == statuses
+
+
+def test_what_a_mismatch_dropped_in_this_step_answers_no_later_call() -> None:
+    stale = SlotsInMemory([ended(name, completion) for completion, name in enumerate("abc")])
+    writes = JournalWrites()
+
+    class Bridge:
+        def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
+            return stale.getCallResultFieldsAt(slot)  # the step's writes come later
+
+    ctx = FlinkRunnerContext(StepJournal(Bridge(), 7, size=3, writes=writes))
+
+    async def handler() -> list[str]:
+        def call(name: str) -> str:
+            return f"new {name}"
+
+        return [ctx.durable_execute(partial(call, name), durable_id=name) for name in "xbc"]
+
+    assert Operator().start(handler()).result() == ["new x", "new b", "new c"]
+    executed, flat = writes.take()
+    assert executed == 3
+    assert flat[4::7] == ("CLEARED", "RECORDED", "RECORDED", "RECORDED")

@@ -152,6 +152,8 @@ class CallJournal:
                 error = not_serializable
         if error is not None:
             if not isinstance(error, Exception):
+                if not announced and planned.plan is Plan.EXECUTE:
+                    self._next_slot = planned.slot  # nothing was written, so it is free again
                 raise error  # cancellation, interrupt, shutdown: nothing is known of the call
             error, exception = prepare_exception(error)
         if announced or planned.plan is not Plan.EXECUTE:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
+from inspect import isawaitable, iscoroutine
 from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
@@ -153,7 +154,10 @@ class ThreadHandlerRunner:
 
     def start(self, invocation: Invocation) -> None:
         def handle() -> None:
-            invocation.outcome = run(self._function, (invocation.value, invocation.context))
+            outcome = run(self._function, (invocation.value, invocation.context))
+            if isawaitable(outcome.value):
+                outcome = Outcome(None, _returned_awaitable(outcome.value))
+            invocation.outcome = outcome
             self._loop.call_soon_threadsafe(self._on_end, invocation)
 
         self._executor.start_on(self._pool, handle)
@@ -179,6 +183,15 @@ class ThreadHandlerRunner:
         for request in list(self._requests):
             request.cancel()
         return self._pool.close(deadline)
+
+
+def _returned_awaitable(value: Any) -> TypeError:
+    if iscoroutine(value):
+        value.close()
+    return TypeError(
+        "the handler returned an awaitable, which nobody awaits: declare it `async def`, and give "
+        "durable_process that function itself, not a lambda around it"
+    )
 
 
 class _TaskThreadState:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from asyncio import events
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -12,7 +13,7 @@ from pyflink_durable.identity import compute_function_id
 from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
 from pyflink_durable.runtime.bridge import Bridge, CursorJournal, JournalAccess
 from pyflink_durable.runtime.calls import Call, CallJournal, replay
-from pyflink_durable.runtime.executors import CallExecutor, inside_call, run_inside_call
+from pyflink_durable.runtime.executors import CallExecutor, Outcome, inside_call, run_inside_call
 from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.planning import Plan
 from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
@@ -140,10 +141,10 @@ class FlinkRunnerContext(RunnerContext):
         if planned.plan is Plan.REPLAY:
             return replay(planned)  # type: ignore[no-any-return]
         if planned.plan is Plan.RECONCILE and reconciler is not None:
-            outcome = run_inside_call(reconciler)
+            outcome = _not_awaitable(run_inside_call(reconciler), reconciler)
             if self._calls.reconciled(outcome):
                 return self._calls.finish(planned, outcome)  # type: ignore[no-any-return]
-        outcome = run_inside_call(func, args, kwargs)
+        outcome = _not_awaitable(run_inside_call(func, args, kwargs), func)
         return self._calls.finish(planned, outcome, announce)  # type: ignore[no-any-return]
 
     def durable_execute_async(
@@ -194,3 +195,16 @@ class FlinkRunnerContext(RunnerContext):
                 "make both calls from the handler, one after the other"
             )
         self._calls.check_open()
+
+
+def _not_awaitable(outcome: Outcome, func: Callable[..., Any]) -> Outcome:
+    """Refuses what a call cannot be replayed with: a coroutine that nobody has awaited."""
+    if not inspect.isawaitable(outcome.value):
+        return outcome
+    if inspect.iscoroutine(outcome.value):
+        outcome.value.close()
+    error = TypeError(
+        f"{compute_function_id(func)} returned an awaitable: call it with "
+        "`await ctx.durable_execute_async(...)` in an `async def` handler"
+    )
+    return Outcome(None, error)

@@ -1,0 +1,71 @@
+"""Sync calls of an `async def` handler: recorded once, when they have ended."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from bridges import SlotsInMemory
+from loops import Operator
+
+from pyflink_durable.runtime import FlinkRunnerContext
+from pyflink_durable.runtime.bridge import SlotJournal
+from pyflink_durable.runtime.executors import CallExecutor, Outcome
+from pyflink_durable.runtime.handlers import Invocation, ThreadHandlerRunner
+from pyflink_durable.runtime.thread_pool import ThreadPool
+
+
+async def answer() -> int:
+    return 42
+
+
+def interrupted() -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_call_that_was_interrupted_gives_its_slot_to_the_next() -> None:
+    slots = SlotsInMemory()
+
+    async def handle() -> int:
+        ctx = FlinkRunnerContext(SlotJournal(slots, size=0))
+        with pytest.raises(KeyboardInterrupt):
+            ctx.durable_execute(interrupted)
+        return ctx.durable_execute(int)
+
+    assert Operator().run(handle()) == 0
+    assert [slot.function_id for slot in slots.slots] == ["builtins.int"]
+
+
+def test_a_function_that_returns_a_coroutine_is_refused() -> None:
+    slots = SlotsInMemory()
+    made: list[Any] = []
+
+    def make() -> Any:
+        made.append(answer())
+        return made[-1]
+
+    async def handle() -> None:
+        ctx = FlinkRunnerContext(SlotJournal(slots, size=0))
+        with pytest.raises(TypeError, match="durable_execute_async"):
+            ctx.durable_execute(make)
+
+    Operator().run(handle())
+    assert inspect.getcoroutinestate(made[0]) == "CORO_CLOSED"
+
+
+def test_a_def_handler_that_returns_a_coroutine_has_failed() -> None:
+    operator, executor, pool = Operator(), CallExecutor(), ThreadPool("handler", 1)
+    ended: list[Invocation] = []
+    on_end: Callable[[Invocation], None] = ended.append
+    runner = ThreadHandlerRunner(lambda value, ctx: answer(), operator.loop, executor, pool, on_end)
+    runner.start(Invocation(0, None, FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0))))
+    operator.drain_until(lambda: bool(ended))
+    outcome = ended[0].outcome
+    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome.error, TypeError)
+    assert "async def" in str(outcome.error)
+    assert executor.close(time.monotonic() + 10) == []
+    assert pool.close(time.monotonic() + 10) == []
