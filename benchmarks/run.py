@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,8 @@ from cases import CASES, Case, run_job
 from rich.console import Console
 from rich.table import Table
 
-RESULTS = Path(__file__).parent / "results.jsonl"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results.jsonl"
 SHORT_RUN = 0.1
 
 
@@ -31,6 +33,9 @@ def measure(case: Case, backend: str, size: int, scale: float) -> float:
 
 def main() -> int:
     arguments = parse_arguments()
+    # the interpreter inside the JVM unpickles the handlers of cases.py by reference
+    paths = (str(HERE.resolve()), os.environ.get("PYTHONPATH"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     console = Console()
     cases = [case for case in CASES if case.name == "stock" or case.name in arguments.cases]
     table = Table("case", "backend", "payload", "us/element", "us/call", "ratio", "limit")
