@@ -18,9 +18,6 @@ class Telemetry(Protocol):
     def warning(self, message: str) -> None:
         """Logs one line that an operator of the job should see."""
 
-    def debug(self, message: str) -> None:
-        """Logs one line for whoever looks into a failure."""
-
 
 class LocalTelemetry:
     """Counts in memory and logs with `logging`, where there is no Flink.
@@ -37,9 +34,6 @@ class LocalTelemetry:
 
     def warning(self, message: str) -> None:
         logger.warning(message)
-
-    def debug(self, message: str) -> None:
-        logger.debug(message)
 
 
 class FlinkTelemetry:
@@ -58,6 +52,3 @@ class FlinkTelemetry:
 
     def warning(self, message: str) -> None:
         self._bridge.log("WARNING", f"operator={self._operator} {message}")
-
-    def debug(self, message: str) -> None:
-        self._bridge.log("DEBUG", f"operator={self._operator} {message}")
