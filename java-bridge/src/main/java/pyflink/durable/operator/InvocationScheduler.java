@@ -1,7 +1,6 @@
 package pyflink.durable.operator;
 
 import java.util.ArrayDeque;
-import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -15,8 +14,8 @@ import javax.annotation.Nullable;
  * concurrently, up to a limit. Knows what a snapshot has to write. Works on the task thread only.
  *
  * <p>An input is in memory from its acceptance to the end of its invocation, and is written to the
- * keyed state only by a snapshot that meets it on the way: what starts and ends between two
- * checkpoints never touches the state backend.
+ * keyed state only by a snapshot that meets it on the way: of what starts and ends between two
+ * checkpoints, nothing is written but the key's next sequence number.
  */
 final class InvocationScheduler<K, IN> {
 
@@ -148,10 +147,6 @@ final class InvocationScheduler<K, IN> {
         if (lane.isEmpty()) {
             lanes.remove(lane.key());
         }
-    }
-
-    Collection<Invocation<K, IN>> runningInvocations() {
-        return running.values();
     }
 
     /** Whether no further input is to be taken in. */
