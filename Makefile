@@ -56,7 +56,7 @@ test: test-java ## run all tests: Java, then Python with the mini-cluster
 	@$(RUN) pytest $(ARGS)
 
 test-java: jar ## run the Java tests only
-	@rm -rf java-bridge/target/surefire-reports
+	@rm -rf java-bridge/*/target/surefire-reports
 	@($(MVN) test) || { $(BIN)/python java-bridge/test_summary.py; exit 1; }
 	@$(BIN)/python java-bridge/test_summary.py
 
@@ -70,5 +70,5 @@ bench: jar ## measure the cost per element and per call
 	@$(RUN) python benchmarks/run.py $(ARGS)
 
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist java-bridge/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

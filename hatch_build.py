@@ -60,7 +60,7 @@ def ensure_jar() -> Path:
     done = subprocess.run([maven, "-q", "compile", "jar:jar"], cwd=BRIDGE, check=False)
     if done.returncode != 0:
         raise SystemExit("error: Maven could not build java-bridge (its messages are above)")
-    built = BRIDGE / "target" / jar.name
+    built = BRIDGE / "core" / "target" / jar.name
     if not built.is_file():
         raise SystemExit(
             f"error: Maven made no {jar.name}: are the versions in pyproject.toml and "
@@ -85,8 +85,8 @@ def stamp_of(jar: Path) -> Path:
 def source_digest() -> str:
     # By content: time stamps do not survive an sdist or a change of branch.
     digest = hashlib.sha256()
-    sources = (file for file in (BRIDGE / "src" / "main").rglob("*") if file.is_file())
-    for file in (BRIDGE / "pom.xml", *sorted(sources)):
+    sources = (file for file in BRIDGE.glob("*/src/main/**/*") if file.is_file())
+    for file in (*sorted(BRIDGE.glob("**/pom.xml")), *sorted(sources)):
         content = file.read_bytes()
         digest.update(f"{file.relative_to(BRIDGE).as_posix()} {len(content)}\n".encode())
         digest.update(content)

@@ -9,7 +9,7 @@ KINDS = ("tests", "failures", "errors", "skipped")
 counts = dict.fromkeys(KINDS, 0)
 seconds = 0.0
 classes = 0
-for report in Path(__file__).parent.glob("target/surefire-reports/TEST-*.xml"):
+for report in Path(__file__).parent.glob("*/target/surefire-reports/TEST-*.xml"):
     suite = ElementTree.parse(report).getroot()
     for kind in KINDS:
         counts[kind] += int(suite.get(kind, "0"))

@@ -238,7 +238,7 @@ def test_every_option_is_documented_with_its_default() -> None:
 
 
 def test_every_metric_is_documented() -> None:
-    java = ROOT / "java-bridge/src/main/java/pyflink/durable/operator"
+    java = ROOT / "java-bridge/core/src/main/java/pyflink/durable/operator"
     counters = (java / "DurableCounters.java").read_text(encoding="utf-8")
     names = re.findall(r'^ +"(\w+)", //', counters, re.MULTILINE)
     names += re.findall(r'gauge\("(\w+)"', counters)
@@ -249,7 +249,7 @@ def test_every_metric_is_documented() -> None:
 def test_every_log_line_is_in_the_code() -> None:
     sources = [
         *ROOT.glob("python/pyflink_durable/**/*.py"),
-        *ROOT.glob("java-bridge/src/main/**/*.java"),
+        *ROOT.glob("java-bridge/*/src/main/**/*.java"),
     ]
     code = "\n".join(source.read_text(encoding="utf-8") for source in sources)
     code = re.sub(r'"\s*(\+\s*)?f?"', "", code)  # literals that are joined
