@@ -13,12 +13,19 @@ public final class Call {
     /** The {@link #completion} of a call that has not completed. */
     public static final int NOT_COMPLETED = -1;
 
+    /** The {@link #due} of a call that is not scheduled. */
+    public static final long NOT_SCHEDULED = -1;
+
+    static final int FIRST_ATTEMPT = 1;
+
     private final String functionId;
     private final String argsDigest;
     private final CallStatus status;
     @Nullable private final byte[] result;
     @Nullable private final byte[] exception;
     private final int completion;
+    private final int attempt;
+    private final long due;
 
     Call(
             String functionId,
@@ -26,17 +33,33 @@ public final class Call {
             CallStatus status,
             @Nullable byte[] result,
             @Nullable byte[] exception,
-            int completion) {
+            int completion,
+            int attempt,
+            long due) {
         this.functionId = Objects.requireNonNull(functionId, "functionId");
         this.argsDigest = Objects.requireNonNull(argsDigest, "argsDigest");
         this.status = Objects.requireNonNull(status, "status");
         this.result = result;
         this.exception = exception;
         this.completion = completion;
+        this.attempt = attempt;
+        this.due = due;
     }
 
-    static Call pending(String functionId, String argsDigest) {
-        return new Call(functionId, argsDigest, CallStatus.PENDING, null, null, NOT_COMPLETED);
+    static Call pending(String functionId, String argsDigest, int attempt) {
+        return scheduled(functionId, argsDigest, attempt, NOT_SCHEDULED);
+    }
+
+    static Call scheduled(String functionId, String argsDigest, int attempt, long due) {
+        return new Call(
+                functionId,
+                argsDigest,
+                CallStatus.PENDING,
+                null,
+                null,
+                NOT_COMPLETED,
+                attempt,
+                due);
     }
 
     static Call completed(
@@ -44,9 +67,18 @@ public final class Call {
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception,
-            int completion) {
+            int completion,
+            int attempt) {
         CallStatus status = exception == null ? CallStatus.SUCCEEDED : CallStatus.FAILED;
-        return new Call(functionId, argsDigest, status, result, exception, completion);
+        return new Call(
+                functionId,
+                argsDigest,
+                status,
+                result,
+                exception,
+                completion,
+                attempt,
+                NOT_SCHEDULED);
     }
 
     boolean hasIdentity(String otherFunctionId, String otherArgsDigest) {
@@ -84,6 +116,19 @@ public final class Call {
         return completion;
     }
 
+    /** The number of the start that the status is of, from 1; a retry policy starts again. */
+    public int attempt() {
+        return attempt;
+    }
+
+    /**
+     * When a scheduled call is to run, in milliseconds since the epoch; {@link #NOT_SCHEDULED} for
+     * all others. A pending call that is scheduled has not started: it is not in doubt.
+     */
+    public long due() {
+        return due;
+    }
+
     @Override
     public boolean equals(Object other) {
         if (!(other instanceof Call)) {
@@ -94,13 +139,15 @@ public final class Call {
                 && argsDigest.equals(that.argsDigest)
                 && status == that.status
                 && completion == that.completion
+                && attempt == that.attempt
+                && due == that.due
                 && Arrays.equals(result, that.result)
                 && Arrays.equals(exception, that.exception);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(functionId, argsDigest, status, completion);
+        return Objects.hash(functionId, argsDigest, status, completion, attempt, due);
     }
 
     /** Identity and status only: payloads may be personal or secret. */

@@ -15,14 +15,15 @@ import org.apache.flink.core.memory.DataOutputView;
  * records of several versions side by side until each is rewritten, and a record of a newer version
  * is refused when it is read instead of being misread as a result.
  *
- * <p>Version 1: {@code version, status, functionId, argsDigest, completion, result?, exception?}; a
- * payload is its length (-1 for none) and its bytes.
+ * <p>Version 2: {@code version, status, functionId, argsDigest, completion, attempt, due, result?,
+ * exception?}; a payload is its length (-1 for none) and its bytes. Version 1 had no attempt and no
+ * due: its calls are read as first attempts that are not scheduled.
  */
 public final class CallSerializer extends TypeSerializerSingleton<Call> {
 
     public static final CallSerializer INSTANCE = new CallSerializer();
 
-    static final int VERSION = 1;
+    static final int VERSION = 2;
 
     private static final long serialVersionUID = 1L;
 
@@ -35,6 +36,8 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
         out.writeUTF(call.functionId());
         out.writeUTF(call.argsDigest());
         out.writeInt(call.completion());
+        out.writeInt(call.attempt());
+        out.writeLong(call.due());
         writePayload(call.result(), out);
         writePayload(call.exception(), out);
     }
@@ -54,8 +57,17 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
         String functionId = in.readUTF();
         String argsDigest = in.readUTF();
         int completion = in.readInt();
+        int attempt = version == 1 ? Call.FIRST_ATTEMPT : in.readInt();
+        long due = version == 1 ? Call.NOT_SCHEDULED : in.readLong();
         return new Call(
-                functionId, argsDigest, status, readPayload(in), readPayload(in), completion);
+                functionId,
+                argsDigest,
+                status,
+                readPayload(in),
+                readPayload(in),
+                completion,
+                attempt,
+                due);
     }
 
     private static void writePayload(@Nullable byte[] payload, DataOutputView out)
@@ -89,7 +101,7 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
 
     @Override
     public Call createInstance() {
-        return Call.pending("", "");
+        return Call.pending("", "", Call.FIRST_ATTEMPT);
     }
 
     @Override

@@ -20,8 +20,8 @@ import javax.annotation.Nullable;
  *       after a restore, shift every later call by one and answer it with its neighbour's result.
  *   <li>A terminal slot never changes. A late completion (an abandoned thread, a second delivery)
  *       would replace the outcome that the handler has already acted upon.
- *   <li>A call is finalized only where its own PENDING stands. Otherwise the result of a call of a
- *       dropped tail would answer the call that took its place.
+ *   <li>A call is finalized, started again or scheduled again only where its own PENDING stands.
+ *       Otherwise the result of a call of a dropped tail would answer the call that took its place.
  *   <li>Dropping a slot drops all after it: they were reached by a path that the handler no longer
  *       takes.
  * </ul>
@@ -72,8 +72,8 @@ public final class Journal {
     /**
      * The slot at the cursor.
      *
-     * @return {@code [function_id, args_digest, status, result, exception, completion]}, or null if
-     *     there is none
+     * @return {@code [function_id, args_digest, status, result, exception, completion, attempt,
+     *     due]}, where due is null for a call that is not scheduled; or null if there is none
      */
     @Nullable
     public synchronized Object[] getCurrentCallResultFields() {
@@ -146,7 +146,9 @@ public final class Journal {
             call.status().name(),
             call.result(),
             call.exception(),
-            call.completion()
+            call.completion(),
+            call.attempt(),
+            call.due() == Call.NOT_SCHEDULED ? null : call.due()
         };
     }
 
@@ -158,34 +160,69 @@ public final class Journal {
             @Nullable byte[] result,
             @Nullable byte[] exception) {
         requireEnd(slot, functionId);
-        slots.add(Call.completed(functionId, argsDigest, result, exception, completions++));
+        slots.add(
+                Call.completed(
+                        functionId,
+                        argsDigest,
+                        result,
+                        exception,
+                        completions++,
+                        Call.FIRST_ATTEMPT));
         unsaved.set(slot);
     }
 
     /** As {@link #appendPendingCall}, for the slot behind the last one. */
     public synchronized void appendPendingCallAt(int slot, String functionId, String argsDigest) {
         requireEnd(slot, functionId);
-        slots.add(Call.pending(functionId, argsDigest));
+        slots.add(Call.pending(functionId, argsDigest, Call.FIRST_ATTEMPT));
         unsaved.set(slot);
     }
 
-    /** As {@link #finalizeCurrentCall}, for a slot; the cursor stays. */
+    /** Starts the pending call in a slot again: it is no longer scheduled, and in doubt. */
+    public synchronized void startAttemptAt(
+            int slot, String functionId, String argsDigest, int attempt) {
+        requirePending(slot, functionId, argsDigest, "attempt " + attempt);
+        slots.set(slot, Call.pending(functionId, argsDigest, attempt));
+        unsaved.set(slot);
+    }
+
+    /**
+     * Has a call wait for its time, in the slot behind the last one or in its own pending one.
+     *
+     * @param attempt the number that its start will have
+     * @param due when it is to start, in milliseconds since the epoch
+     */
+    public synchronized void scheduleCallAt(
+            int slot, String functionId, String argsDigest, int attempt, long due) {
+        if (due < 0) {
+            throw new IllegalArgumentException(
+                    functionId + " cannot be scheduled for " + due + ", before the epoch.");
+        }
+        Call call = Call.scheduled(functionId, argsDigest, attempt, due);
+        if (slot < slots.size()) {
+            requirePending(slot, functionId, argsDigest, "the schedule");
+            slots.set(slot, call);
+        } else {
+            requireEnd(slot, functionId);
+            slots.add(call);
+        }
+        unsaved.set(slot);
+    }
+
+    /**
+     * As {@link #finalizeCurrentCall}, for a slot; the cursor stays. The attempt stays too, so that
+     * the journal tells which one had this outcome.
+     */
     public synchronized void finalizeCallAt(
             int slot,
             String functionId,
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception) {
-        Call call = slot < slots.size() ? slots.get(slot) : null;
-        if (call == null
-                || call.status().isTerminal()
-                || !call.hasIdentity(functionId, argsDigest)) {
-            throw new IllegalStateException(
-                    String.format(
-                            "Slot %d cannot take the outcome of %s(%s): it holds %s.",
-                            slot, functionId, argsDigest, call == null ? "nothing" : call));
-        }
-        slots.set(slot, Call.completed(functionId, argsDigest, result, exception, completions++));
+        int attempt = requirePending(slot, functionId, argsDigest, "the outcome").attempt();
+        slots.set(
+                slot,
+                Call.completed(functionId, argsDigest, result, exception, completions++, attempt));
         unsaved.set(slot);
     }
 
@@ -210,6 +247,19 @@ public final class Journal {
                                     + " filled behind the last one.",
                             functionId, slot, slots.size()));
         }
+    }
+
+    private Call requirePending(int slot, String functionId, String argsDigest, String what) {
+        Call call = slot < slots.size() ? slots.get(slot) : null;
+        if (call == null
+                || call.status().isTerminal()
+                || !call.hasIdentity(functionId, argsDigest)) {
+            throw new IllegalStateException(
+                    String.format(
+                            "Slot %d cannot take %s of %s(%s): it holds %s.",
+                            slot, what, functionId, argsDigest, call == null ? "nothing" : call));
+        }
+        return call;
     }
 
     // ------------------------------------------------------------------ snapshots

@@ -37,6 +37,16 @@ public final class DurableBridge {
         UserState userState(long invocation);
 
         boolean hasSideOutput(String tag);
+
+        /**
+         * Tells of a write to a slot, once it is in the journal. Any thread.
+         *
+         * @param hold what the call or its outcome waits for, null for nothing
+         */
+        void written(Invocation<?, ?> invocation, int slot, @Nullable String hold);
+
+        /** Tells that slots were dropped, from this one on. Any thread. */
+        void cleared(Invocation<?, ?> invocation, int slot);
     }
 
     private final Host host;
@@ -86,57 +96,112 @@ public final class DurableBridge {
         return journal(invocation).getCallResultFieldsAt(slot);
     }
 
+    /**
+     * @param hold what the call waits for before it starts: {@code CHECKPOINT}, {@code LOG}, or
+     *     null for nothing
+     */
     public void appendPendingCallAt(
-            long invocation, int slot, String functionId, String argsDigest) {
-        journal(invocation).appendPendingCallAt(slot, functionId, argsDigest);
+            long id, int slot, String functionId, String argsDigest, @Nullable String hold) {
+        Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().appendPendingCallAt(slot, functionId, argsDigest);
         counters.add("executed", 1);
+        written(invocation, slot, hold);
     }
 
+    public void startAttemptAt(
+            long id,
+            int slot,
+            String functionId,
+            String argsDigest,
+            int attempt,
+            @Nullable String hold) {
+        Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().startAttemptAt(slot, functionId, argsDigest, attempt);
+        written(invocation, slot, hold);
+    }
+
+    public void scheduleCallAt(
+            long id, int slot, String functionId, String argsDigest, int attempt, long due) {
+        Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().scheduleCallAt(slot, functionId, argsDigest, attempt, due);
+        written(invocation, slot, null);
+    }
+
+    /**
+     * @param hold what the outcome waits for before the handler sees it
+     */
     public void finalizeCallAt(
-            long invocation,
+            long id,
             int slot,
             String functionId,
             String argsDigest,
             @Nullable byte[] result,
-            @Nullable byte[] exception) {
-        journal(invocation).finalizeCallAt(slot, functionId, argsDigest, result, exception);
+            @Nullable byte[] exception,
+            @Nullable String hold) {
+        Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().finalizeCallAt(slot, functionId, argsDigest, result, exception);
+        written(invocation, slot, hold);
     }
 
     public void recordCallCompletionAt(
-            long invocation,
+            long id,
             int slot,
             String functionId,
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception) {
-        journal(invocation).recordCallCompletionAt(slot, functionId, argsDigest, result, exception);
+        Invocation<?, ?> invocation = invocation(id);
+        invocation
+                .journal()
+                .recordCallCompletionAt(slot, functionId, argsDigest, result, exception);
         counters.add("executed", 1);
+        written(invocation, slot, null);
     }
 
-    public void clearCallResultsFrom(long invocation, int slot) {
-        journal(invocation).clearCallResultsFrom(slot);
+    public void clearCallResultsFrom(long id, int slot) {
+        Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().clearCallResultsFrom(slot);
+        host.cleared(invocation, slot);
+    }
+
+    /** A hold must not be known before what it waits for is in the journal: see {@link Gate}. */
+    private void written(Invocation<?, ?> invocation, int slot, @Nullable String hold) {
+        host.written(invocation, slot, hold);
+        if (hold != null) {
+            wake();
+        }
     }
 
     /**
      * Applies the journal writes of a step in order. Task thread only.
      *
      * @param executed how many calls were made in the step
-     * @param writes seven fields each: invocation, slot, function id, digest of the arguments, what
-     *     to do, result, exception
+     * @param writes ten fields each: invocation, slot, function id, digest of the arguments, what
+     *     to do, result, exception, attempt, due, hold; null where one means nothing
      */
     public void applyJournalWrites(long executed, Object[] writes) {
         requireOpen();
         counters.add("executed", executed);
-        for (int i = 0; i < writes.length; i += 7) {
-            Journal journal = journal(((Number) writes[i]).longValue());
+        for (int i = 0; i < writes.length; i += 10) {
+            Invocation<?, ?> invocation = invocation(((Number) writes[i]).longValue());
+            Journal journal = invocation.journal();
             int slot = ((Number) writes[i + 1]).intValue();
             String functionId = (String) writes[i + 2];
             String argsDigest = (String) writes[i + 3];
             byte[] result = (byte[]) writes[i + 5];
             byte[] exception = (byte[]) writes[i + 6];
+            Number attempt = (Number) writes[i + 7];
+            Number due = (Number) writes[i + 8];
             switch ((String) writes[i + 4]) {
                 case "PENDING":
                     journal.appendPendingCallAt(slot, functionId, argsDigest);
+                    break;
+                case "ATTEMPT":
+                    journal.startAttemptAt(slot, functionId, argsDigest, attempt.intValue());
+                    break;
+                case "SCHEDULED":
+                    journal.scheduleCallAt(
+                            slot, functionId, argsDigest, attempt.intValue(), due.longValue());
                     break;
                 case "FINALIZED":
                     journal.finalizeCallAt(slot, functionId, argsDigest, result, exception);
@@ -146,10 +211,12 @@ public final class DurableBridge {
                     break;
                 case "CLEARED":
                     journal.clearCallResultsFrom(slot);
-                    break;
+                    host.cleared(invocation, slot);
+                    continue;
                 default:
                     throw new IllegalArgumentException("Unknown journal write " + writes[i + 4]);
             }
+            host.written(invocation, slot, (String) writes[i + 9]);
         }
     }
 

@@ -24,18 +24,32 @@ final class DurableCounters {
         "handlerErrors", // handlers that raised
         "deadLetters", // inputs sent to the dead-letter output
         "droppedSideOutputs", // values for a side output that nothing reads
+        "retried", // attempts that a retry policy started again
+        "timedOut", // attempts that ran into their timeout
+        "unknown", // calls that ended as OutcomeUnknown
+        "valvePassed", // inputs taken in although calls at the gate filled the operator
+        "logAppends", // entries appended to the call log
+        "logErrors", // entries that could not be appended to the call log
+        "recovered", // slots that the call log knew and the checkpoint did not
+        "unclaimed", // entries of the call log whose input did not come back
     };
 
     private final Map<String, Counter> counters = new LinkedHashMap<>();
 
     /**
      * @param running how many invocations run
-     * @param waiting how many inputs wait for their turn
+     * @param waiting how many inputs wait for their turn, or for a checkpoint
+     * @param atGate how many calls wait for a checkpoint
      */
-    DurableCounters(MetricGroup operatorGroup, Gauge<Integer> running, Gauge<Integer> waiting) {
+    DurableCounters(
+            MetricGroup operatorGroup,
+            Gauge<Integer> running,
+            Gauge<Integer> waiting,
+            Gauge<Integer> atGate) {
         MetricGroup group = operatorGroup.addGroup("durable");
         group.gauge("running", running);
         group.gauge("waiting", waiting);
+        group.gauge("atGate", atGate);
         for (String name : NAMES) {
             counters.put(name, group.counter(name, new ThreadSafeSimpleCounter()));
         }

@@ -1,15 +1,15 @@
 package pyflink.durable.operator;
 
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.HashMap;
+import java.util.Map;
 import javax.annotation.Nullable;
-import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.configuration.Configuration;
-import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunctionInfo;
+import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
 import org.apache.flink.streaming.api.operators.python.embedded.AbstractEmbeddedDataStreamPythonFunctionOperator;
 import org.apache.flink.streaming.api.operators.python.embedded.EmbeddedPythonKeyedProcessOperator;
 import org.apache.flink.streaming.api.utils.PythonTypeUtils;
@@ -26,29 +26,14 @@ import org.slf4j.LoggerFactory;
  * Runs a Python handler for each element of a keyed stream, many keys at a time, and keeps the
  * journal of its outside calls in keyed state.
  *
- * <p>The way of an element: it is accepted into the lane of its key; when its turn comes the Python
- * host starts its handler; the handler's calls run on other threads; a call that has ended wakes
- * this task by one mail, which resumes every handler that can go on; a handler that has ended has
- * its outputs emitted and its journal dropped in the same mail, so that no checkpoint sees one
- * without the other.
+ * <p>What is of PyFlink is here: the interpreter, the conversion of values between the languages,
+ * and what it asks of its operators. The life of an invocation is in {@link InvocationEngine}.
  *
- * <p>Rules, and the failure each prevents:
- *
- * <ul>
- *   <li>An element is accepted before the operator waits for room. A checkpoint may be taken during
- *       the wait; an element held on the stack would be in nobody's state.
- *   <li>The mailbox executor has the lowest priority there is. At the priority of the operator's
- *       place in the chain, checkpoint mails would not run during the wait: a call that waits for a
- *       checkpoint would wait for ever.
- *   <li>Never chained to its upstream (the graph starts a new chain here). With the lowest
- *       priority, a checkpoint may run in the middle of an upstream operator's element.
- *   <li>Restored invocations start before new inputs are accepted. A new input of a key would
- *       otherwise be handled before an older one.
- *   <li>Watermarks wait for the inputs before them, see {@link WatermarkHold}.
- * </ul>
+ * <p>Never chained to its upstream (the graph starts a new chain here). The engine's mailbox has
+ * the lowest priority: a checkpoint could run in the middle of an upstream operator's element.
  */
 public final class DurableKeyedProcessOperator<K, IN, OUT>
-        extends EmbeddedPythonKeyedProcessOperator<K, IN, OUT> implements DurableBridge.Host {
+        extends EmbeddedPythonKeyedProcessOperator<K, IN, OUT> implements InvocationEngine.Task {
 
     private static final long serialVersionUID = 1L;
 
@@ -57,28 +42,23 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private final TypeInformation<IN> inputType;
     private final TypeInformation<OUT> outputType;
     private final String name;
-    private final int maxInFlight;
-    private final int maxPending;
+    private final String uid;
+    private final Limits limits;
+    @Nullable private final HashMap<String, String> callLog;
 
     private transient PythonTypeUtils.DataConverter<IN, Object> inputConverter;
     private transient PythonTypeUtils.DataConverter<K, Object> keyConverter;
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
-    private transient TypeSerializer<IN> inputSerializer;
-    private transient boolean copyInputs;
-
-    private transient MailboxExecutor mailbox;
-    private transient AtomicBoolean wakeQueued;
-    private transient InvocationScheduler<Row, IN> scheduler;
-    private transient WatermarkHold watermarks;
-    private transient UserState userState;
-    private transient DurableCounters counters;
-    private transient DurableBridge bridge;
+    private transient InvocationEngine<Row, IN> engine;
     private transient boolean pythonOpen;
-    private transient boolean restored;
 
     /**
+     * @param uid the operator's id in savepoints, as the job gave it
      * @param maxInFlight how many invocations of one subtask run at a time
      * @param maxPending how many further inputs one subtask accepts
+     * @param checkpointInterval milliseconds between the job's checkpoints, 0 if it takes none
+     * @param drainTimeout how many milliseconds late a checkpoint may be at the end of the input
+     * @param callLog settings of the call log, null for a job without one
      */
     public DurableKeyedProcessOperator(
             Configuration config,
@@ -86,51 +66,47 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             TypeInformation<IN> inputType,
             TypeInformation<OUT> outputType,
             String name,
+            String uid,
             int maxInFlight,
-            int maxPending) {
+            int maxPending,
+            long checkpointInterval,
+            long drainTimeout,
+            @Nullable Map<String, String> callLog) {
         super(config, function, inputType, outputType);
         this.inputType = inputType;
         this.outputType = outputType;
         this.name = name;
-        this.maxInFlight = maxInFlight;
-        this.maxPending = maxPending;
+        this.uid = uid;
+        this.limits = new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout);
+        this.callLog = callLog == null ? null : new HashMap<>(callLog);
     }
 
     // ------------------------------------------------------------------ open and close
 
     @Override
     public void open() throws Exception {
-        ClassLoader classLoader = getContainingTask().getUserCodeClassLoader();
-        inputSerializer = getOperatorConfig().getTypeSerializerIn(0, classLoader);
-        copyInputs = getExecutionConfig().isObjectReuseEnabled();
         inputConverter = converter(inputType);
         keyConverter = converter(((RowTypeInfo) inputType).<K>getTypeAt(0));
         outputConverter = converter(outputType);
+        engine =
+                new InvocationEngine<>(
+                        name,
+                        limits,
+                        this,
+                        getContainingTask()
+                                .getMailboxExecutorFactory()
+                                .createExecutor(TaskMailbox.MIN_PRIORITY),
+                        new PythonHost(),
+                        getMetricGroup());
 
-        mailbox =
-                getContainingTask()
-                        .getMailboxExecutorFactory()
-                        .createExecutor(TaskMailbox.MIN_PRIORITY);
-        wakeQueued = new AtomicBoolean();
-        watermarks = new WatermarkHold();
-        counters =
-                new DurableCounters(
-                        getMetricGroup(),
-                        () -> scheduler == null ? 0 : scheduler.runningCount(),
-                        () -> scheduler == null ? 0 : scheduler.waitingCount());
-        bridge = new DurableBridge(this, counters);
+        super.open(); // opens the interpreter, which takes the engine's bridge
 
-        super.open();
-
-        userState = new UserState(getRuntimeContext());
-        scheduler =
-                new InvocationScheduler<>(
-                        new InFlightState<>(
-                                getKeyedStateBackend(), getRuntimeContext(), inputSerializer),
-                        watermarks,
-                        maxInFlight,
-                        maxPending);
-        mailbox.execute(this::restore, "start what was in flight");
+        ClassLoader classLoader = getContainingTask().getUserCodeClassLoader();
+        engine.open(
+                getKeyedStateBackend(),
+                getRuntimeContext(),
+                getOperatorConfig().getTypeSerializerIn(0, classLoader),
+                getExecutionConfig().isObjectReuseEnabled());
     }
 
     private static <T> PythonTypeUtils.DataConverter<T, Object> converter(TypeInformation<T> type) {
@@ -140,7 +116,9 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     @Override
     public void close() throws Exception {
         try {
-            closePython();
+            if (engine != null) {
+                engine.close();
+            }
         } finally {
             super.close();
         }
@@ -149,7 +127,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     /** PyFlink's operation is wrapped in one that crosses between the languages once per step. */
     @Override
     public void openPythonInterpreter() {
-        interpreter.set("durable_bridge", bridge);
+        interpreter.set("durable_bridge", engine.bridge());
         try {
             interpreter.exec(
                     "from pyflink_durable.runtime.operation import DurableOperation\n"
@@ -166,148 +144,80 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         interpreter.exec("durable_operation.bind(operation)");
     }
 
-    /**
-     * Ends the handlers and their threads. The bridge closes first, so that nothing an interrupted
-     * call still does reaches the journal. Flink's own operator tells Python only of a regular end.
-     */
-    private void closePython() {
-        if (!pythonOpen) {
-            return;
+    /** The host in the interpreter. */
+    private final class PythonHost implements InvocationEngine.Host<Row, IN> {
+
+        @Override
+        @Nullable
+        public Object[] start(Invocation<Row, IN> invocation) {
+            Object[] element = {
+                inputConverter.toExternal(invocation.input().value()),
+                invocation.id(),
+                invocation.input().timestamp(),
+                invocation.journal().size(),
+                invocation.input().sequence()
+            };
+            return (Object[]) interpreter.invokeMethod("durable_operation", "start", element);
         }
-        pythonOpen = false;
-        bridge.close();
-        interpreter.exec(
-                "durable_operation.close()\n"
-                        + "for name in ('durable_operation', 'durable_bridge', 'operation'):\n"
-                        + "    globals().pop(name, None)");
-        LOG.info(
-                "durable-counters {\"operator\": \"{}\", \"subtask\": {}, \"attempt\": {}, {}}",
-                name,
-                getRuntimeContext().getTaskInfo().getIndexOfThisSubtask(),
-                getRuntimeContext().getTaskInfo().getAttemptNumber(),
-                counters.toJsonMembers());
+
+        @Override
+        @Nullable
+        public Object[] resume(@Nullable Object[] released) {
+            Object[] arguments = {released};
+            return (Object[]) interpreter.invokeMethod("durable_operation", "resume", arguments);
+        }
+
+        /** Flink's own operator tells Python only of a regular end. */
+        @Override
+        public void close() {
+            if (!pythonOpen) {
+                return;
+            }
+            pythonOpen = false;
+            interpreter.exec(
+                    "durable_operation.close()\n"
+                            + "for name in ('durable_operation', 'durable_bridge', 'operation'):\n"
+                            + "    globals().pop(name, None)");
+            LOG.info(
+                    "durable-counters {\"operator\": \"{}\", \"subtask\": {}, \"attempt\": {}, {}}",
+                    name,
+                    getRuntimeContext().getTaskInfo().getIndexOfThisSubtask(),
+                    getRuntimeContext().getTaskInfo().getAttemptNumber(),
+                    engine.counters().toJsonMembers());
+        }
     }
 
     // ------------------------------------------------------------------ inputs
 
     @Override
     public void processElement(StreamRecord<IN> element) throws Exception {
-        ensureRestored(); // selects other keys, so the element's own is taken from the element
-        Row key = (Row) getCurrentKey();
-        IN value = copyInputs ? inputSerializer.copy(element.getValue()) : element.getValue();
-        scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
-        startReady();
-        while (scheduler.isFull()) {
-            mailbox.yield();
-        }
+        engine.accept(element);
     }
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        ensureRestored();
-        watermarks.hold(() -> super.processWatermark(mark));
+        engine.hold(() -> super.processWatermark(mark));
     }
 
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-        ensureRestored();
-        watermarks.hold(() -> super.processWatermarkStatus(status));
+        engine.hold(() -> super.processWatermarkStatus(status));
     }
 
     @Override
     public void endInput() {
         try {
-            ensureRestored();
-            while (scheduler.hasInFlight()) {
-                mailbox.yield();
-            }
+            engine.endInput();
         } catch (Exception e) {
             throw new IllegalStateException(
                     "Operator " + name + " could not finish what is in flight at end of input", e);
         }
-        closePython();
     }
 
-    private void restore() throws Exception {
-        ensureRestored();
-        startReady();
-    }
+    // ------------------------------------------------------------------ what the engine asks for
 
-    private void ensureRestored() throws Exception {
-        if (restored) {
-            return;
-        }
-        restored = true;
-        Object selected = getCurrentKey();
-        int count = scheduler.restore();
-        if (selected != null) {
-            setCurrentKey(selected);
-        }
-        if (count > 0) {
-            LOG.info("Operator {} runs {} restored invocations again", name, count);
-        }
-    }
-
-    // ------------------------------------------------------------------ handlers
-
-    /** Starts every handler that may run; one that ends at once makes room for the next. */
-    private void startReady() throws Exception {
-        Invocation<Row, IN> starting;
-        while ((starting = scheduler.startNext()) != null) {
-            bridge.begin(starting);
-            setCurrentKey(starting.key());
-            Object[] element = {
-                inputConverter.toExternal(starting.input().value()),
-                starting.id(),
-                starting.input().timestamp(),
-                starting.journal().size()
-            };
-            apply((Object[]) interpreter.invokeMethod("durable_operation", "start", element));
-        }
-    }
-
-    /** Resumes every handler that waits for a call that has ended. */
-    private void resume() throws Exception {
-        wakeQueued.set(false);
-        if (pythonOpen) {
-            apply((Object[]) interpreter.invokeMethod("durable_operation", "resume"));
-            startReady();
-        }
-    }
-
-    /** Applies what happened in a step of Python: journal writes, ends of invocations, outputs. */
-    private void apply(@Nullable Object[] report) throws Exception {
-        if (report == null) {
-            return;
-        }
-        bridge.applyJournalWrites(((Number) report[0]).longValue(), (Object[]) report[1]);
-        Object[] ended = (Object[]) report[2];
-        Object[] outputs = (Object[]) report[3];
-        for (int i = 0; i < ended.length; i += 4) {
-            Invocation<Row, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
-            writeUserState(invocation, (Object[]) ended[i + 2], (Object[]) ended[i + 3]);
-            int end = i + 4 < ended.length ? ((Number) ended[i + 5]).intValue() : outputs.length;
-            emit(invocation, outputs, ((Number) ended[i + 1]).intValue(), end);
-            bridge.end(invocation);
-            scheduler.finish(invocation);
-        }
-        watermarks.release();
-    }
-
-    private void writeUserState(
-            Invocation<Row, IN> invocation, @Nullable Object[] names, @Nullable Object[] values)
-            throws Exception {
-        if (names == null || values == null) {
-            return;
-        }
-        setCurrentKey(invocation.key());
-        for (int i = 0; i < names.length; i++) {
-            userState.put((String) names[i], (byte[]) values[i]);
-        }
-    }
-
-    private void emit(Invocation<Row, IN> invocation, Object[] outputs, int from, int to) {
-        Long timestamp = invocation.input().timestamp();
+    @Override
+    public void emit(@Nullable Long timestamp, Object[] outputs, int from, int to) {
         if (timestamp == null) {
             collector.eraseTimestamp();
         } else {
@@ -333,31 +243,9 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     @Override
-    public void wake() {
-        if (wakeQueued.compareAndSet(false, true)) {
-            try {
-                mailbox.execute(this::resume, "resume handlers");
-            } catch (RejectedExecutionException e) {
-                LOG.debug("Operator {} is closing, nothing is resumed", name, e);
-            }
-        }
-    }
-
-    @Override
-    public void wakeAt(long epochMillis) {
-        getProcessingTimeService().registerTimer(epochMillis, time -> resume());
-    }
-
-    @Override
     @SuppressWarnings("unchecked")
-    public Object externalKey(Invocation<?, ?> invocation) {
-        return keyConverter.toExternal((K) ((Row) invocation.key()).getField(0));
-    }
-
-    @Override
-    public UserState userState(long id) {
-        setCurrentKey(scheduler.running(id).key());
-        return userState;
+    public Object externalKey(Object key) {
+        return keyConverter.toExternal((K) ((Row) key).getField(0));
     }
 
     @Override
@@ -368,13 +256,14 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     // ------------------------------------------------------------------ snapshots
 
     @Override
-    public void snapshotState(StateSnapshotContext context) throws Exception {
-        Object selected = getCurrentKey();
-        scheduler.saveChanges();
-        if (selected != null) {
-            setCurrentKey(selected);
-        }
-        super.snapshotState(context);
+    public OperatorSnapshotFutures snapshotState(
+            long checkpointId,
+            long timestamp,
+            CheckpointOptions options,
+            CheckpointStreamFactory storage)
+            throws Exception {
+        engine.snapshot();
+        return super.snapshotState(checkpointId, timestamp, options, storage);
     }
 
     // ------------------------------------------------------------------ what PyFlink asks for
@@ -424,6 +313,16 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     public <T> AbstractEmbeddedDataStreamPythonFunctionOperator<T> copy(
             DataStreamPythonFunctionInfo function, TypeInformation<T> chainedOutputType) {
         return new DurableKeyedProcessOperator<>(
-                config, function, inputType, chainedOutputType, name, maxInFlight, maxPending);
+                config,
+                function,
+                inputType,
+                chainedOutputType,
+                name,
+                uid,
+                limits.maxInFlight,
+                limits.maxPending,
+                limits.checkpointInterval,
+                limits.drainTimeout,
+                callLog);
     }
 }

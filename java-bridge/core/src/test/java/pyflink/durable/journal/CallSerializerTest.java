@@ -19,6 +19,28 @@ import org.junit.jupiter.api.Test;
 /** The format of a journaled call. Flink's own rules for a serializer come from the base class. */
 public class CallSerializerTest extends SerializerTestBase<Call> {
 
+    /** The calls of the golden file {@code golden/v1/calls.bin}, in order. Never change them. */
+    private static final List<Call> CALLS_OF_VERSION_1 =
+            List.of(
+                    Call.pending("shop.charge", "00112233445566ff", 1),
+                    completed("shop.charge", "00112233445566ff", new byte[] {1, 2, -3}, null, 0),
+                    completed("shop.charge", "00112233445566ff", null, new byte[] {7}, 1),
+                    completed("shop.notify", "aabbccddeeff0011", null, null, 2),
+                    completed("shop.notify", "aabbccddeeff0011", new byte[0], null, 3),
+                    completed("shop.notify", "aabbccddeeff0011", null, new byte[0], 4),
+                    completed("überweisung.支払う", "aabbccddeeff0011", large(), null, 2_000_000_000));
+
+    private static Call completed(
+            String functionId, String argsDigest, byte[] result, byte[] exception, int completion) {
+        return Call.completed(functionId, argsDigest, result, exception, completion, 1);
+    }
+
+    private static byte[] large() {
+        byte[] large = new byte[10_000];
+        new Random(1).nextBytes(large);
+        return large;
+    }
+
     @Override
     protected TypeSerializer<Call> createSerializer() {
         return CallSerializer.INSTANCE;
@@ -34,27 +56,23 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
         return Call.class;
     }
 
-    /** The calls of the golden file {@code golden/v1/calls.bin}, in order. Never change them. */
+    /** The calls of the golden file {@code golden/v2/calls.bin}, in order. Never change them. */
     @Override
     protected Call[] getTestData() {
-        byte[] large = new byte[10_000];
-        new Random(1).nextBytes(large);
-        return new Call[] {
-            Call.pending("shop.charge", "00112233445566ff"),
-            Call.completed("shop.charge", "00112233445566ff", new byte[] {1, 2, -3}, null, 0),
-            Call.completed("shop.charge", "00112233445566ff", null, new byte[] {7}, 1),
-            Call.completed("shop.notify", "aabbccddeeff0011", null, null, 2),
-            Call.completed("shop.notify", "aabbccddeeff0011", new byte[0], null, 3),
-            Call.completed("shop.notify", "aabbccddeeff0011", null, new byte[0], 4),
-            Call.completed("überweisung.支払う", "aabbccddeeff0011", large, null, 2_000_000_000),
-        };
+        List<Call> calls = new ArrayList<>(CALLS_OF_VERSION_1);
+        calls.add(Call.pending("shop.charge", "00112233445566ff", 3));
+        calls.add(Call.scheduled("shop.charge", "00112233445566ff", 2, 1_800_000_000_000L));
+        calls.add(Call.scheduled("sleep", "aabbccddeeff0011", 1, 0));
+        calls.add(
+                Call.completed("shop.charge", "00112233445566ff", new byte[] {5}, null, 7, 70_000));
+        return calls.toArray(new Call[0]);
     }
 
     @Test
     void payloadsThatAreMissingAndPayloadsThatAreEmptyStayApart() throws Exception {
-        Call nothing = roundTrip(Call.completed("f", "d", null, null, 0));
-        Call empty = roundTrip(Call.completed("f", "d", new byte[0], null, 0));
-        Call failed = roundTrip(Call.completed("f", "d", null, new byte[0], 0));
+        Call nothing = roundTrip(completed("f", "d", null, null, 0));
+        Call empty = roundTrip(completed("f", "d", new byte[0], null, 0));
+        Call failed = roundTrip(completed("f", "d", null, new byte[0], 0));
 
         assertThat(nothing.result()).isNull();
         assertThat(nothing.exception()).isNull();
@@ -67,7 +85,7 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
 
     @Test
     void aPendingCallHasNotCompleted() throws Exception {
-        Call pending = roundTrip(Call.pending("f", "d"));
+        Call pending = roundTrip(Call.pending("f", "d", 1));
 
         assertThat(pending.status()).isEqualTo(CallStatus.PENDING);
         assertThat(pending.completion()).isEqualTo(Call.NOT_COMPLETED);
@@ -75,8 +93,8 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
 
     @Test
     void aNewerVersionIsRefused() throws Exception {
-        byte[] record = serialize(Call.pending("f", "d"));
-        record[0] = 2;
+        byte[] record = serialize(Call.pending("f", "d", 1));
+        record[0] = 3;
 
         assertThatThrownBy(
                         () ->
@@ -84,14 +102,14 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
                                         new DataInputDeserializer(record)))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "A journaled call has format version 2; this pyflink-durable reads up to"
-                                + " 1. The state was written by a newer release: use that one, or"
+                        "A journaled call has format version 3; this pyflink-durable reads up to"
+                                + " 2. The state was written by a newer release: use that one, or"
                                 + " newer.");
     }
 
     @Test
     void aVersionBeforeTheFirstIsRefused() throws Exception {
-        byte[] record = serialize(Call.pending("f", "d"));
+        byte[] record = serialize(Call.pending("f", "d", 1));
         record[0] = 0;
 
         assertThatThrownBy(
@@ -103,21 +121,34 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
     }
 
     @Test
-    void callsWrittenByVersion1AreRead() throws Exception {
-        DataInputDeserializer in = new DataInputDeserializer(golden());
-        List<Call> read = new ArrayList<>();
-        while (in.available() > 0) {
-            read.add(CallSerializer.INSTANCE.deserialize(in));
-        }
+    void anAttemptAndATimeAreKept() throws Exception {
+        Call scheduled = roundTrip(Call.scheduled("f", "d", 3, 1_234));
 
-        assertThat(read).containsExactly(getTestData());
+        assertThat(scheduled.status()).isEqualTo(CallStatus.PENDING);
+        assertThat(scheduled.attempt()).isEqualTo(3);
+        assertThat(scheduled.due()).isEqualTo(1_234);
+        assertThat(roundTrip(Call.pending("f", "d", 3)).due()).isEqualTo(Call.NOT_SCHEDULED);
     }
 
-    /** A change of the format needs a new version; then this test goes, the one above stays. */
     @Test
-    void version1IsWrittenByteForByteAsInTheGoldenFile() throws Exception {
-        assertThat(CallSerializer.VERSION).isEqualTo(1);
-        assertThat(serialize(getTestData())).isEqualTo(golden());
+    void callsWrittenByVersion1AreReadAsFirstAttemptsThatAreNotScheduled() throws Exception {
+        List<Call> read = read(golden("v1"));
+
+        assertThat(read).isEqualTo(CALLS_OF_VERSION_1);
+        assertThat(read).extracting(Call::attempt).containsOnly(1);
+        assertThat(read).extracting(Call::due).containsOnly(Call.NOT_SCHEDULED);
+    }
+
+    @Test
+    void callsWrittenByVersion2AreRead() throws Exception {
+        assertThat(read(golden("v2"))).containsExactly(getTestData());
+    }
+
+    /** A change of the format needs a new version; then this test goes, the ones above stay. */
+    @Test
+    void version2IsWrittenByteForByteAsInTheGoldenFile() throws Exception {
+        assertThat(CallSerializer.VERSION).isEqualTo(2);
+        assertThat(serialize(getTestData())).isEqualTo(golden("v2"));
     }
 
     @Test
@@ -135,17 +166,26 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
         assertThat(snapshot.resolveSchemaCompatibility(restored).isCompatibleAsIs()).isTrue();
     }
 
-    /** What {@code golden/v1/calls.bin} was made of; see {@code GoldenFiles}. */
+    /** What {@code golden/v2/calls.bin} was made of; see {@code GoldenFiles}. */
     public static byte[] goldenCalls() throws IOException {
         return serialize(new CallSerializerTest().getTestData());
     }
 
-    private static byte[] golden() throws IOException {
-        try (InputStream in =
-                CallSerializerTest.class.getResourceAsStream("/golden/v1/calls.bin")) {
-            assertThat(in).as("golden/v1/calls.bin").isNotNull();
+    private static byte[] golden(String version) throws IOException {
+        String file = "/golden/" + version + "/calls.bin";
+        try (InputStream in = CallSerializerTest.class.getResourceAsStream(file)) {
+            assertThat(in).as(file).isNotNull();
             return in.readAllBytes();
         }
+    }
+
+    private static List<Call> read(byte[] records) throws IOException {
+        DataInputDeserializer in = new DataInputDeserializer(records);
+        List<Call> read = new ArrayList<>();
+        while (in.available() > 0) {
+            read.add(CallSerializer.INSTANCE.deserialize(in));
+        }
+        return read;
     }
 
     private static byte[] serialize(Call... calls) throws IOException {

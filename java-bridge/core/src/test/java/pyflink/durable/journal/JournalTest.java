@@ -74,13 +74,13 @@ class JournalTest {
             journal.appendPendingCall(F, X);
 
             assertThat(journal.getCurrentCallResultFields())
-                    .containsExactly(fields(F, X, "PENDING", null, null, -1));
+                    .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null));
 
             journal.finalizeCurrentCall(F, X, RESULT, null);
 
             assertThat(journal.getCurrentCallResultFields()).isNull();
             assertThat(journal.getCallResultFieldsAt(0))
-                    .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0));
+                    .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null));
         }
 
         @Test
@@ -89,7 +89,7 @@ class JournalTest {
             journal.finalizeCurrentCall(F, X, null, ERROR);
 
             assertThat(journal.getCallResultFieldsAt(0))
-                    .containsExactly(fields(F, X, "FAILED", null, ERROR, 0));
+                    .containsExactly(fields(F, X, "FAILED", null, ERROR, 0, 1, null));
         }
 
         @Test
@@ -97,7 +97,7 @@ class JournalTest {
             journal.recordCallCompletion(F, X, null, null);
 
             assertThat(journal.getCallResultFieldsAt(0))
-                    .containsExactly(fields(F, X, "SUCCEEDED", null, null, 0));
+                    .containsExactly(fields(F, X, "SUCCEEDED", null, null, 0, 1, null));
         }
 
         @Test
@@ -107,7 +107,7 @@ class JournalTest {
 
             assertThat(journal.getCurrentCallResultFields()).isNull();
             assertThat(journal.getCallResultFieldsAt(1))
-                    .containsExactly(fields(G, Y, "FAILED", null, ERROR, 1));
+                    .containsExactly(fields(G, Y, "FAILED", null, ERROR, 1, 1, null));
         }
 
         @Test
@@ -161,7 +161,7 @@ class JournalTest {
             assertThat(again.getCurrentCallResultFields()).isNull();
             again.appendPendingCall(G, X);
             assertThat(again.getCurrentCallResultFields())
-                    .containsExactly(fields(G, X, "PENDING", null, null, -1));
+                    .containsExactly(fields(G, X, "PENDING", null, null, -1, 1, null));
         }
 
         private TreeMap<Integer, Call> threeCalls() throws Exception {
@@ -209,7 +209,7 @@ class JournalTest {
             assertThatThrownBy(() -> journal.appendPendingCall(F, X))
                     .isInstanceOf(IllegalStateException.class);
             assertThat(journal.getCallResultFieldsAt(0))
-                    .containsExactly(fields(F, X, "PENDING", null, null, -1));
+                    .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null));
         }
 
         @Test
@@ -249,7 +249,7 @@ class JournalTest {
                             "Slot 0 cannot take the outcome of shop.charge(00000000000000aa): it"
                                     + " holds shop.charge(00000000000000aa) SUCCEEDED.");
             assertThat(journal.getCallResultFieldsAt(0))
-                    .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0));
+                    .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null));
         }
 
         @Test
@@ -273,7 +273,7 @@ class JournalTest {
             assertThatThrownBy(() -> journal.finalizeCurrentCall(G, X, RESULT, null))
                     .isInstanceOf(IllegalStateException.class);
             assertThat(journal.getCurrentCallResultFields())
-                    .containsExactly(fields(F, X, "PENDING", null, null, -1));
+                    .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null));
         }
 
         @Test
@@ -399,7 +399,7 @@ class JournalTest {
             Journal again = Journal.restore(saved(journal));
 
             assertThat(again.getCurrentCallResultFields())
-                    .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0));
+                    .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null));
             assertThat(again.calls()).isEqualTo(journal.calls());
             assertThat(again.hasChanges()).isFalse();
             assertThat(again.savedSize()).isEqualTo(2);
@@ -473,7 +473,7 @@ class JournalTest {
 
     @Test
     void aCallShowsItsIdentityAndNeverItsPayload() {
-        Call call = Call.completed(F, X, "secret".getBytes(), null, 0);
+        Call call = Call.completed(F, X, "secret".getBytes(), null, 0, 1);
 
         assertThat(call).hasToString("shop.charge(00000000000000aa) SUCCEEDED");
     }

@@ -25,7 +25,7 @@ class DurableBridgeTest {
 
     private final RecordingHost host = new RecordingHost();
     private final DurableCounters counters =
-            new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0);
+            new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0, () -> 0);
     private final DurableBridge bridge = new DurableBridge(host, counters);
     private final long id = host.invocation.id();
 
@@ -47,16 +47,16 @@ class DurableBridgeTest {
 
     @Test
     void theSlotMethodsReachTheJournalOfTheInvocation() {
-        bridge.appendPendingCallAt(id, 0, "f", "d");
+        bridge.appendPendingCallAt(id, 0, "f", "d", null);
         bridge.recordCallCompletionAt(id, 1, "g", "d", new byte[] {1}, null);
-        bridge.finalizeCallAt(id, 0, "f", "d", null, new byte[] {2});
+        bridge.finalizeCallAt(id, 0, "f", "d", null, new byte[] {2}, null);
 
         assertThat(bridge.getCallResultFieldsAt(id, 0))
-                .containsExactly("f", "d", "FAILED", null, new byte[] {2}, 1);
+                .containsExactly("f", "d", "FAILED", null, new byte[] {2}, 1, 1, null);
         assertThat(bridge.getCalls(id))
                 .containsExactly(
-                        new Object[] {"f", "d", "FAILED", null, new byte[] {2}, 1},
-                        new Object[] {"g", "d", "SUCCEEDED", new byte[] {1}, null, 0});
+                        new Object[] {"f", "d", "FAILED", null, new byte[] {2}, 1, 1, null},
+                        new Object[] {"g", "d", "SUCCEEDED", new byte[] {1}, null, 0, 1, null});
         assertThat(host.invocation.journal().size()).isEqualTo(2);
 
         bridge.clearCallResultsFrom(id, 1);
@@ -70,25 +70,26 @@ class DurableBridgeTest {
         bridge.applyJournalWrites(
                 3,
                 new Object[] {
-                    id, 0, "f", "d", "PENDING", null, null, //
-                    id, 1, "g", "d", "RECORDED", result, null, //
-                    id, 0, "f", "d", "FINALIZED", null, error, //
-                    id, 2, "dropped", "d", "PENDING", null, null, //
-                    id, 2, null, null, "CLEARED", null, null, //
-                    id, 2, "h", "d", "PENDING", null, null
+                    id, 0, "f", "d", "PENDING", null, null, null, null, null, //
+                    id, 1, "g", "d", "RECORDED", result, null, null, null, null, //
+                    id, 0, "f", "d", "FINALIZED", null, error, null, null, null, //
+                    id, 2, "dropped", "d", "PENDING", null, null, null, null, null, //
+                    id, 2, null, null, "CLEARED", null, null, null, null, null, //
+                    id, 2, "h", "d", "PENDING", null, null, null, null, null
                 });
 
         assertThat(bridge.getCalls(id))
                 .containsExactly(
-                        new Object[] {"f", "d", "FAILED", null, error, 1},
-                        new Object[] {"g", "d", "SUCCEEDED", result, null, 0},
-                        new Object[] {"h", "d", "PENDING", null, null, -1});
+                        new Object[] {"f", "d", "FAILED", null, error, 1, 1, null},
+                        new Object[] {"g", "d", "SUCCEEDED", result, null, 0, 1, null},
+                        new Object[] {"h", "d", "PENDING", null, null, -1, 1, null});
         assertThat(counters.toJsonMembers()).startsWith("\"executed\": 3,");
     }
 
     @Test
     void pythonMaySendNumbersOfAnyWidth() {
-        bridge.applyJournalWrites(1, new Object[] {(int) id, 0L, "f", "d", "PENDING", null, null});
+        bridge.applyJournalWrites(
+                1, new Object[] {(int) id, 0L, "f", "d", "PENDING", null, null, null, null, null});
 
         assertThat(bridge.getCalls(id)).hasSize(1);
     }
@@ -98,7 +99,10 @@ class DurableBridgeTest {
         assertThatThrownBy(
                         () ->
                                 bridge.applyJournalWrites(
-                                        1, new Object[] {id, 0, "f", "d", "LOST", null, null}))
+                                        1,
+                                        new Object[] {
+                                            id, 0, "f", "d", "LOST", null, null, null, null, null
+                                        }))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Unknown journal write LOST");
     }
@@ -110,14 +114,17 @@ class DurableBridgeTest {
         assertThatThrownBy(
                         () ->
                                 bridge.applyJournalWrites(
-                                        1, new Object[] {id, 0, "f", "d", "PENDING", null, null}))
+                                        1,
+                                        new Object[] {
+                                            id, 0, "f", "d", "PENDING", null, null, null, null, null
+                                        }))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(host.invocation.journal().size()).isZero();
     }
 
     @Test
     void anUnknownInvocationIsRefused() {
-        assertThatThrownBy(() -> bridge.appendPendingCallAt(1_000, 0, "f", "d"))
+        assertThatThrownBy(() -> bridge.appendPendingCallAt(1_000, 0, "f", "d", null))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("Invocation 1000 has ended; its journal takes no more calls.");
         assertThatThrownBy(() -> bridge.getCalls(1_000)).isInstanceOf(IllegalStateException.class);
@@ -125,11 +132,11 @@ class DurableBridgeTest {
 
     @Test
     void anInvocationThatHasEndedIsRefused() {
-        bridge.appendPendingCallAt(id, 0, "f", "d");
+        bridge.appendPendingCallAt(id, 0, "f", "d", null);
 
         bridge.end(host.invocation);
 
-        assertThatThrownBy(() -> bridge.finalizeCallAt(id, 0, "f", "d", null, null))
+        assertThatThrownBy(() -> bridge.finalizeCallAt(id, 0, "f", "d", null, null, null))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("Invocation 17 has ended; its journal takes no more calls.");
     }
@@ -145,7 +152,7 @@ class DurableBridgeTest {
     @ParameterizedTest
     @MethodSource("methodsRefusedAfterClose")
     void afterTheCloseItIsRefused(Method method) {
-        bridge.appendPendingCallAt(id, 0, "f", "d");
+        bridge.appendPendingCallAt(id, 0, "f", "d", null);
         host.calls.clear();
 
         bridge.close();
@@ -238,7 +245,8 @@ class DurableBridgeTest {
             } else if (type == int.class) {
                 arguments.add(0);
             } else if (type == Object[].class) {
-                arguments.add(new Object[] {id, 0, "f", "d", "FINALIZED", null, null});
+                arguments.add(
+                        new Object[] {id, 0, "f", "d", "FINALIZED", null, null, null, null, null});
             } else {
                 arguments.add(type == String.class ? "f" : null);
             }
@@ -275,6 +283,16 @@ class DurableBridgeTest {
         public UserState userState(long id) {
             calls.add("userState " + id);
             return null;
+        }
+
+        @Override
+        public void written(Invocation<?, ?> of, int slot, String hold) {
+            calls.add("written " + slot + " " + hold + " into " + of.journal().calls());
+        }
+
+        @Override
+        public void cleared(Invocation<?, ?> of, int slot) {
+            calls.add("cleared " + slot + " of " + of.journal().calls());
         }
 
         @Override

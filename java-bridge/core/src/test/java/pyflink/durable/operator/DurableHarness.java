@@ -90,15 +90,10 @@ final class DurableHarness<K> implements AutoCloseable {
     private final KeyKind<K> kind;
 
     private DurableHarness(
-            KeyKind<K> kind,
-            Backend backend,
-            int maxInFlight,
-            int maxPending,
-            int parallelism,
-            int subtask)
+            KeyKind<K> kind, Backend backend, Limits limits, int parallelism, int subtask)
             throws Exception {
         this.kind = kind;
-        operator = new HarnessOperator<>(maxInFlight, maxPending);
+        operator = new HarnessOperator<>(limits);
         flink =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         operator,
@@ -121,6 +116,8 @@ final class DurableHarness<K> implements AutoCloseable {
         private Backend backend = Backend.HASHMAP;
         private int maxInFlight = 1_000;
         private int maxPending = 10_000;
+        private long checkpointInterval = 1_000;
+        private long drainTimeout = 10_000;
         private int parallelism = 1;
         private int subtask;
         private boolean objectReuse;
@@ -137,6 +134,12 @@ final class DurableHarness<K> implements AutoCloseable {
         Setup<K> limits(int newMaxInFlight, int newMaxPending) {
             maxInFlight = newMaxInFlight;
             maxPending = newMaxPending;
+            return this;
+        }
+
+        Setup<K> checkpoints(long interval, long newDrainTimeout) {
+            checkpointInterval = interval;
+            drainTimeout = newDrainTimeout;
             return this;
         }
 
@@ -158,9 +161,9 @@ final class DurableHarness<K> implements AutoCloseable {
 
         /** Opens on a snapshot; the mail that starts what was in flight waits in the mailbox. */
         DurableHarness<K> open(OperatorSubtaskState snapshot) throws Exception {
+            Limits limits = new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout);
             DurableHarness<K> harness =
-                    new DurableHarness<>(
-                            kind, backend, maxInFlight, maxPending, parallelism, subtask);
+                    new DurableHarness<>(kind, backend, limits, parallelism, subtask);
             if (objectReuse) {
                 harness.flink.getExecutionConfig().enableObjectReuse();
             }

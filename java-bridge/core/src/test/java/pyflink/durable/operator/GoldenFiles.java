@@ -11,23 +11,24 @@ import pyflink.durable.journal.CallSerializerTest;
 
 /**
  * Writes the golden files of a format version, once, when the version is new. They stay in the
- * repository for good: they stand for the savepoints that users hold. Run in {@code java-bridge/core}:
+ * repository for good: they stand for the savepoints that users hold. Run in {@code
+ * java-bridge/core}:
  *
  * <pre>{@code mvn test -Dtest=GoldenFiles -Dgolden.write=true}</pre>
  *
- * <p>Version 1 was written with Flink 2.2.0. Never write a released version again: a test that
- * fails on its files has found users' state that no longer restores.
+ * <p>Versions 1 and 2 were written with Flink 2.2.0. An input has had version 1 ever since: its
+ * file stays in the folder of that version. Never write a released version again: a test that fails
+ * on its files has found users' state that no longer restores.
  */
 class GoldenFiles {
 
-    static final Path FOLDER = Path.of("src", "test", "resources", "golden", "v1");
+    static final Path FOLDER = Path.of("src", "test", "resources", "golden", "v2");
 
     @Test
     @EnabledIfSystemProperty(named = "golden.write", matches = "true")
     void write() throws Exception {
         Files.createDirectories(FOLDER);
         Files.write(FOLDER.resolve("calls.bin"), CallSerializerTest.goldenCalls());
-        Files.write(FOLDER.resolve("inputs.bin"), InputSerializerTest.goldenInputs());
         OperatorSnapshotUtil.writeStateHandle(
                 operatorSnapshot(), FOLDER.resolve("operator-snapshot.bin").toString());
     }
@@ -50,6 +51,11 @@ class GoldenFiles {
             alice.call(2, "shop.ship");
             alice.fail(2, "shop.ship", "no stock");
             alice.succeed(0, "shop.charge", "receipt");
+            HarnessOperator<Row>.Handler bob = harness.operator.handler("bob:1");
+            bob.call(0, "shop.charge");
+            bob.schedule(0, "shop.charge", 2, 1_800_000_000_000L);
+            bob.call(1, "shop.notify");
+            bob.startAttempt(1, "shop.notify", 5);
             return harness.snapshot();
         }
     }

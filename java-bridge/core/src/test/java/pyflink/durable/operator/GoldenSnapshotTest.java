@@ -3,19 +3,32 @@ package pyflink.durable.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.util.OperatorSnapshotUtil;
 import org.apache.flink.types.Row;
-import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import pyflink.durable.operator.DurableHarness.KeyKind;
 
-/** State written by format version 1 restores; {@link GoldenFiles} says what is in it. */
+/** State written by each format version restores; {@link GoldenFiles} says what is in it. */
 class GoldenSnapshotTest {
 
-    @Test
-    void anOperatorSnapshotOfVersion1Restores() throws Exception {
+    private static final Map<String, List<String>> JOURNALS_OF_BOB =
+            Map.of(
+                    "v1",
+                    List.of(),
+                    "v2",
+                    List.of(
+                            "shop.charge PENDING attempt 2 due 1800000000000",
+                            "shop.notify PENDING attempt 5"));
+
+    @ParameterizedTest
+    @ValueSource(strings = {"v1", "v2"})
+    void anOperatorSnapshotRestores(String version) throws Exception {
         try (DurableHarness<Row> harness =
-                DurableHarness.keyedBy(KeyKind.ROW).open(goldenSnapshot())) {
+                DurableHarness.keyedBy(KeyKind.ROW).open(goldenSnapshot(version))) {
             harness.runMails();
 
             assertThat(harness.started()).containsExactlyInAnyOrder("alice:1", "bob:1");
@@ -33,7 +46,7 @@ class GoldenSnapshotTest {
             assertThat(bridge.getState(alice.id(), "total")).isEqualTo("10".getBytes());
             HarnessOperator<Row>.Handler bob = harness.operator.handler("bob:1");
             assertThat(bob.timestamp()).isEqualTo(-1);
-            assertThat(bob.journal()).isEmpty();
+            assertThat(bob.journal()).isEqualTo(JOURNALS_OF_BOB.get(version));
 
             harness.send("carol", "2");
             assertThat(harness.operator.handler("carol:2").sequence()).isEqualTo(1);
@@ -43,14 +56,15 @@ class GoldenSnapshotTest {
         }
     }
 
-    @Test
-    void aSnapshotOfVersion1IsRedistributedWhenTheJobIsRescaled() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"v1", "v2"})
+    void aSnapshotIsRedistributedWhenTheJobIsRescaled(String version) throws Exception {
         int restored = 0;
         for (int subtask = 0; subtask < 4; subtask++) {
             try (DurableHarness<Row> harness =
                     DurableHarness.keyedBy(KeyKind.ROW)
                             .subtask(subtask, 4)
-                            .open(DurableHarness.part(goldenSnapshot(), 1, subtask, 4))) {
+                            .open(DurableHarness.part(goldenSnapshot(version), 1, subtask, 4))) {
                 harness.endAll();
                 restored += harness.outputs().size();
             }
@@ -58,12 +72,9 @@ class GoldenSnapshotTest {
         assertThat(restored).isEqualTo(3);
     }
 
-    private static OperatorSubtaskState goldenSnapshot() throws Exception {
-        Path file =
-                Path.of(
-                        GoldenSnapshotTest.class
-                                .getResource("/golden/v1/operator-snapshot.bin")
-                                .toURI());
-        return OperatorSnapshotUtil.readStateHandle(file.toString());
+    private static OperatorSubtaskState goldenSnapshot(String version) throws Exception {
+        String file = "/golden/" + version + "/operator-snapshot.bin";
+        Path path = Path.of(GoldenSnapshotTest.class.getResource(file).toURI());
+        return OperatorSnapshotUtil.readStateHandle(path.toString());
     }
 }

@@ -7,17 +7,15 @@ import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
-import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.operators.MailboxExecutor;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
-import org.apache.flink.runtime.state.StateSnapshotContext;
+import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
 import org.apache.flink.streaming.api.operators.BoundedOneInput;
 import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
+import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
 import org.apache.flink.streaming.api.operators.TimestampedCollector;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -26,32 +24,19 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.types.Row;
 
 /**
- * {@link DurableKeyedProcessOperator} without Python: the same classes wired in the same way, and
- * handlers that the test drives by hand in place of the Python host. It extends no embedded Python
- * operator, because that one needs an interpreter to open.
- *
- * <p>Every method from {@code open} to {@code snapshotState} repeats its namesake there, line by
- * line, without the converters of PyFlink; a change there is made here too.
+ * {@link DurableKeyedProcessOperator} without Python: the same engine, and handlers that the test
+ * drives by hand in place of the Python host. It extends no embedded Python operator, because that
+ * one needs an interpreter to open.
  */
 final class HarnessOperator<K> extends AbstractStreamOperator<String>
-        implements OneInputStreamOperator<Row, String>, BoundedOneInput, DurableBridge.Host {
+        implements OneInputStreamOperator<Row, String>, BoundedOneInput, InvocationEngine.Task {
 
     private static final long serialVersionUID = 1L;
 
-    private final int maxInFlight;
-    private final int maxPending;
-
-    private transient TypeSerializer<Row> inputSerializer;
-    private transient boolean copyInputs;
+    private final Limits limits;
 
     private transient MailboxExecutor mailbox;
-    private transient AtomicBoolean wakeQueued;
-    private transient InvocationScheduler<K, Row> scheduler;
-    private transient WatermarkHold watermarks;
-    private transient UserState userState;
-    private transient DurableBridge bridge;
-    private transient boolean pythonOpen;
-    private transient boolean restored;
+    private transient InvocationEngine<K, Row> engine;
     private transient TimestampedCollector<String> collector;
 
     // the place of the Python host
@@ -62,159 +47,71 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     private transient StateAccesses accesses;
     private Consumer<HarnessOperator<K>.Handler> onStart = handler -> {};
 
-    HarnessOperator(int maxInFlight, int maxPending) {
-        this.maxInFlight = maxInFlight;
-        this.maxPending = maxPending;
+    HarnessOperator(Limits limits) {
+        this.limits = limits;
     }
 
     // ------------------------------------------------------------------ as in the real operator
 
     @Override
     public void open() throws Exception {
-        ClassLoader classLoader = getContainingTask().getUserCodeClassLoader();
-        inputSerializer = getOperatorConfig().getTypeSerializerIn(0, classLoader);
-        copyInputs = getExecutionConfig().isObjectReuseEnabled();
-
         mailbox =
                 getContainingTask()
                         .getMailboxExecutorFactory()
                         .createExecutor(TaskMailbox.MIN_PRIORITY);
-        wakeQueued = new AtomicBoolean();
-        watermarks = new WatermarkHold();
-        bridge = new DurableBridge(this, new DurableCounters(getMetricGroup(), () -> 0, () -> 0));
-
+        engine =
+                new InvocationEngine<>(
+                        "durable", limits, this, mailbox, new TestHost(), getMetricGroup());
         super.open();
         collector = new TimestampedCollector<>(output);
         openHost();
-
-        RuntimeContext context = accesses.watch(getRuntimeContext());
-        userState = new UserState(context);
-        scheduler =
-                new InvocationScheduler<>(
-                        new InFlightState<>(getKeyedStateBackend(), context, inputSerializer),
-                        watermarks,
-                        maxInFlight,
-                        maxPending);
-        mailbox.execute(this::restore, "start what was in flight");
+        engine.open(
+                getKeyedStateBackend(),
+                accesses.watch(getRuntimeContext()),
+                getOperatorConfig()
+                        .getTypeSerializerIn(0, getContainingTask().getUserCodeClassLoader()),
+                getExecutionConfig().isObjectReuseEnabled());
     }
 
     @Override
     public void close() throws Exception {
-        try {
-            closePython();
-        } finally {
-            super.close();
-        }
-    }
-
-    private void closePython() {
-        if (!pythonOpen) {
-            return;
-        }
-        pythonOpen = false;
-        bridge.close();
+        engine.close();
+        super.close();
     }
 
     @Override
-    @SuppressWarnings("unchecked")
     public void processElement(StreamRecord<Row> element) throws Exception {
-        ensureRestored();
-        K key = (K) getCurrentKey();
-        Row value = copyInputs ? inputSerializer.copy(element.getValue()) : element.getValue();
-        scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
-        startReady();
-        while (scheduler.isFull()) {
-            mailbox.yield();
-        }
+        engine.accept(element);
     }
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        ensureRestored();
-        watermarks.hold(() -> super.processWatermark(mark));
+        engine.hold(() -> super.processWatermark(mark));
     }
 
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-        ensureRestored();
-        watermarks.hold(() -> super.processWatermarkStatus(status));
+        engine.hold(() -> super.processWatermarkStatus(status));
     }
 
     @Override
     public void endInput() throws Exception {
-        ensureRestored();
-        while (scheduler.hasInFlight()) {
-            mailbox.yield();
-        }
-        closePython();
+        engine.endInput();
     }
 
-    private void restore() throws Exception {
-        ensureRestored();
-        startReady();
-    }
-
-    private void ensureRestored() throws Exception {
-        if (restored) {
-            return;
-        }
-        restored = true;
-        Object selected = getCurrentKey();
-        scheduler.restore();
-        if (selected != null) {
-            setCurrentKey(selected);
-        }
-    }
-
-    private void startReady() throws Exception {
-        Invocation<K, Row> starting;
-        while ((starting = scheduler.startNext()) != null) {
-            bridge.begin(starting);
-            setCurrentKey(starting.key());
-            apply(hostStart(starting));
-        }
-    }
-
-    private void resume() throws Exception {
-        wakeQueued.set(false);
-        if (pythonOpen) {
-            apply(hostResume());
-            startReady();
-        }
-    }
-
-    private void apply(@Nullable Object[] report) throws Exception {
-        if (report == null) {
-            return;
-        }
-        bridge.applyJournalWrites(((Number) report[0]).longValue(), (Object[]) report[1]);
-        Object[] ended = (Object[]) report[2];
-        Object[] outputs = (Object[]) report[3];
-        for (int i = 0; i < ended.length; i += 4) {
-            Invocation<K, Row> invocation = scheduler.running(((Number) ended[i]).longValue());
-            writeUserState(invocation, (Object[]) ended[i + 2], (Object[]) ended[i + 3]);
-            int end = i + 4 < ended.length ? ((Number) ended[i + 5]).intValue() : outputs.length;
-            emit(invocation, outputs, ((Number) ended[i + 1]).intValue(), end);
-            bridge.end(invocation);
-            scheduler.finish(invocation);
-        }
-        watermarks.release();
-    }
-
-    private void writeUserState(
-            Invocation<K, Row> invocation, @Nullable Object[] names, @Nullable Object[] values)
+    @Override
+    public OperatorSnapshotFutures snapshotState(
+            long checkpointId,
+            long timestamp,
+            CheckpointOptions options,
+            CheckpointStreamFactory storage)
             throws Exception {
-        if (names == null || values == null) {
-            return;
-        }
-        setCurrentKey(invocation.key());
-        for (int i = 0; i < names.length; i++) {
-            userState.put((String) names[i], (byte[]) values[i]);
-        }
+        engine.snapshot();
+        return super.snapshotState(checkpointId, timestamp, options, storage);
     }
 
-    private void emit(Invocation<K, Row> invocation, Object[] outputs, int from, int to) {
-        Long timestamp = invocation.input().timestamp();
+    @Override
+    public void emit(Long timestamp, Object[] outputs, int from, int to) {
         if (timestamp == null) {
             collector.eraseTimestamp();
         } else {
@@ -226,45 +123,13 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     }
 
     @Override
-    public void wake() {
-        if (wakeQueued.compareAndSet(false, true)) {
-            try {
-                mailbox.execute(this::resume, "resume handlers");
-            } catch (RejectedExecutionException e) {
-                LOG.debug("closing, nothing is resumed", e);
-            }
-        }
-    }
-
-    @Override
-    public void wakeAt(long epochMillis) {
-        getProcessingTimeService().registerTimer(epochMillis, time -> resume());
-    }
-
-    @Override
-    public Object externalKey(Invocation<?, ?> invocation) {
-        return invocation.key();
-    }
-
-    @Override
-    public UserState userState(long id) {
-        setCurrentKey(scheduler.running(id).key());
-        return userState;
+    public Object externalKey(Object key) {
+        return key;
     }
 
     @Override
     public boolean hasSideOutput(String tag) {
         return false;
-    }
-
-    @Override
-    public void snapshotState(StateSnapshotContext context) throws Exception {
-        Object selected = getCurrentKey();
-        scheduler.saveChanges();
-        if (selected != null) {
-            setCurrentKey(selected);
-        }
-        super.snapshotState(context);
     }
 
     // ------------------------------------------------------------------ the place of the host
@@ -275,19 +140,29 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         stepWrites = new ArrayList<>();
         started = new ArrayList<>();
         accesses = new StateAccesses();
-        pythonOpen = true;
     }
 
-    private Object[] hostStart(Invocation<K, Row> invocation) {
-        Handler handler = new Handler(invocation);
-        running.put(handler.id, handler);
-        started.add(handler.toString());
-        onStart.accept(handler);
-        return hostResume();
+    private final class TestHost implements InvocationEngine.Host<K, Row> {
+        @Override
+        public Object[] start(Invocation<K, Row> invocation) {
+            Handler handler = new Handler(invocation);
+            running.put(handler.id, handler);
+            started.add(handler.toString());
+            onStart.accept(handler);
+            return report();
+        }
+
+        @Override
+        public Object[] resume(@Nullable Object[] over) {
+            return report();
+        }
+
+        @Override
+        public void close() {}
     }
 
     /** The report of a step, in the layout of the Python host. */
-    private Object[] hostResume() {
+    private Object[] report() {
         List<Object> ends = new ArrayList<>();
         List<Object> outputs = new ArrayList<>();
         Handler handler;
@@ -305,7 +180,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         if (ends.isEmpty() && writes.length == 0) {
             return null;
         }
-        return new Object[] {writes.length / 7, writes, ends.toArray(), outputs.toArray()};
+        return new Object[] {writes.length / 10, writes, ends.toArray(), outputs.toArray()};
     }
 
     /** What the test lets every handler do when it starts. */
@@ -335,7 +210,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     }
 
     DurableBridge bridge() {
-        return bridge;
+        return engine.bridge();
     }
 
     MailboxExecutor mailbox() {
@@ -343,7 +218,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     }
 
     InvocationScheduler<K, Row> scheduler() {
-        return scheduler;
+        return engine.scheduler();
     }
 
     StateAccesses accesses() {
@@ -385,33 +260,45 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
         /** Announces a call with the report of the step that runs, as {@code async} handlers do. */
         void callInStep(int slot, String function) {
-            stepWrites.addAll(Arrays.asList(id, slot, function, "digest", "PENDING", null, null));
+            stepWrites.addAll(
+                    Arrays.asList(
+                            id, slot, function, "digest", "PENDING", null, null, null, null, null));
         }
 
         /** Announces a call at once, as {@code def} handlers do from their worker threads. */
         void call(int slot, String function) {
-            bridge.appendPendingCallAt(id, slot, function, "digest");
+            bridge().appendPendingCallAt(id, slot, function, "digest", null);
+        }
+
+        void startAttempt(int slot, String function, int attempt) {
+            bridge().startAttemptAt(id, slot, function, "digest", attempt, null);
+        }
+
+        void schedule(int slot, String function, int attempt, long due) {
+            bridge().scheduleCallAt(id, slot, function, "digest", attempt, due);
         }
 
         void succeed(int slot, String function, String result) {
-            bridge.finalizeCallAt(id, slot, function, "digest", result.getBytes(), null);
+            bridge().finalizeCallAt(id, slot, function, "digest", result.getBytes(), null, null);
         }
 
         void fail(int slot, String function, String exception) {
-            bridge.finalizeCallAt(id, slot, function, "digest", null, exception.getBytes());
+            bridge().finalizeCallAt(id, slot, function, "digest", null, exception.getBytes(), null);
         }
 
-        /** The journal as {@code function STATUS payload}, by slot. */
+        /** The journal as {@code function STATUS payload attempt n due t}, by slot. */
         List<String> journal() {
             List<String> calls = new ArrayList<>();
-            for (Object call : bridge.getCalls(id)) {
+            for (Object call : bridge().getCalls(id)) {
                 Object[] fields = (Object[]) call;
                 byte[] payload = (byte[]) (fields[3] != null ? fields[3] : fields[4]);
                 calls.add(
                         fields[0]
                                 + " "
                                 + fields[2]
-                                + (payload == null ? "" : " " + new String(payload)));
+                                + (payload == null ? "" : " " + new String(payload))
+                                + ((int) fields[6] == 1 ? "" : " attempt " + fields[6])
+                                + (fields[7] == null ? "" : " due " + fields[7]));
             }
             return calls;
         }
@@ -424,7 +311,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         void end(String... values) {
             outputs.addAll(List.of(values));
             ended.add(this);
-            bridge.wake();
+            bridge().wake();
         }
 
         /** Ends with its own name as the only output, found when something else wakes. */

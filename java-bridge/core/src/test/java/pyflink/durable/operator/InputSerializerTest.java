@@ -134,11 +134,6 @@ class InputSerializerTest extends SerializerTestBase<Input<Row>> {
         assertThat(copy).isEqualTo(new Input<>(1, 2L, Row.of("a", new byte[] {1})));
     }
 
-    /** What {@code golden/v1/inputs.bin} was made of; see {@link GoldenFiles}. */
-    static byte[] goldenInputs() throws IOException {
-        return serialize(new InputSerializerTest().getTestData());
-    }
-
     private static byte[] golden() throws IOException {
         try (InputStream in =
                 InputSerializerTest.class.getResourceAsStream("/golden/v1/inputs.bin")) {

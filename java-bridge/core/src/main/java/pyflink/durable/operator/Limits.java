@@ -1,0 +1,28 @@
+package pyflink.durable.operator;
+
+import java.io.Serializable;
+
+/** How much an operator takes in, and how long it waits for checkpoints. */
+final class Limits implements Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    final int maxInFlight;
+    final int maxPending;
+    final long checkpointInterval;
+    final long drainTimeout;
+
+    /**
+     * @param maxInFlight how many invocations of one subtask run at a time
+     * @param maxPending how many further inputs one subtask accepts
+     * @param checkpointInterval milliseconds between the job's checkpoints, 0 if it takes none
+     * @param drainTimeout how many milliseconds late a checkpoint may be at the end of the input,
+     *     when only calls that wait for it are left
+     */
+    Limits(int maxInFlight, int maxPending, long checkpointInterval, long drainTimeout) {
+        this.maxInFlight = maxInFlight;
+        this.maxPending = maxPending;
+        this.checkpointInterval = checkpointInterval;
+        this.drainTimeout = drainTimeout;
+    }
+}
