@@ -3,16 +3,21 @@
 This module is the whole public surface; nothing is to be imported from `pyflink_durable.runtime`.
 """
 
+from pyflink_durable.call_log import FileCallLog, KafkaCallLog
 from pyflink_durable.context import NOT_EXECUTED, LocalRunnerContext, RunnerContext
+from pyflink_durable.current_call import CurrentCall, current_call
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
     ArgumentNotEncodable,
+    CallLogError,
+    CallTimedOut,
     ConfigurationError,
     DurableExecutionError,
     HandlerFailed,
     JournalMismatch,
     NestedDurableCall,
     NotInInvocation,
+    OutcomeUnknown,
     PayloadNotLoadable,
     RemoteError,
     ResultNotSerializable,
@@ -20,27 +25,36 @@ from pyflink_durable.errors import (
 )
 from pyflink_durable.handler import DurableProcessFunction
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.stream import durable_process
 
 __all__ = [
     "DEAD_LETTER",
     "NOT_EXECUTED",
     "ArgumentNotEncodable",
+    "CallLogError",
+    "CallTimedOut",
     "ConfigurationError",
+    "CurrentCall",
     "DeadLetter",
     "DurableExecutionError",
     "DurableOptions",
     "DurableProcessFunction",
+    "FileCallLog",
     "HandlerFailed",
     "JournalMismatch",
     "JournaledCall",
+    "KafkaCallLog",
     "LocalRunnerContext",
     "NestedDurableCall",
     "NotInInvocation",
+    "OutcomeUnknown",
     "PayloadNotLoadable",
     "RemoteError",
     "ResultNotSerializable",
+    "RetryPolicy",
     "RunnerContext",
     "UnsupportedLoopOperation",
+    "current_call",
     "durable_process",
 ]

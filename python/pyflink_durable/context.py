@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime, timezone
 from enum import Enum
+from hashlib import blake2b
+from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
+from uuid import UUID
 
+from pyflink_durable.current_call import CurrentCall, running_call
+from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.validation import check_reconciler
 
 if TYPE_CHECKING:
@@ -57,12 +65,18 @@ class RunnerContext(ABC):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> T:
         """Runs an ordinary function here and now, once over all failures of the job.
 
         In an ``async def`` handler it holds the whole subtask until it returns; anything that
-        waits for the network belongs into `durable_execute_async`, or into a ``def`` handler.
+        waits for the network belongs into `durable_execute_async`, or into a ``def`` handler. It
+        is made once there, whatever the operator's retry policy and timeout, and is refused if it
+        would have to wait at the gate or for the log.
 
         Args:
             func: The function to run. Its result, or the exception it raises, is journaled.
@@ -70,7 +84,14 @@ class RunnerContext(ABC):
             reconciler: A function without arguments that finds out how this call ended. It is
                 asked only when a failure left the call in doubt; what it returns or raises is
                 the outcome of the call, unless it returns `NOT_EXECUTED`.
-            durable_id: An identity to use in place of the function's name.
+            durable_id: An identity to use in place of the function's name, and of the slot in the
+                idempotency key. Give each call of an invocation another.
+            durability: A level at least as strong as the operator's.
+            in_doubt: Whether a call in doubt that has no reconciler runs again or raises.
+            retry: How a failure is tried again. ``RetryPolicy(max_attempts=1)``: it is not.
+            timeout: Seconds that an attempt may take. Then a coroutine is cancelled, a thread
+                abandoned, and the call is in doubt: its reconciler is asked; without one it is
+                tried again, as far as `retry` and `in_doubt` allow, or raises `OutcomeUnknown`.
             **kwargs: Keyword arguments of the function.
 
         Returns:
@@ -79,6 +100,9 @@ class RunnerContext(ABC):
         Raises:
             Exception: Whatever `func` raised, now or before a failure.
             TypeError: `reconciler` is not a callable without arguments, or `func` is asynchronous.
+            OutcomeUnknown: The call may or may not have happened, and there is nobody to ask.
+            CallTimedOut: It ran into its timeout, and the reconciler says it has not happened.
+            CallLogError: The write-ahead log did not take what was to be written.
             ResultNotSerializable: The result cannot be pickled.
             JournalMismatch: Another call was made here before the failure (``on_mismatch="fail"``).
         """
@@ -91,6 +115,10 @@ class RunnerContext(ABC):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> Awaitable[T]: ...
 
@@ -102,6 +130,10 @@ class RunnerContext(ABC):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> Awaitable[T]: ...
 
@@ -113,6 +145,10 @@ class RunnerContext(ABC):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> Awaitable[Any]:
         """As `durable_execute`, without holding anything while the call runs.
@@ -123,6 +159,33 @@ class RunnerContext(ABC):
 
         Returns:
             An awaitable of the result.
+        """
+
+    @abstractmethod
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Waits for a time; the deadline is in the journal, so that a failure does not extend it.
+
+        `asyncio.sleep`, `asyncio.timeout` and `asyncio.wait_for` are durable in the same way. In a
+        ``def`` handler there is nothing of the kind.
+
+        Args:
+            seconds: How long; 0 lets the handler's other tasks go on.
+        """
+
+    @abstractmethod
+    def now(self) -> datetime:
+        """The time, in UTC; the same in every run of the handler, as it is journaled."""
+
+    @abstractmethod
+    def uuid4(self) -> UUID:
+        """A random UUID; the same in every run of the handler."""
+
+    @property
+    @abstractmethod
+    def random(self) -> Random:
+        """A generator of random numbers, which are the same in every run of the handler.
+
+        Its seed is made from the operator's uid, the key and the invocation's id. Not for secrets.
         """
 
     @abstractmethod
@@ -140,7 +203,7 @@ class RunnerContext(ABC):
 
 
 class LocalRunnerContext(RunnerContext):
-    """Runs calls plainly, with no journal; reconcilers are validated and ignored.
+    """Runs calls plainly, with no journal; options of calls are validated and ignored.
 
     For unit tests of a handler: ``asyncio.run(handler(value, LocalRunnerContext(key="k")))``.
 
@@ -163,6 +226,8 @@ class LocalRunnerContext(RunnerContext):
         self._key = key
         self._timestamp = timestamp
         self._state: MutableMapping[str, Any] = {} if state is None else state
+        self._random = Random()
+        self._calls = 0
         self.collected: list[Any] = []
         self.outputs: list[tuple[OutputTag, Any]] = []
 
@@ -185,10 +250,18 @@ class LocalRunnerContext(RunnerContext):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> T:
         check_reconciler(reconciler)
-        return func(*args, **kwargs)
+        token = running_call.set(self._next_call(durable_id))
+        try:
+            return func(*args, **kwargs)
+        finally:
+            running_call.reset(token)
 
     def durable_execute_async(
         self,
@@ -197,10 +270,27 @@ class LocalRunnerContext(RunnerContext):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> Awaitable[Any]:
         check_reconciler(reconciler)
-        return _run_plainly(func, args, kwargs)
+        return _run_plainly(func, args, kwargs, self._next_call(durable_id))
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        return asyncio.sleep(seconds)
+
+    def now(self) -> datetime:
+        return datetime.now(timezone.utc)
+
+    def uuid4(self) -> UUID:
+        return UUID(int=self._random.getrandbits(128), version=4)
+
+    @property
+    def random(self) -> Random:
+        return self._random
 
     def collect(self, value: Any) -> None:
         self.collected.append(value)
@@ -208,7 +298,22 @@ class LocalRunnerContext(RunnerContext):
     def output(self, tag: OutputTag, value: Any) -> None:
         self.outputs.append((tag, value))
 
+    def _next_call(self, durable_id: str | None) -> CurrentCall:
+        slot = self._calls
+        self._calls += 1
+        return CurrentCall(1, slot, durable_id, self._idempotency_key)
 
-async def _run_plainly(func: Callable[..., Any], args: Any, kwargs: Any) -> Any:
-    result = func(*args, **kwargs)
-    return await result if isinstance(result, Awaitable) else result
+    def _idempotency_key(self, slot: int, durable_id: str | None) -> str:
+        text = f"{self._key!r} {slot if durable_id is None else durable_id}"
+        return blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+async def _run_plainly(
+    func: Callable[..., Any], args: Any, kwargs: Any, current: CurrentCall
+) -> Any:
+    token = running_call.set(current)
+    try:
+        result = func(*args, **kwargs)
+        return await result if isinstance(result, Awaitable) else result
+    finally:
+        running_call.reset(token)

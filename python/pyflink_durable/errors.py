@@ -90,6 +90,72 @@ class RemoteError(DurableExecutionError):
         return f"{self.type_name}: {self.message}" if self.message else self.type_name
 
 
+class OutcomeUnknown(DurableExecutionError):
+    """A call may or may not have happened, and there is nobody to ask.
+
+    Raised for a call in doubt that has no reconciler, with ``in_doubt="raise"``, and for a call
+    that ran into its timeout, has no reconciler and no attempt left. Ask the outside about
+    `idempotency_key`, by hand or in the handler, and decide; or give the call a reconciler.
+
+    With ``in_doubt="raise"`` it is in the journal only once the handler has gone on without
+    failing. A handler that lets it pass fails its task, and the call is in doubt again: a new
+    release of the handler may bring a reconciler then.
+
+    Attributes:
+        function_id: The function, or the call's durable_id.
+        args_digest: Digest of its arguments.
+        idempotency_key: What `current_call` gave to the function, to look the call up by.
+        attempt: The attempt that is in doubt, from 1.
+        reason: ``"failure"`` of the job, or ``"timeout"`` of the call.
+    """
+
+    def __init__(
+        self, function_id: str, args_digest: str, idempotency_key: str, attempt: int, reason: str
+    ) -> None:
+        super().__init__(function_id, args_digest, idempotency_key, attempt, reason)
+        self.function_id = function_id
+        self.args_digest = args_digest
+        self.idempotency_key = idempotency_key
+        self.attempt = attempt
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"attempt {self.attempt} of {_show((self.function_id, self.args_digest))} is in doubt "
+            f"after a {self.reason}: it may or may not have happened. Look it up by its idempotency"
+            f" key {self.idempotency_key}, or give the call a reconciler"
+        )
+
+
+class CallTimedOut(DurableExecutionError, TimeoutError):
+    """A call ran into its timeout, and its reconciler says that it has not happened.
+
+    Attributes:
+        function_id: The function, or the call's durable_id.
+        timeout: The timeout of an attempt, in seconds.
+    """
+
+    def __init__(self, function_id: str, timeout: float) -> None:
+        super().__init__(function_id, timeout)
+        self.function_id = function_id
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return (
+            f"{self.function_id} ran into its timeout of {self.timeout} s; its reconciler says "
+            "that it has not happened"
+        )
+
+
+class CallLogError(DurableExecutionError):
+    """The write-ahead log did not take what was to be written of a call.
+
+    A call whose announcement failed has not started. One whose outcome failed has run; its place
+    in the log still says that it is in doubt. Let the error fail the task: after the restart the
+    call goes the way of a call in doubt. The message holds the log's own.
+    """
+
+
 class NestedDurableCall(DurableExecutionError):
     """A durable call was made inside the function of another durable call.
 

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from pyflink_durable.call_log import FileCallLog, KafkaCallLog
+from pyflink_durable.retry import RetryPolicy
+
+Durability = Literal["checkpoint", "gated", "write-ahead"]
+InDoubt = Literal["execute", "raise"]
 
 
 class DurableOptions(BaseModel):
@@ -16,12 +23,48 @@ class DurableOptions(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    durability: Durability = "checkpoint"
+    """What a crash can do to a call. Default ``"checkpoint"``.
+
+    - ``"checkpoint"``: what a call did is safe once it is in a completed checkpoint. A call made
+      after the last one runs again.
+    - ``"gated"``: no call starts before its place in the journal is in a completed checkpoint, so a
+      call that ever started is found in doubt and never blindly repeated. This holds for calls with
+      a reconciler, with ``in_doubt="raise"``, or marked ``durability="gated"``; others could be run
+      again anyway and start at once. Costs up to one checkpoint interval per call.
+    - ``"write-ahead"``: as gated, by a log (`call_log`) in place of the checkpoint. Costs two log
+      appends per call, and outcomes are safe at once."""
+
+    call_log: FileCallLog | KafkaCallLog | None = Field(default=None, discriminator="type")
+    """The log of the write-ahead level. Default None."""
+
+    in_doubt: InDoubt = "execute"
+    """What becomes of a call in doubt that has no reconciler: ``"execute"`` runs it again,
+    ``"raise"`` raises `OutcomeUnknown` in the handler. Default ``"execute"``."""
+
+    retry: RetryPolicy | None = None
+    """How asynchronous calls, and calls of ``def`` handlers, that fail are tried again. Default
+    None."""
+
+    call_timeout: float | None = Field(default=None, gt=0)
+    """Seconds that an attempt of such a call may take. A coroutine is then cancelled, a thread
+    abandoned, and the call is in doubt. Default None."""
+
+    invocation_id: Callable[[Any], str | int] | None = None
+    """Gives the id of an invocation for its input, such as ``lambda value: value["event_id"]``. It
+    is part of the idempotency keys. By default the number of the input among all of its key, which
+    needs the inputs of a key to come in the same order again after a failure. Default None."""
+
     max_in_flight: int = Field(default=1_000, ge=1, le=1_000_000)
     """How many invocations run at a time. Default 1,000."""
 
     max_pending: int = Field(default=10_000, ge=1, le=10_000_000)
     """How many further inputs are accepted before the operator holds its input back. They are
-    part of every checkpoint. Default 10,000."""
+    part of every checkpoint. Invocations that wait for a checkpoint count here. Default 10,000."""
+
+    drain_timeout: float = Field(default=60.0, gt=0, le=86_400)
+    """Seconds that the end of the input waits without a checkpoint for calls that need one, as
+    ``stop --drain`` makes it. Default 60."""
 
     call_threads: int = Field(default=16, ge=1, le=4_096)
     """Threads for ordinary functions given to `durable_execute_async`. Default 16."""
@@ -43,3 +86,12 @@ class DurableOptions(BaseModel):
     """Seconds that the end of a task waits for threads whose call still runs. A call that blocks
     longer is abandoned with a warning: its thread ends when the call returns, and what it returns
     touches nothing. Default 5."""
+
+    @model_validator(mode="after")
+    def _check_call_log(self) -> DurableOptions:
+        if self.durability == "write-ahead" and self.call_log is None:
+            raise ValueError(
+                'durability="write-ahead" needs a log: call_log=FileCallLog(directory=...) for one '
+                "machine or a shared disk, call_log=KafkaCallLog(bootstrap_servers=...) otherwise"
+            )
+        return self

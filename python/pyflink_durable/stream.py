@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from pyflink_durable.call_log import CallLog
+from pyflink_durable.checkpoints import can_gate, checkpoint_interval, prepare_checkpoints
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.jar import add_bridge_jar
@@ -13,8 +14,6 @@ from pyflink_durable.options import DurableOptions
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
     from pyflink.datastream import DataStream, KeyedStream
-
-logger = logging.getLogger("pyflink_durable")
 
 _OPERATOR_CLASS = "pyflink.durable.operator.DurableKeyedProcessOperator"
 
@@ -50,11 +49,12 @@ def durable_process(
     _check_output_type(output_type)
     options = _check_options(options)
     env = stream.get_execution_environment()
-    _check_environment(env, name)
-    _check_uid(env, uid)
+    _check_runtime_mode(env)
+    _check_uid(env, uid, options)
+    prepare_checkpoints(env, options, name)
     add_bridge_jar(env)
 
-    results = _transform(stream, handler, output_type, options, name)
+    results = _transform(stream, handler, output_type, options, name, uid or name)
     results.name(name)
     if uid is not None:
         results.uid(uid)
@@ -67,6 +67,7 @@ def _transform(
     output_type: TypeInformation,
     options: DurableOptions,
     name: str,
+    uid: str,
 ) -> DataStream:
     from pyflink.datastream import DataStream
     from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
@@ -77,17 +78,24 @@ def _transform(
     from pyflink_durable.runtime.host import DurableHost
 
     gateway = get_gateway()
+    env = stream.get_execution_environment()
+    host = DurableHost(handler, options, name, uid, can_gate(env))
     function = _create_j_data_stream_python_function_info(
-        DurableHost(handler, options, name), UserDefinedDataStreamFunction.KEYED_PROCESS
+        host, UserDefinedDataStreamFunction.KEYED_PROCESS
     )
+    long = gateway.jvm.Long.valueOf  # py4j would make an Integer of a small number
     arguments = [
         _thread_mode(get_j_env_configuration(stream._j_data_stream.getExecutionEnvironment())),
         function,
         stream._j_data_stream.getTransformation().getOutputType(),
         output_type.get_java_type_info(),
         name,
+        uid,
         options.max_in_flight,
         options.max_pending,
+        long(checkpoint_interval(env)),
+        long(round(options.drain_timeout * 1000)),
+        _j_settings(options.call_log),
     ]
     j_arguments = gateway.new_array(gateway.jvm.Object, len(arguments))
     for position, argument in enumerate(arguments):
@@ -105,6 +113,18 @@ def _thread_mode(j_configuration: Any) -> Any:
     own = j_configuration.clone()
     own.setString("python.execution-mode", "thread")
     return own
+
+
+def _j_settings(call_log: CallLog | None) -> Any:
+    """The settings of the log as a Java map; None if there is no log."""
+    from pyflink.java_gateway import get_gateway
+
+    if call_log is None:
+        return None
+    settings = get_gateway().jvm.java.util.HashMap()
+    for name, value in call_log.settings().items():
+        settings.put(name, value)
+    return settings
 
 
 def _check_stream(stream: Any) -> None:
@@ -137,7 +157,7 @@ def _check_options(options: Any) -> DurableOptions:
     return options
 
 
-def _check_environment(env: Any, name: str) -> None:
+def _check_runtime_mode(env: Any) -> None:
     from pyflink.java_gateway import get_gateway
     from pyflink.util.java_utils import get_j_env_configuration
 
@@ -149,16 +169,14 @@ def _check_environment(env: Any, name: str) -> None:
             "and no checkpoints. Use env.set_runtime_mode(RuntimeExecutionMode.STREAMING), which "
             "also runs bounded input to its end"
         )
-    if not env.get_checkpoint_config().is_checkpointing_enabled():
-        logger.warning(
-            "operator=%s checkpointing is off: after a failure the job starts over and every call "
-            "is made again. Turn it on with env.enable_checkpointing(milliseconds)",
-            name,
-        )
 
 
-def _check_uid(env: Any, uid: str | None) -> None:
+def _check_uid(env: Any, uid: str | None, options: DurableOptions) -> None:
     if uid is None:
+        if options.call_log is not None:
+            raise ConfigurationError(
+                "a call log needs uid=... on durable_process: the log is found again by it"
+            )
         return
     taken = (t.getUid() for t in env._j_stream_execution_environment.getTransformations())
     if uid in taken:

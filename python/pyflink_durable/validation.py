@@ -48,6 +48,19 @@ def check_durable_id(durable_id: Any) -> str:
     return durable_id
 
 
+def check_invocation_id(invocation_id: Any) -> str | int:
+    """Checks the id that the user has for an invocation.
+
+    Raises:
+        TypeError: It is neither a string nor a number.
+    """
+    if isinstance(invocation_id, bool) or not isinstance(invocation_id, (str, int)):
+        raise TypeError(
+            f"invocation_id must give a str or an int, not {type(invocation_id).__name__}"
+        )
+    return invocation_id
+
+
 def is_coroutine_function(func: Any) -> bool:
     """Whether calling `func` gives a coroutine; looks through partials and async `__call__`."""
     if type(func) is FunctionType:

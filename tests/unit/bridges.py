@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pyflink_durable.runtime.bridge import CursorJournal, JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal import CursorJournal, JournalAccess, SlotJournal
 
 SLOT_METHODS = {
     "getCurrentCallResultFields": "getCallResultFieldsAt",
@@ -15,6 +15,7 @@ SLOT_METHODS = {
     "clearCallResultsFromCurrentIndexAndPersist": "clearCallResultsFrom",
 }
 CURSOR_METHODS = (*SLOT_METHODS, "matchNextOrClearSubsequentCallResult")
+ATTEMPT_METHODS = ("startAttemptAt", "scheduleCallAt")  # a cursor knows nothing of attempts
 
 
 class Slot(NamedTuple):
@@ -26,34 +27,77 @@ class Slot(NamedTuple):
     result: bytes | None = None
     exception: bytes | None = None
     completion: int = -1
+    attempt: int = 1
+    due: int | None = None
 
 
 class SlotsInMemory:
-    """The slot methods of Java's Journal, with its rules."""
+    """The slot methods of Java's Journal, with its rules.
+
+    Attributes:
+        held: What was written with a hold: the slot, and what it waits for.
+    """
 
     def __init__(self, slots: Sequence[Slot] = ()) -> None:
         self.slots = list(slots)
+        self.held: list[tuple[int, str]] = []
         self._completions = max((slot.completion + 1 for slot in slots), default=0)
 
     def getCallResultFieldsAt(self, slot: int) -> list[Any] | None:
         return list(self.slots[slot]) if slot < len(self.slots) else None
 
-    def appendPendingCallAt(self, slot: int, function_id: str, args_digest: str) -> None:
+    def appendPendingCallAt(
+        self, slot: int, function_id: str, args_digest: str, hold: str | None = None
+    ) -> None:
         self._require_end(slot)
         self.slots.append(Slot(function_id, args_digest))
+        self._hold(slot, hold)
+
+    def startAttemptAt(
+        self, slot: int, function_id: str, digest: str, attempt: int, hold: str | None = None
+    ) -> None:
+        found = self._pending(slot, (function_id, digest))
+        self.slots[slot] = found._replace(attempt=attempt, due=None)
+        self._hold(slot, hold)
+
+    def scheduleCallAt(
+        self, slot: int, function_id: str, digest: str, attempt: int, due: int
+    ) -> None:
+        if slot == len(self.slots):
+            self.slots.append(Slot(function_id, digest))
+        found = self._pending(slot, (function_id, digest))
+        self.slots[slot] = found._replace(attempt=attempt, due=due)
 
     def recordCallCompletionAt(self, slot: int, *fields: Any) -> None:
         self._require_end(slot)
         self.slots.append(self._completed(*fields))
 
-    def finalizeCallAt(self, slot: int, *fields: Any) -> None:
-        found = self.slots[slot] if slot < len(self.slots) else None
-        if found is None or found.status != "PENDING" or found[:2] != fields[:2]:
-            raise RuntimeError(f"IllegalStateException: slot {slot} holds {found}, not {fields}")
-        self.slots[slot] = self._completed(*fields)
+    def finalizeCallAt(
+        self,
+        slot: int,
+        function_id: str,
+        digest: str,
+        result: bytes | None,
+        exception: bytes | None,
+        hold: str | None = None,
+    ) -> None:
+        found = self._pending(slot, (function_id, digest))
+        completed = self._completed(function_id, digest, result, exception)
+        self.slots[slot] = completed._replace(attempt=found.attempt)
+        self._hold(slot, hold)
 
     def clearCallResultsFrom(self, slot: int) -> None:
         del self.slots[slot:]
+
+    def _pending(self, slot: int, identity: tuple[str, str]) -> Slot:
+        found = self.slots[slot] if slot < len(self.slots) else None
+        if found is None or found.status != "PENDING" or found[:2] != identity:
+            raise RuntimeError(f"IllegalStateException: slot {slot} holds {found}, not {identity}")
+        return found
+
+    def _hold(self, slot: int, hold: str | None) -> None:
+        if hold is not None:
+            self.held.append((slot, hold))
 
     def _completed(
         self, function_id: str, args_digest: str, result: bytes | None, exception: bytes | None
@@ -161,7 +205,7 @@ class TestedJournal:
 
     def expected(self, *cursor_methods: str) -> list[str]:
         """The operations to expect where the design's table names these."""
-        return list(cursor_methods)
+        return [name for name in cursor_methods if name in CURSOR_METHODS]
 
 
 class PythonSixMethods(TestedJournal):
@@ -195,16 +239,30 @@ class JavaSlots(JavaCursor):
     """Java's Journal by its slots."""
 
     concurrent = True
-    methods = tuple(SLOT_METHODS.values())
+    methods = (*SLOT_METHODS.values(), *ATTEMPT_METHODS)
 
     def access(self) -> JournalAccess:
-        return SlotJournal(self.bridge, size=self._java.size())
+        return SlotJournal(_WithoutHolds(self.bridge), size=self._java.size())
 
     def expected(self, *cursor_methods: str) -> list[str]:
+        names = {name: name for name in ATTEMPT_METHODS} | SLOT_METHODS
         # it knows how many slots are filled, and does not ask for the one behind them
         asked = [
             name
             for name, following in zip(cursor_methods, (*cursor_methods[1:], ""), strict=True)
             if (name, following) != ("getCurrentCallResultFields", "appendPendingCall")
         ]
-        return [SLOT_METHODS[name] for name in asked if name in SLOT_METHODS]
+        return [names[name] for name in asked if name in names]
+
+
+class _WithoutHolds:
+    """A journal in place of a `DurableBridge`, which is the one that knows of holds."""
+
+    def __init__(self, journal: Any) -> None:
+        self._journal = journal
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._journal, name)
+        if name in ("appendPendingCallAt", "startAttemptAt", "finalizeCallAt"):
+            return lambda *fields: method(*fields[:-1])
+        return method

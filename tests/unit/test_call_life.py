@@ -18,12 +18,15 @@ from outside import FORMS, Outside
 from pyflink_durable import NestedDurableCall, NotInInvocation
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 
 @pytest.fixture
 def context(journal: TestedJournal, executor: CallExecutor) -> FlinkRunnerContext:
-    return FlinkRunnerContext(journal.access(), executor, load_key=lambda: "k-1")
+    return FlinkRunnerContext(
+        journal.access(), executor, identity=InvocationIdentity(lambda: "k-1")
+    )
 
 
 def restarted(journal: TestedJournal, executor: CallExecutor) -> FlinkRunnerContext:

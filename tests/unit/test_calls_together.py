@@ -15,11 +15,14 @@ from outside import Outside
 from pyflink_durable import JournalMismatch
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 
 
 @pytest.fixture
 def context(journal: TestedJournal, executor: CallExecutor) -> FlinkRunnerContext:
-    return FlinkRunnerContext(journal.access(), executor, load_key=lambda: "k-1")
+    return FlinkRunnerContext(
+        journal.access(), executor, identity=InvocationIdentity(lambda: "k-1")
+    )
 
 
 def restarted(journal: TestedJournal, executor: CallExecutor) -> FlinkRunnerContext:

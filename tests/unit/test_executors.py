@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from loops import PATIENCE, Operator, wait_until
 
-from pyflink_durable.runtime.executors import CallExecutor, Outcome
+from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.thread_pool import ThreadPool
 
 

@@ -8,14 +8,15 @@ from functools import partial
 from typing import Any
 
 import pytest
-from bridges import SLOT_METHODS, Recording, Slot, SlotsInMemory
+from bridges import ATTEMPT_METHODS, SLOT_METHODS, Recording, Slot, SlotsInMemory
 from loops import Operator
 from outside import Outside
 
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.bridge import JournalWrites, SlotJournal, StepJournal
-from pyflink_durable.runtime.executors import CallExecutor, Outcome, run_inside_call
+from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.journal import JournalWrites, SlotJournal, StepJournal
+from pyflink_durable.runtime.outcome import Outcome, run_inside_call
 from pyflink_durable.runtime.payload import dump_result
 
 NO_ARGUMENTS = compute_args_digest((), {})
@@ -36,10 +37,16 @@ class ByHand:
         self.end: dict[Any, Callable[[], None]] = {}
 
     def submit(
-        self, loop: Any, on_outcome: Any, func: Any, args: Any = (), kwargs: Any = None
+        self,
+        loop: Any,
+        on_outcome: Any,
+        func: Any,
+        args: Any = (),
+        kwargs: Any = None,
+        *options: Any,
     ) -> None:
         def end() -> None:
-            outcome: Outcome = run_inside_call(func, args, kwargs)
+            outcome: Outcome = run_inside_call(None, func, args, kwargs)
             loop.call_soon_threadsafe(on_outcome, outcome)
 
         self.end[args or func] = end
@@ -49,7 +56,7 @@ class Bench:
     def __init__(self, *slots: Slot, executor: Any = None) -> None:
         self.operator = Operator()
         self.journal = SlotsInMemory(slots)
-        self.bridge = Recording(self.journal, tuple(SLOT_METHODS.values()))
+        self.bridge = Recording(self.journal, (*SLOT_METHODS.values(), *ATTEMPT_METHODS))
         self.ctx = FlinkRunnerContext(SlotJournal(self.bridge, size=len(slots)), executor)
 
 
@@ -203,4 +210,4 @@ def test_what_a_mismatch_dropped_in_this_step_answers_no_later_call() -> None:
     assert Operator().start(handler()).result() == ["new x", "new b", "new c"]
     executed, flat = writes.take()
     assert executed == 3
-    assert flat[4::7] == ("CLEARED", "RECORDED", "RECORDED", "RECORDED")
+    assert flat[4::10] == ("CLEARED", "RECORDED", "RECORDED", "RECORDED")

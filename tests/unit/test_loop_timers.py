@@ -13,8 +13,8 @@ from loops import Operator
 
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.executors import Outcome
 from pyflink_durable.runtime.handlers import AsyncHandlerRunner, Invocation
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 

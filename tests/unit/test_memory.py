@@ -9,8 +9,8 @@ from bridges import SlotsInMemory
 from loops import Operator
 
 from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.bridge import SlotJournal
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.journal import SlotJournal
 
 
 def test_a_finished_invocation_leaves_no_cycle() -> None:

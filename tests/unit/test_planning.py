@@ -15,6 +15,7 @@ from pyflink_durable import NOT_EXECUTED, JournalMismatch
 from pyflink_durable.identity import compute_args_digest, compute_function_id
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.payload import load_exception, load_result
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
@@ -22,6 +23,7 @@ READ = "getCurrentCallResultFields"
 APPEND = "appendPendingCall"
 FINALIZE = "finalizeCurrentCall"
 CLEAR = "clearCallResultsFromCurrentIndexAndPersist"
+ATTEMPT = "startAttemptAt"  # over slots only
 MATCH = "matchNextOrClearSubsequentCallResult"
 
 
@@ -64,7 +66,7 @@ class Bench:
         return FlinkRunnerContext(
             self.journal.access(),
             self._executor,
-            load_key=lambda: "k",
+            identity=InvocationIdentity(lambda: "k"),
             on_mismatch=self.on_mismatch,
             telemetry=self.telemetry,
         )
@@ -250,7 +252,7 @@ class TestTable:
     def test_pending_without_reconciler_runs_the_call_again(self, bench: Bench) -> None:
         bench.fail_within_call(1)
         assert bench.run(1) == "charged"
-        assert bench.operated(READ, FINALIZE)
+        assert bench.operated(READ, ATTEMPT, FINALIZE)
         assert bench.outside.asked == ["charge"]
         assert bench.telemetry.counters == {"reexecuted": 1}
 
@@ -258,7 +260,7 @@ class TestTable:
         bench.fail_within_call(1)
         bench.outside.answers["look_up"] = NOT_EXECUTED
         assert bench.run(1, reconciler=bench.outside.look_up) == "charged"
-        assert bench.operated(READ, FINALIZE)
+        assert bench.operated(READ, ATTEMPT, FINALIZE)
         assert bench.outside.asked == ["look_up", "charge"]
         assert bench.telemetry.counters == {"reexecuted": 1}
 

@@ -8,29 +8,38 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from bridges import CURSOR_METHODS, SLOT_METHODS, Recording, SixMethods, Slot, SlotsInMemory
+from bridges import (
+    ATTEMPT_METHODS,
+    CURSOR_METHODS,
+    SLOT_METHODS,
+    Recording,
+    SixMethods,
+    Slot,
+    SlotsInMemory,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from loops import Operator
 from random_handlers import Branch, Call, Outside, Steps, answered, calls_of, interpret, programs
 
 from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.bridge import (
+from pyflink_durable.runtime.bridge import PENDING
+from pyflink_durable.runtime.journal import (
+    ATTEMPT,
     CLEARED,
     FINALIZED,
-    PENDING,
     RECORDED,
     JournalAccess,
     JournalWrites,
     SlotJournal,
     StepJournal,
 )
-from pyflink_durable.runtime.executors import Outcome, run_inside_call
+from pyflink_durable.runtime.outcome import Outcome, run_inside_call
 from pyflink_durable.runtime.payload import load_exception, load_result
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 WRITES = {"appendPendingCall", "finalizeCurrentCall", "recordCallCompletion"}
-WRITES |= {SLOT_METHODS[name] for name in WRITES}
+WRITES |= {SLOT_METHODS[name] for name in WRITES} | {*ATTEMPT_METHODS}
 
 
 class Crash(Exception):
@@ -80,9 +89,10 @@ class Attempt:
         func: Callable[..., Any],
         args: Any = (),
         kwargs: dict[str, Any] | None = None,
+        *options: Any,
     ) -> None:
         def complete() -> None:
-            outcome = run_inside_call(func, args, kwargs)
+            outcome = run_inside_call(None, func, args, kwargs)
             if not self.crashed:
                 loop.call_soon_threadsafe(on_outcome, outcome)
 
@@ -99,7 +109,9 @@ class Attempt:
         """Over slots, on the handlers' loop, with calls side by side."""
         journal = SlotsInMemory(self.survived)
         bridge = Recording(
-            journal, tuple(SLOT_METHODS.values()), lambda name: self.after_operation(journal, name)
+            journal,
+            (*SLOT_METHODS.values(), *ATTEMPT_METHODS),
+            lambda name: self.after_operation(journal, name),
         )
         self._drive(program, SlotJournal(bridge, size=len(self.survived)), lambda: None)
 
@@ -109,11 +121,13 @@ class Attempt:
 
         def end_step() -> None:
             _, flat = writes.take()
-            for at in range(0, len(flat), 7):
-                _, slot, function_id, digest, what, *payloads = flat[at : at + 7]
+            for at in range(0, len(flat), 10):
+                _, slot, function_id, digest, what, *payloads, attempt, _, _ = flat[at : at + 10]
                 identity = (function_id, digest)
                 if what == PENDING:
                     journal.appendPendingCallAt(slot, *identity)
+                elif what == ATTEMPT:
+                    journal.startAttemptAt(slot, *identity, attempt)
                 elif what == CLEARED:
                     journal.clearCallResultsFrom(slot)
                 elif what == RECORDED:
@@ -237,7 +251,9 @@ def check(
         survived = attempt.kept[max(0, len(attempt.kept) - 1 - lag)]
     assert not attempt.crashed
     assert attempt.output == reference.output
-    assert attempt.kept[-1] == reference.kept[-1]
+    # a call that a crash repeated has had more attempts, and else the same life
+    in_the_end = tuple(slot._replace(attempt=1) for slot in attempt.kept[-1])
+    assert in_the_end == reference.kept[-1]
 
 
 CRASHES = st.lists(st.tuples(st.integers(0, 99), st.sampled_from([0, 0, 0, 1, 2, 5])), max_size=6)

@@ -21,29 +21,40 @@ from pyflink_durable import (
 from pyflink_durable.runtime import FlinkRunnerContext
 
 NAMES = {
-    "DEAD_LETTER",
-    "NOT_EXECUTED",
     "ArgumentNotEncodable",
+    "CallLogError",
+    "CallTimedOut",
     "ConfigurationError",
+    "CurrentCall",
+    "DEAD_LETTER",
     "DeadLetter",
     "DurableExecutionError",
     "DurableOptions",
     "DurableProcessFunction",
+    "FileCallLog",
     "HandlerFailed",
     "JournalMismatch",
     "JournaledCall",
+    "KafkaCallLog",
     "LocalRunnerContext",
+    "NOT_EXECUTED",
     "NestedDurableCall",
     "NotInInvocation",
+    "OutcomeUnknown",
     "PayloadNotLoadable",
     "RemoteError",
     "ResultNotSerializable",
+    "RetryPolicy",
     "RunnerContext",
     "UnsupportedLoopOperation",
+    "current_call",
     "durable_process",
 }
 
-CALL = "(self, func, /, *args, reconciler=None, durable_id=None, **kwargs)"
+CALL = (
+    "(self, func, /, *args, reconciler=None, durable_id=None, durability=None, in_doubt=None, "
+    "retry=None, timeout=None, **kwargs)"
+)
 SIGNATURES: list[tuple[Any, str]] = [
     (
         durable_process,
@@ -51,6 +62,9 @@ SIGNATURES: list[tuple[Any, str]] = [
     ),
     (RunnerContext.durable_execute, CALL),
     (RunnerContext.durable_execute_async, CALL),
+    (RunnerContext.sleep, "(self, seconds)"),
+    (RunnerContext.now, "(self)"),
+    (RunnerContext.uuid4, "(self)"),
     (RunnerContext.collect, "(self, value)"),
     (RunnerContext.output, "(self, tag, value)"),
     (LocalRunnerContext.__init__, "(self, key=None, timestamp=None, state=None)"),
@@ -64,8 +78,15 @@ SIGNATURES: list[tuple[Any, str]] = [
 ]
 
 OPTIONS = {
+    "durability": "checkpoint",
+    "call_log": None,
+    "in_doubt": "execute",
+    "retry": None,
+    "call_timeout": None,
+    "invocation_id": None,
     "max_in_flight": 1_000,
     "max_pending": 10_000,
+    "drain_timeout": 60.0,
     "call_threads": 16,
     "handler_threads": 64,
     "on_error": "fail",
@@ -103,7 +124,7 @@ def test_what_a_handler_sees() -> None:
     public = {name for name in vars(RunnerContext) if not name.startswith("_")}
     assert public == {
         *("durable_execute", "durable_execute_async", "collect", "output"),
-        *("key", "timestamp", "state"),
+        *("key", "timestamp", "state", "sleep", "now", "uuid4", "random"),
     }
     assert public == RunnerContext.__abstractmethods__
 
@@ -117,7 +138,8 @@ def test_every_option_is_documented() -> None:
     for name, default in OPTIONS.items():
         documentation = source.split(f"    {name}: ")[1].split('"""')[1]
         shown = f"{default:,g}" if isinstance(default, int | float) else f'``"{default}"``'
-        assert f"Default {shown}." in documentation
+        shown = "None" if default is None else shown
+        assert f"Default {shown}." in " ".join(documentation.split())
 
 
 def test_the_import_starts_no_jvm_and_reads_no_demo() -> None:

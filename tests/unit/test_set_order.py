@@ -11,7 +11,7 @@ from bridges import SlotsInMemory
 from loops import Operator
 
 from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.bridge import SlotJournal
+from pyflink_durable.runtime.journal import SlotJournal
 from pyflink_durable.runtime.loop import InvocationTasks, invocation_tasks
 
 CALLS = 40

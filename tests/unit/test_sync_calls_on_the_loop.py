@@ -12,9 +12,10 @@ from bridges import SlotsInMemory
 from loops import Operator
 
 from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.bridge import SlotJournal
-from pyflink_durable.runtime.executors import CallExecutor, Outcome
+from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handlers import Invocation, ThreadHandlerRunner
+from pyflink_durable.runtime.journal import SlotJournal
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.thread_pool import ThreadPool
 
 

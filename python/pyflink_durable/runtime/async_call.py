@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any
 
-from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall, replay
-from pyflink_durable.runtime.executors import CallExecutor, Outcome
+from pyflink_durable.runtime.call_life import InTurn, Life, Run, Step, live
+from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall
+from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.loop import DurableLoop, invocation_tasks
-from pyflink_durable.runtime.planning import Plan
+from pyflink_durable.runtime.outcome import Outcome
 
 
 class CallStarter:
@@ -32,7 +35,7 @@ class CallStarter:
 
     def start(self, call: AsyncCall) -> None:
         """Starts a call, or puts it in line."""
-        if self.journal.concurrent:
+        if self.journal.access.concurrent:
             call.begin()
             return
         self._in_line.append(call)
@@ -48,7 +51,7 @@ class CallStarter:
 
 
 class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
-    """A durable call that starts when it is first awaited.
+    """A durable call that starts when it is first awaited; drives the call's life on the loop.
 
     It is a future, so that a hundred calls in a `gather` need no task each, and it has the methods
     of a coroutine, so that `create_task` and `TaskGroup` take it.
@@ -65,7 +68,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         self._call = call
         self._loop_of_handler = loop
         self._started = False
-        self._planned: PlannedCall | None = None
+        self._life: Life | None = None
         self._steps: Generator[Any, None, Any] | None = None
         self._number: int | None = None
 
@@ -81,60 +84,74 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         if self.done():  # cancelled while it was in line
             self._starter.ended(self)
             return
-        loop = self._loop_of_handler
         try:
-            planned = self._planned = self._starter.journal.plan(self._call)
+            planned = self._starter.journal.plan(self._call)
         except Exception as error:
-            self.set_exception(error)
-            self._starter.ended(self)
+            self._resolve(Outcome(None, error))
+        else:
+            self.begin_planned(planned)
+
+    def begin_planned(self, planned: PlannedCall) -> None:
+        """As `begin`, for a call that has its slot."""
+        self._started = True
+        self._life = live(self._starter.journal, planned)
+        self._advance(None)
+
+    def _advance(self, sent: Any) -> None:
+        """Lets the life go on with what it has waited for, until it waits again or ends.
+
+        A call that the handler gave up goes no further: its slot stays as it was.
+        """
+        life = self._life
+        if life is None or self.done():
+            if life is not None:
+                self._end_life(life)
             return
-        if planned.plan is Plan.REPLAY and planned.found is not None:
-            if isinstance(loop, DurableLoop):
-                loop.replay_in_turn(planned.found[5], self._replay)
-            else:
-                loop.call_soon(self._replay)
-        elif planned.plan is Plan.RECONCILE and self._call.reconciler is not None:
-            self._starter.executor.submit(loop, self._reconciled, self._call.reconciler)
-        else:
-            self._execute()
-
-    def _execute(self) -> None:
-        func, args, kwargs = self._call.func, self._call.args, self._call.kwargs
-        self._starter.executor.submit(self._loop_of_handler, self._finish, func, args, kwargs)
-
-    def _reconciled(self, outcome: Outcome) -> None:
-        journal = self._starter.journal
-        if self.done() or journal.closed or journal.reconciled(outcome):
-            self._finish(outcome)
-        else:
-            self._execute()
-
-    def _finish(self, outcome: Outcome) -> None:
-        """Journals the outcome; a call that the handler gave up leaves its slot pending."""
-        planned = self._planned
-        if not self.done() and planned is not None:
-            self._resolve(lambda: self._starter.journal.finish(planned, outcome))
-        self._starter.ended(self)
-
-    def _replay(self) -> None:
-        planned = self._planned
-        if not self.done() and planned is not None:
-            self._resolve(lambda: replay(planned))
-        self._starter.ended(self)
-
-    def _resolve(self, outcome: Callable[[], Any]) -> None:
         try:
-            value = outcome()
-        except asyncio.CancelledError:
+            step = life.send(sent)
+        except StopIteration as end:
+            self._resolve(end.value)
+        except Exception as error:
+            self._resolve(Outcome(None, error))
+        else:
+            self._take(step)
+
+    def _take(self, step: Step) -> None:
+        loop = self._loop_of_handler
+        if isinstance(step, Run):
+            func, args, kwargs, current, timeout = step
+            self._starter.executor.submit(loop, self._advance, func, args, kwargs, current, timeout)
+        elif isinstance(step, Hold):
+            step.on_release(self._advance)
+        elif isinstance(step, InTurn):
+            if isinstance(loop, DurableLoop):
+                loop.replay_in_turn(step.completion, lambda: self._advance(None))
+            else:
+                loop.call_soon(self._advance, None)
+        elif isinstance(loop, DurableLoop):
+            loop.wake_up_at(step.due, lambda: self._advance(None))
+        else:
+            loop.call_later(max(0.0, step.due / 1000 - time.time()), self._advance, None)
+
+    def _end_life(self, life: Life) -> None:
+        self._life = None
+        life.close()
+        self._starter.ended(self)
+
+    def _resolve(self, outcome: Outcome) -> None:
+        self._life = None
+        error = outcome.error
+        if error is None:
+            self.set_result(outcome.value)
+        elif isinstance(error, asyncio.CancelledError):
             self.cancel()
-        except StopIteration as error:  # ends a coroutine, so no future takes it
+        elif isinstance(error, StopIteration):  # ends a coroutine, so no future takes it
             wrapped = RuntimeError("a durable call raised StopIteration")
             wrapped.__cause__ = error
             self.set_exception(wrapped)
-        except BaseException as error:
-            self.set_exception(error)
         else:
-            self.set_result(value)
+            self.set_exception(error)
+        self._starter.ended(self)
 
     # ---------------------------------------------------------------- as a future
 

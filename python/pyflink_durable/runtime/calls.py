@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
-from pyflink_durable.context import NOT_EXECUTED, Reconciler
-from pyflink_durable.errors import DurableExecutionError, JournalMismatch, NotInInvocation
+from pyflink_durable.context import Reconciler
+from pyflink_durable.current_call import CurrentCall
+from pyflink_durable.errors import JournalMismatch, NotInInvocation, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest, compute_function_id
-from pyflink_durable.runtime.bridge import CallFields, Identity, JournalAccess
-from pyflink_durable.runtime.executors import Outcome
+from pyflink_durable.runtime.bridge import (
+    NOT_LOGGED,
+    CallFields,
+    HoldKind,
+    Identity,
+    attempt_of,
+    completion_of,
+    due_of,
+)
+from pyflink_durable.runtime.call_options import CallOptions
+from pyflink_durable.runtime.holds import Hold, Holds
+from pyflink_durable.runtime.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.journal import JournalAccess
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.payload import (
     dump_result,
     load_exception,
@@ -29,6 +42,8 @@ class Call(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     reconciler: Reconciler | None
+    durable_id: str | None
+    options: CallOptions
 
     @classmethod
     def of(
@@ -38,13 +53,15 @@ class Call(NamedTuple):
         kwargs: dict[str, Any],
         reconciler: Reconciler | None,
         durable_id: str | None,
+        options: CallOptions,
     ) -> Call:
         """Gives a call its identity."""
-        function_id = compute_function_id(func)
-        if durable_id is not None:
+        if durable_id is None:
+            function_id = compute_function_id(func)
+        else:
             function_id = check_durable_id(durable_id)
         identity = Identity(function_id, compute_args_digest(args, kwargs))
-        return cls(identity, func, args, kwargs, reconciler)
+        return cls(identity, func, args, kwargs, reconciler, durable_id, options)
 
 
 class PlannedCall(NamedTuple):
@@ -59,60 +76,152 @@ class PlannedCall(NamedTuple):
     plan: Plan
     found: CallFields | None
 
+    @property
+    def attempt(self) -> int:
+        """The number of the attempt in the slot."""
+        return 1 if self.found is None else attempt_of(self.found)
+
 
 class CallJournal:
     """Gives the calls of one invocation their slots and journals their outcomes.
 
     Args:
         journal: The slots.
+        identity: The invocation's.
+        number: The invocation's number in this attempt of the subtask.
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
         telemetry: Where to count and log.
-        describe: Names the invocation in log lines.
+        holds: Where held calls wait.
     """
 
     def __init__(
         self,
         journal: JournalAccess,
+        identity: InvocationIdentity,
+        number: int,
         on_mismatch: Literal["clear", "fail"],
         telemetry: Telemetry,
-        describe: Callable[[], str],
+        holds: Holds,
     ) -> None:
-        self.concurrent = journal.concurrent
+        self.access = journal
         self.closed = False
-        self._journal = journal
+        self.identity = identity
+        self.telemetry = telemetry
+        self._number = number
         self._on_mismatch = on_mismatch
-        self._telemetry = telemetry
-        self._describe = describe
+        self._holds = holds
         self._next_slot = 0
 
-    def plan(self, call: Call, announce: bool = True) -> PlannedCall:
-        """Gives a call the next slot and brings the slot into the state for what is planned.
+    # ---------------------------------------------------------------- the start of a call
 
-        Args:
-            call: The call.
-            announce: Whether a call that is to run is journaled as pending. It need not be where
-                no checkpoint can come between its start and its end; `finish` then records it.
+    def take_slot(self, identity: Identity) -> tuple[int, CallFields | None]:
+        """Gives the next slot, and what stands in it of this identity.
+
+        A slot of another identity is dropped with all after it: the handler took another path than
+        before the failure.
 
         Raises:
-            JournalMismatch: The slot holds another call (``on_mismatch="fail"``).
+            NotInInvocation: The invocation has ended.
+            JournalMismatch: The slot has another identity (``on_mismatch="fail"``).
         """
         self.check_open()
         slot = self._next_slot
         self._next_slot = slot + 1
-        found = self._journal.read(slot)
-        plan = plan_call(found, call.identity, call.reconciler is not None)
-        if plan is Plan.MISMATCH and found is not None:
-            self._drop_mismatch(slot, call.identity, Identity(found[0], found[1]))
-            plan = Plan.EXECUTE
-        if plan is Plan.EXECUTE:
-            if announce:
-                self._journal.append_pending(slot, call.identity)
-        elif plan is Plan.REPLAY:
-            self._journal.replayed(slot, call.identity)
-            self._telemetry.count("replayed")
-        elif plan is Plan.REEXECUTE:
-            self._telemetry.count("reexecuted")
+        found = self.access.read(slot)
+        if found is not None and (found[0], found[1]) != identity:
+            self._drop_mismatch(slot, identity, Identity(found[0], found[1]))
+            found = None
+        return slot, found
+
+    def plan(self, call: Call) -> PlannedCall:
+        """Gives a call the next slot and says what is to be done for it; see `take_slot`."""
+        slot, found = self.take_slot(call.identity)
+        if found is None:
+            return PlannedCall(call, slot, Plan.EXECUTE, None)
+        plan = plan_call(found, call.reconciler is not None, call.options.in_doubt)
+        if plan is Plan.REPLAY:
+            self.access.replayed(slot, call.identity)
+            self.telemetry.count("replayed")
         return PlannedCall(call, slot, plan, found)
+
+    def announce(self, planned: PlannedCall) -> Hold | None:
+        """Journals that a call of an empty slot may have started from here on.
+
+        Returns:
+            What to wait for before it starts.
+        """
+        self.check_open()
+        slot, call = planned.slot, planned.call
+        hold = self.expect(slot, call.options.start_hold)
+        self.access.append_pending(slot, call.identity, call.options.start_hold)
+        return hold
+
+    def start_attempt(
+        self, planned: PlannedCall, attempt: int, kind: HoldKind | None
+    ) -> Hold | None:
+        """As `announce`, for a further attempt of a pending call."""
+        self.check_open()
+        hold = self.expect(planned.slot, kind)
+        self.access.start_attempt(planned.slot, planned.call.identity, attempt, kind)
+        return hold
+
+    def schedule(self, planned: PlannedCall, attempt: int, due: int) -> None:
+        """Journals that an attempt has not started and is to start at a time."""
+        self.check_open()
+        self.access.schedule(planned.slot, planned.call.identity, attempt, due)
+
+    def current(self, planned: PlannedCall, attempt: int) -> CurrentCall:
+        """What the function of an attempt may ask about it."""
+        return CurrentCall(
+            attempt, planned.slot, planned.call.durable_id, self.identity.idempotency_key
+        )
+
+    def give_back(self, planned: PlannedCall) -> None:
+        """Frees the slot of a call of which nothing was written and nothing is known."""
+        self._next_slot = planned.slot
+
+    # ---------------------------------------------------------------- the end of a call
+
+    def finish(
+        self, planned: PlannedCall, outcome: Outcome, announced: bool = True
+    ) -> tuple[Outcome, Hold | None]:
+        """Journals the outcome of a call.
+
+        Returns:
+            The outcome to give to the handler, and what to wait for before.
+
+        Raises:
+            NotInInvocation: The invocation has ended.
+        """
+        if self.closed:
+            self.telemetry.count("abandoned")
+            self.check_open()
+        error = outcome.error
+        payload: bytes | None = None
+        exception: bytes | None = None
+        if error is None:
+            try:
+                payload = dump_result(outcome.value)
+            except Exception as not_serializable:
+                error = not_serializable
+        if error is not None:
+            assert isinstance(error, Exception), "nothing is journaled of an interrupted call"
+            error, exception = prepare_exception(error)
+            outcome = Outcome(None, error)
+        slot, call = planned.slot, planned.call
+        if announced:
+            kind = call.options.outcome_hold
+            if isinstance(error, OutcomeUnknown) and call.options.in_doubt == "raise":
+                # the log keeps it in doubt; a checkpoint takes it in once the handler has gone on
+                self.access.finalize(slot, call.identity, payload, exception, NOT_LOGGED)
+                return outcome, None
+            hold = self.expect(slot, kind)
+            self.access.finalize(slot, call.identity, payload, exception, kind)
+            return outcome, hold
+        self.access.record(slot, call.identity, payload, exception)
+        return outcome, None
+
+    # ---------------------------------------------------------------- the end of the invocation
 
     def close(self) -> None:
         """The invocation has ended: nothing is planned or journaled any more."""
@@ -126,61 +235,48 @@ class CallJournal:
         """
         if self.closed:
             raise NotInInvocation(
-                f"the invocation ({self._describe()}) has ended; its context takes no more calls, "
-                "outputs or state. Await everything before the handler returns, and keep no "
+                f"the invocation ({self.identity.describe()}) has ended; its context takes no more "
+                "calls, outputs or state. Await everything before the handler returns, and keep no "
                 "context beyond it"
             )
 
-    def reconciled(self, outcome: Outcome) -> bool:
-        """Whether the reconciler's outcome is the call's; if not, the call is to run."""
-        executed = outcome.value is not NOT_EXECUTED
-        self._telemetry.count("reconciled" if executed else "reexecuted")
-        return executed
-
-    def finish(self, planned: PlannedCall, outcome: Outcome, announced: bool = True) -> Any:
-        """Journals the outcome of a call, then returns or raises it."""
-        if self.closed:
-            self._telemetry.count("abandoned")
-            self.check_open()
-        error = outcome.error
-        payload: bytes | None = None
-        exception: bytes | None = None
-        if error is None:
-            try:
-                payload = dump_result(outcome.value)
-            except Exception as not_serializable:
-                error = not_serializable
-        if error is not None:
-            if not isinstance(error, Exception):
-                if not announced and planned.plan is Plan.EXECUTE:
-                    self._next_slot = planned.slot  # nothing was written, so it is free again
-                raise error  # cancellation, interrupt, shutdown: nothing is known of the call
-            error, exception = prepare_exception(error)
-        if announced or planned.plan is not Plan.EXECUTE:
-            self._journal.finalize(planned.slot, planned.call.identity, payload, exception)
-        else:
-            self._journal.record(planned.slot, planned.call.identity, payload, exception)
-        if error is not None:
-            raise error
-        return outcome.value
+    def expect(self, slot: int, kind: HoldKind | None) -> Hold | None:
+        """Makes the hold for a write that is about to be made; None if nothing is waited for."""
+        return None if kind is None else self._holds.expect(self._number, slot)
 
     def _drop_mismatch(self, slot: int, identity: Identity, found: Identity) -> None:
-        self._telemetry.count("mismatched")
+        self.telemetry.count("mismatched")
         if self._on_mismatch == "fail":
             raise JournalMismatch(slot, found, identity)
-        self._telemetry.warning(
-            f"{self._describe()} slot={slot} journaled={found} called={identity} the handler made "
-            "another call than before the failure; this slot and all after it are dropped. A "
-            "handler must be deterministic; see on_mismatch"
+        self.telemetry.warning(
+            f"{self.identity.describe()} slot={slot} journaled={found} called={identity} the "
+            "handler made another call than before the failure; this slot and all after it are "
+            "dropped. A handler must be deterministic; see on_mismatch"
         )
-        self._journal.clear_from(slot)
+        self.access.clear_from(slot)
 
 
-def replay(planned: PlannedCall) -> Any:
-    """Returns or raises what stands in a terminal slot."""
+def completion_order(planned: PlannedCall) -> int:
+    """The place of a replayed call in the order of completion."""
+    assert planned.found is not None
+    return completion_of(planned.found)
+
+
+def due_time(planned: PlannedCall) -> int:
+    """When a call that has not started is to start, in milliseconds since the epoch."""
+    due = None if planned.found is None else due_of(planned.found)
+    assert due is not None
+    return due
+
+
+def replay(planned: PlannedCall) -> Outcome:
+    """What stands in a terminal slot.
+
+    Raises:
+        PayloadNotLoadable: It cannot be read back.
+    """
     found = planned.found
-    if found is None:
-        raise DurableExecutionError(f"slot {planned.slot} is empty and cannot be replayed")
+    assert found is not None
     if found[4] is not None:
-        raise load_exception(bytes(found[4]))
-    return load_result(bytes(found[3]))
+        return Outcome(None, load_exception(bytes(found[4])))
+    return Outcome(load_result(bytes(found[3])), None)

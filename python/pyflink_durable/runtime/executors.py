@@ -3,153 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterable
-from contextvars import ContextVar
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from inspect import isawaitable
-from typing import Any, NamedTuple
+from typing import Any
 
+from pyflink_durable.current_call import CurrentCall, running_call
+from pyflink_durable.runtime.asyncio_thread import AsyncioThread
+from pyflink_durable.runtime.outcome import Outcome, Reports, SubmittedCall, run_inside_call
 from pyflink_durable.runtime.thread_pool import ThreadPool
+from pyflink_durable.runtime.timeouts import TimedFunction, await_in_time
 from pyflink_durable.validation import is_coroutine_function
-
-inside_call: ContextVar[bool] = ContextVar("pyflink_durable_inside_call", default=False)
-"""Whether the code that asks runs inside a durable call."""
-
-HAND_OVER_SECONDS = 0.001
-"""How long work is collected before other threads take it. Waking a thread for each call makes two
-threads fight for the interpreter's lock: 113 against 83 microseconds a call."""
-
-
-class Outcome(NamedTuple):
-    """How a call ended: one of both is None."""
-
-    value: Any
-    error: BaseException | None
-
-
-def run(
-    func: Callable[..., Any], args: Iterable[Any] = (), kwargs: dict[str, Any] | None = None
-) -> Outcome:
-    """Runs a function on this thread; whatever it raises is part of the outcome."""
-    try:
-        return Outcome(func(*args, **(kwargs or {})), None)
-    except BaseException as error:
-        return Outcome(None, error)
-
-
-def run_inside_call(
-    func: Callable[..., Any], args: Iterable[Any] = (), kwargs: dict[str, Any] | None = None
-) -> Outcome:
-    """Runs a durable call on this thread; whatever it raises is part of the outcome."""
-    token = inside_call.set(True)
-    try:
-        return run(func, args, kwargs)
-    finally:
-        inside_call.reset(token)
-
-
-class _Call(NamedTuple):
-    """A call on its way to where it runs, and who waits for its outcome."""
-
-    loop: asyncio.AbstractEventLoop
-    on_outcome: Callable[[Outcome], None]
-    func: Callable[..., Any]
-    args: Iterable[Any]
-    kwargs: dict[str, Any]
-
-    def report(self, outcome: Outcome) -> None:
-        """Hands the outcome to the loop that waits; called from any thread."""
-        try:
-            self.loop.call_soon_threadsafe(self.on_outcome, outcome)
-        except RuntimeError:
-            if not self.loop.is_closed():
-                raise
-
-
-class AsyncioThread:
-    """A thread with a standard asyncio loop, which takes work over in batches.
-
-    Args:
-        name: The thread's name.
-    """
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
-        self._submitted: deque[Callable[[], Any]] = deque()
-        self._collecting = False
-        self._closed = False
-        self._lock = threading.Lock()
-
-    def submit(self, start: Callable[[], Any]) -> None:
-        """Has `start` called on the thread within a millisecond or two; it must not block.
-
-        After `close` it is forgotten.
-        """
-        loop = self._loop or self._start()
-        if loop is None or self._closed:
-            return
-        self._submitted.append(start)
-        if not self._collecting:
-            self._collecting = True
-            loop.call_soon_threadsafe(loop.call_later, HAND_OVER_SECONDS, self._take_submitted)
-
-    def _take_submitted(self) -> None:
-        self._collecting = False
-        while self._submitted:
-            self._submitted.popleft()()
-
-    def _start(self) -> asyncio.AbstractEventLoop | None:
-        with self._lock:
-            if self._loop is None and not self._closed:
-                loop = asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._run_loop, args=(loop,), name=self._name, daemon=True
-                )
-                self._thread.start()
-                self._loop = loop
-            return self._loop
-
-    def _run_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        try:
-            loop.run_forever()
-            loop.run_until_complete(loop.shutdown_asyncgens())
-            loop.run_until_complete(loop.shutdown_default_executor())
-        finally:
-            loop.close()
-
-    def close(self, deadline: float) -> list[str]:
-        """Cancels what runs and ends the thread; what has not started never does.
-
-        Args:
-            deadline: When to stop waiting, on the clock of `time.monotonic`.
-
-        Returns:
-            The thread's name if it still runs.
-        """
-        with self._lock:
-            self._closed = True
-        if self._loop is None or self._thread is None:
-            return []
-        self._submitted.clear()
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._cancel_all, self._loop)
-        self._thread.join(max(0.0, deadline - time.monotonic()))
-        return [self._name] if self._thread.is_alive() else []
-
-    def _cancel_all(self, loop: asyncio.AbstractEventLoop) -> None:
-        tasks = asyncio.all_tasks(loop)
-        for task in tasks:
-            task.cancel()
-        if not tasks:
-            loop.stop()
-            return
-        ended = asyncio.gather(*tasks, return_exceptions=True)
-        ended.add_done_callback(lambda _: loop.stop())
 
 
 class CallExecutor:
@@ -158,19 +22,42 @@ class CallExecutor:
     Args:
         name: Prefix of the threads' names.
         threads: Size of the pool for ordinary functions.
+        on_abandoned: Called with how many calls were given up, on any thread.
     """
 
-    def __init__(self, name: str = "durable-call", threads: int = 16) -> None:
+    def __init__(
+        self,
+        name: str = "durable-call",
+        threads: int = 16,
+        on_abandoned: Callable[[int], None] = lambda count: None,
+    ) -> None:
         self._pool = ThreadPool(name, threads)
         self._asyncio = AsyncioThread(f"{name}-asyncio")
+        self._on_abandoned = on_abandoned
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._closed = False
+        self._closing_callbacks: set[Callable[[], None]] = set()
+
+    @contextmanager
+    def on_closing(self, callback: Callable[[], None]) -> Iterator[None]:
+        """Within it, the callback is called when the executor closes, and at once if it has."""
+        self._closing_callbacks.add(callback)
+        try:
+            if self._closed:
+                callback()
+            yield
+        finally:
+            self._closing_callbacks.discard(callback)
 
     def submit(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: Reports,
         on_outcome: Callable[[Outcome], None],
         func: Callable[..., Any],
         args: Iterable[Any] = (),
         kwargs: dict[str, Any] | None = None,
+        current: CurrentCall | None = None,
+        timeout: float | None = None,
     ) -> None:
         """Starts a call.
 
@@ -180,8 +67,10 @@ class CallExecutor:
             func: A function, or a coroutine function; a function may also return an awaitable.
             args: Its arguments.
             kwargs: Its keyword arguments.
+            current: What the function may ask about its call.
+            timeout: Seconds after which the outcome is a `TimedOut`, counted from when it runs.
         """
-        call = _Call(loop, on_outcome, func, args, kwargs or {})
+        call = SubmittedCall(loop, on_outcome, func, args, kwargs or {}, current, timeout)
         start = self._start_coroutine if is_coroutine_function(func) else self._start_function
         self._asyncio.submit(lambda: start(call))
 
@@ -189,22 +78,46 @@ class CallExecutor:
         """Starts a job on a pool, collected with the calls that are being started."""
         self._asyncio.submit(lambda: pool.submit(job))
 
-    def _start_coroutine(self, call: _Call) -> None:
-        asyncio.get_running_loop().create_task(_await(call))
+    def _start_coroutine(self, call: SubmittedCall) -> None:
+        if call.timeout is None:
+            awaiting = _await(call)
+        else:
+            awaiting = await_in_time(call, call.timeout, self._on_abandoned)
+        # asyncio itself does not keep a task alive
+        task = asyncio.get_running_loop().create_task(awaiting)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _start_function(self, call: _Call) -> None:
-        self._pool.submit(lambda: self._run_function(call))
+    def _start_function(self, call: SubmittedCall) -> None:
+        if call.timeout is None:
+            self._pool.submit(lambda: self._run_function(call))
+            return
+        timed = TimedFunction(call, call.timeout, asyncio.get_running_loop(), self._replace_thread)
 
-    def _run_function(self, call: _Call) -> None:
-        outcome = run_inside_call(call.func, call.args, call.kwargs)
+        def run_in_time() -> bool:
+            with timed:
+                self._run_function(timed.call)
+            return timed.expired  # then the pool has another thread in place of this one
+
+        self._pool.submit(run_in_time)
+
+    def _run_function(self, call: SubmittedCall) -> None:
+        outcome = run_inside_call(call.current, call.func, call.args, call.kwargs)
         if isawaitable(outcome.value):  # a lambda around a coroutine function, for example
             awaiting = call._replace(func=_identity, args=(outcome.value,), kwargs={})
             self._asyncio.submit(lambda: self._start_coroutine(awaiting))
         else:
             call.report(outcome)
 
+    def _replace_thread(self) -> None:
+        self._on_abandoned(1)
+        self._pool.replace_one()
+
     def close(self, deadline: float) -> list[str]:
         """Ends all threads; see `ThreadPool.close` and `AsyncioThread.close`."""
+        self._closed = True
+        for callback in tuple(self._closing_callbacks):
+            callback()
         return self._asyncio.close(deadline) + self._pool.close(deadline)
 
 
@@ -212,8 +125,8 @@ def _identity(value: Any) -> Any:
     return value
 
 
-async def _await(call: _Call) -> None:
-    inside_call.set(True)  # a task has a context of its own
+async def _await(call: SubmittedCall) -> None:
+    running_call.set(call.current)  # a task has a context of its own
     try:
         outcome = Outcome(await call.func(*call.args, **call.kwargs), None)
     except BaseException as error:

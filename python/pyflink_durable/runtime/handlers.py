@@ -10,14 +10,15 @@ from inspect import isawaitable, iscoroutine
 from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
-from pyflink_durable.runtime.bridge import (
+from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.journal import (
     JournalAccess,
     JournalWrites,
     SlotJournal,
     StepJournal,
 )
-from pyflink_durable.runtime.executors import CallExecutor, Outcome, run
 from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
+from pyflink_durable.runtime.outcome import Outcome, run
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
@@ -89,7 +90,7 @@ class AsyncHandlerRunner:
         self._running[invocation.id] = (invocation, task)
 
     async def _run(self, invocation: Invocation) -> None:
-        tasks = InvocationTasks(invocation.id)
+        tasks = InvocationTasks(invocation.id, invocation.context.timers())
         invocation_tasks.set(tasks)  # for this task and those it starts
         try:
             coroutine: Coroutine[Any, Any, Any] = self._function(

@@ -6,7 +6,7 @@ import gc
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
@@ -19,7 +19,9 @@ from pyflink_durable.handler import (
     handles_asynchronously,
     process_function_of,
 )
+from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.runtime.call_options import CallOptionsOf
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handlers import (
     AsyncHandlerRunner,
@@ -27,11 +29,15 @@ from pyflink_durable.runtime.handlers import (
     Invocation,
     ThreadHandlerRunner,
 )
+from pyflink_durable.runtime.holds import Holds
+from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.operation import opening
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
+from pyflink_durable.validation import check_invocation_id
 
 _YOUNG_OBJECTS = 10_000
 """Objects after which Python's collector looks for cycles; 700 by default. With thousands of calls
@@ -50,12 +56,18 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         handler: The user's handler.
         options: Settings of the operator.
         name: The operator's name, for log lines and thread names.
+        uid: The operator's uid, for idempotency keys.
+        can_gate: Whether the job takes the checkpoints that a call at the gate waits for.
     """
 
-    def __init__(self, handler: Handler, options: DurableOptions, name: str) -> None:
+    def __init__(
+        self, handler: Handler, options: DurableOptions, name: str, uid: str, can_gate: bool
+    ) -> None:
         self._handler = handler
         self._options = options
         self._name = name
+        self._uid = uid
+        self._can_gate = can_gate
 
     def open(self, runtime_context: RuntimeContext) -> None:
         operation = opening.get()
@@ -72,7 +84,13 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
         self._loop = DurableLoop(self._bridge.wake, self._bridge.wakeAt, self._telemetry.warning)
-        self._executor = CallExecutor(f"durable-{self._name}", self._options.call_threads)
+        self._holds = Holds()
+        self._call_options = CallOptionsOf(self._options, self._can_gate)
+        self._executor = CallExecutor(
+            f"durable-{self._name}",
+            self._options.call_threads,
+            lambda count: self._telemetry.count("abandoned", count),
+        )
         self._runner = self._make_runner()
         if isinstance(self._handler, DurableProcessFunction):
             self._handler.open(runtime_context)
@@ -89,6 +107,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def close(self) -> None:
         """Ends handlers, calls and threads; what they still do touches nothing."""
         deadline = time.monotonic() + self._options.close_timeout
+        self._holds.close()
         alive = self._runner.close(deadline) + self._executor.close(deadline)
         if alive:
             self._telemetry.count("abandoned", len(alive))
@@ -104,21 +123,56 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
         """Starts the handler of an element; emits what has ended by the time it waits."""
-        number, timestamp, slots = self._operation.input
         if self._context is None:
             self._context = ctx
+        self._start(value)
+        self._loop.run_until_idle()
+        return self._emit_ended()
+
+    def _start(self, value: Any) -> None:
+        number, timestamp, slots, sequence = self._operation.input
+        identity = InvocationIdentity(
+            lambda: self._context._key_converter.to_internal(self._bridge.getKey(number)),
+            self._uid,
+            sequence,
+        )
+        not_started = self._identify(identity, value)
+        if not_started is None and self._options.call_log is not None:
+            digest = compute_args_digest((value,), {})
+            slots = self._bridge.identify(number, str(identity.id), digest)
         context = FlinkRunnerContext(
             self._runner.journal_of(self._bridge, number, slots),
             self._executor,
-            load_key=lambda: self._context._key_converter.to_internal(self._bridge.getKey(number)),
+            identity=identity,
+            number=number,
             timestamp=timestamp,
             state=self._runner.state_of(_BridgeState(self._bridge, number)),
+            call_options=self._call_options,
             on_mismatch=self._options.on_mismatch,
+            holds=self._holds,
             telemetry=self._telemetry,
         )
-        self._runner.start(Invocation(number, value, context))
-        self._loop.run_until_idle()
-        return self._emit_ended()
+        invocation = Invocation(number, value, context)
+        if not_started is None:
+            self._runner.start(invocation)
+        else:
+            invocation.outcome = Outcome(None, not_started)
+            self._to_end.append(invocation)
+
+    def _identify(self, identity: InvocationIdentity, value: Any) -> Exception | None:
+        """Gives the invocation the id that the user has for it; an error is the handler's."""
+        if self._options.invocation_id is not None:
+            try:
+                identity.id = check_invocation_id(self._options.invocation_id(value))
+            except Exception as error:
+                return error
+        return None
+
+    def release(self, released: Sequence[Any]) -> None:
+        """Ends holds in their order, with the loop run to quiescence between them."""
+        for place in range(0, len(released), 3):
+            self._holds.release(*released[place : place + 3])
+            self._loop.run_until_idle()
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
         """Resumes the handlers whose calls have ended; emits what has ended by then."""
@@ -162,6 +216,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
         self._runner.forget(invocation)
+        self._holds.forget(invocation.id)
         first_output = len(self._operation.outputs)
         names, values = tuple(state_writes), tuple(state_writes.values())
         self._ended += (invocation.id, first_output, names or None, values or None)

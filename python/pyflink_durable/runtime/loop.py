@@ -20,6 +20,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
+from pyflink_durable.runtime.timers import DurableTimers
 
 T = TypeVar("T")
 
@@ -35,12 +36,15 @@ class InvocationTasks:
         invocation: The invocation's id. It goes into the high bits, which leave the order within
             one handler alone but keep the tasks of thousands apart in asyncio's set of all tasks.
 
+        timers: Where timers of the handler are journaled; None if they are not.
+
     Attributes:
         running: Tasks that have not ended; what a handler starts must end with it.
     """
 
-    def __init__(self, invocation: int) -> None:
+    def __init__(self, invocation: int, timers: DurableTimers | None = None) -> None:
         self.running: set[asyncio.Task[Any]] = set()
+        self.timers = timers
         self._numbers = itertools.count(invocation << 32)
 
     def next_number(self) -> int:
@@ -84,10 +88,11 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._ready: deque[asyncio.Handle] = deque()
         self._inbox: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._wake_asked = False
-        self._timers: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._timers: list[tuple[float, int, asyncio.TimerHandle, asyncio.TimerHandle]] = []
         self._next_wake_at = float("inf")
         self._replays: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()  # equal entries of a heap keep their order
+        self._now = time.monotonic()
         self._closed = False
 
     # ---------------------------------------------------------------- driven by the task thread
@@ -103,6 +108,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
                 while ready:
                     handle = ready.popleft()
                     if not handle._cancelled:
+                        self._now = time.monotonic()
                         handle._run()
                 if not replays:
                     break
@@ -134,22 +140,22 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         heapq.heappush(self._replays, (completion, next(self._numbers), replay))
 
     def _run_due_timers(self) -> None:
-        now = self.time()
+        now = time.monotonic()
         if self._next_wake_at <= now:
             self._next_wake_at = float("inf")
         while self._timers and self._timers[0][0] <= now:
-            handle = heapq.heappop(self._timers)[2]
-            if not handle.cancelled():
+            handle, unless = heapq.heappop(self._timers)[2:]
+            if not unless.cancelled():
                 self._ready.append(handle)
                 self.run_until_idle()
         self._ask_for_timer_wake()
 
     def _ask_for_timer_wake(self) -> None:
-        while self._timers and self._timers[0][2].cancelled():
+        while self._timers and self._timers[0][3].cancelled():
             heapq.heappop(self._timers)
         if self._timers and self._timers[0][0] < self._next_wake_at:
             self._next_wake_at = self._timers[0][0]
-            delay = max(0.0, self._next_wake_at - self.time())
+            delay = max(0.0, self._next_wake_at - time.monotonic())
             # a millisecond later than due, since Flink's clock is not this one
             self._wake_at(int((time.time() + delay) * 1000) + 1)
 
@@ -180,21 +186,65 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
     def call_later(
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
-        return self.call_at(self.time() + delay, callback, *args, context=context)
+        timers = self._durable_timers()
+        if timers is not None:
+            return timers.start(self, delay, callback, args, context)
+        return self._call_at(time.monotonic() + delay, callback, args, context)
 
     def call_at(
         self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
+        timers = self._durable_timers()
+        if timers is not None:
+            return timers.start(self, when - time.monotonic(), callback, args, context)
+        return self._call_at(when, callback, args, context)
+
+    def wake_up_at(
+        self, due: int, callback: Callable[[], None], unless: asyncio.TimerHandle | None = None
+    ) -> None:
+        """Calls back at a time; nothing is journaled of it.
+
+        Args:
+            due: The time in milliseconds since the epoch.
+            callback: What to call.
+            unless: It is not called if this handle has been cancelled by then.
+        """
+        when = time.monotonic() + due / 1000 - time.time()
+        handle = asyncio.TimerHandle(when, callback, (), self)
+        self._add_timer(when, handle, unless or handle)
+
+    def _call_at(
+        self, when: float, callback: Callable[..., Any], args: tuple[Any, ...], context: Any
+    ) -> asyncio.TimerHandle:
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._timers, (when, next(self._numbers), handle))
-        self._ask_for_timer_wake()
+        self._add_timer(when, handle, handle)
         return handle
+
+    def _add_timer(
+        self, when: float, handle: asyncio.TimerHandle, unless: asyncio.TimerHandle
+    ) -> None:
+        heapq.heappush(self._timers, (when, next(self._numbers), handle, unless))
+        self._ask_for_timer_wake()
+
+    def _durable_timers(self) -> DurableTimers | None:
+        tasks = invocation_tasks.get()
+        timers = None if tasks is None else tasks.timers
+        return timers if timers is not None and timers.open else None
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Called by `TimerHandle.cancel`; the handle is passed over when its time comes."""
 
     def time(self) -> float:
-        return time.monotonic()
+        """The clock, which stands still while a callback runs.
+
+        `asyncio.timeout` asks twice and takes another path if its time has come in between; a
+        replay has to take the same.
+        """
+        return self._now
+
+    def refresh_clock(self) -> None:
+        """Lets the clock catch up, after a call that held the loop."""
+        self._now = time.monotonic()
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)

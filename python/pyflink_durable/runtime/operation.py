@@ -7,13 +7,16 @@ input, and takes back all that happened in the step.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from typing import Any, Protocol
 
 
-class StepReport(Protocol):
-    """What happened in a step, for the operator to apply on return."""
+class Host(Protocol):
+    """What the operation asks of the host: to end holds, and what happened in a step."""
+
+    def release(self, released: Sequence[Any]) -> None:
+        """Ends holds: triples of invocation, slot, and error (None if there is none)."""
 
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         """How many calls were made, and journal writes of invocations that go on."""
@@ -36,13 +39,13 @@ class DurableOperation:
     def __init__(self, bridge: Any) -> None:
         self.bridge = bridge
         self.outputs: list[Any] = []
-        self.input: tuple[int, int | None, int] = (0, None, 0)
+        self.input: tuple[int, int | None, int, int] = (0, None, 0, 0)
         self.has_chained = False
-        self._host: StepReport | None = None
+        self._host: Host | None = None
         self._operation: Any = None
         opening.set(self)
 
-    def connect(self, host: StepReport) -> None:
+    def connect(self, host: Host) -> None:
         """Called by the host when PyFlink opens it."""
         self._host = host
 
@@ -53,7 +56,7 @@ class DurableOperation:
         self.has_chained = bool(operation._chained_operations)
 
     def start(
-        self, value: Any, invocation: int, timestamp: int | None, slots: int
+        self, value: Any, invocation: int, timestamp: int | None, slots: int, sequence: int
     ) -> tuple[Any, ...] | None:
         """Starts the handler of an element.
 
@@ -62,15 +65,23 @@ class DurableOperation:
             invocation: The invocation's id.
             timestamp: The element's timestamp in milliseconds, None if it has none.
             slots: How many slots the invocation's journal holds.
+            sequence: The number of the element among all of its key, from 0.
 
         Returns:
             See `_report`.
         """
-        self.input = (invocation, timestamp, slots)
+        self.input = (invocation, timestamp, slots, sequence)
         return self._report(self._operation.process_element(value))
 
-    def resume(self) -> tuple[Any, ...] | None:
-        """Resumes the handlers whose calls have ended; gives what `start` gives."""
+    def resume(self, released: Sequence[Any] | None) -> tuple[Any, ...] | None:
+        """Resumes the handlers whose calls have ended; gives what `start` gives.
+
+        Args:
+            released: Holds that are over, see `Host.release`.
+        """
+        if released:
+            assert self._host is not None
+            self._host.release(released)
         return self._report(self._operation.on_timer(0))
 
     def close(self) -> None:
@@ -86,8 +97,9 @@ class DurableOperation:
             is flat, which is cheap to convert.
 
             - executed: how many calls were made for the first time
-            - writes, seven fields each: invocation, slot, function id, digest of the arguments,
-              what to do (see `pyflink_durable.runtime.bridge`), result, exception
+            - writes, ten fields each: invocation, slot, function id, digest of the arguments,
+              what to do (see `pyflink_durable.runtime.journal`), result, exception, attempt, due
+              time, hold
             - ended, four fields each: invocation, place of its first output, names and pickled
               values of its state writes
         """

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
-import inspect
+import asyncio
 from asyncio import events
 from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
+from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from uuid import UUID
 
 from pyflink_durable.context import Reconciler, RunnerContext
+from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import DurableExecutionError, NestedDurableCall
 from pyflink_durable.identity import compute_function_id
+from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
-from pyflink_durable.runtime.bridge import Bridge, CursorJournal, JournalAccess
-from pyflink_durable.runtime.calls import Call, CallJournal, replay
-from pyflink_durable.runtime.executors import CallExecutor, Outcome, inside_call, run_inside_call
+from pyflink_durable.runtime.blocking_call import run_blocking, run_on_the_loop
+from pyflink_durable.runtime.bridge import Bridge
+from pyflink_durable.runtime.call_life import live
+from pyflink_durable.runtime.call_options import CallOptions, CallOptionsOf
+from pyflink_durable.runtime.calls import Call, CallJournal
+from pyflink_durable.runtime.clock import read_clock
+from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.holds import Holds
+from pyflink_durable.runtime.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.journal import CursorJournal, JournalAccess
 from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.planning import Plan
 from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
+from pyflink_durable.runtime.timers import DurableTimers
 from pyflink_durable.runtime.user_state import MemoryState, StateBackend, UserState
 from pyflink_durable.validation import check_reconciler, is_coroutine_function
 
@@ -26,46 +39,19 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class InvocationKey:
-    """The key of an invocation, loaded when it is first asked for.
-
-    Apart from the context, so that the context and its journal do not refer to each other: that
-    would leave every finished invocation to the garbage collector.
-
-    Args:
-        load: Gives the key; asked at most once, from any thread.
-    """
-
-    __slots__ = ("_load", "_value")
-
-    def __init__(self, load: Callable[[], Any]) -> None:
-        self._load: Callable[[], Any] | None = load
-
-    @property
-    def value(self) -> Any:
-        if self._load is not None:
-            self._value = self._load()
-            self._load = None
-        return self._value
-
-    def describe(self) -> str:
-        """Names the invocation in log lines and errors."""
-        try:
-            return f"key={self.value!r}"
-        except Exception as error:  # the invocation is gone from the operator
-            return f"key unknown: {error}"
-
-
 class FlinkRunnerContext(RunnerContext):
     """Makes each call over the journal of its invocation.
 
     Args:
         bridge: The journal: an object with the six methods of `Bridge`, or slot-wise access.
         executor: Where asynchronous calls run; by default a pool of its own.
-        load_key: Gives the key of the input; asked at most once, from any thread.
+        identity: The invocation's.
+        number: The invocation's number in this attempt of the subtask.
         timestamp: The event time of the input in milliseconds, None if it has none.
         state: The state of the key.
+        call_options: Gives each call its options; by default those of `DurableOptions()`.
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
+        holds: Where held calls wait.
         telemetry: Where to count and log.
     """
 
@@ -74,29 +60,40 @@ class FlinkRunnerContext(RunnerContext):
         bridge: Bridge | JournalAccess,
         executor: CallExecutor | None = None,
         *,
-        load_key: Callable[[], Any] = lambda: None,
+        identity: InvocationIdentity | None = None,
+        number: int = 0,
         timestamp: int | None = None,
         state: StateBackend | None = None,
+        call_options: CallOptionsOf | None = None,
         on_mismatch: Literal["clear", "fail"] = "clear",
+        holds: Holds | None = None,
         telemetry: Telemetry | None = None,
     ) -> None:
-        self._invocation_key = InvocationKey(load_key)
+        self._identity = identity or InvocationIdentity()
         access = bridge if isinstance(bridge, JournalAccess) else CursorJournal(bridge)
         self._calls = CallJournal(
-            access, on_mismatch, telemetry or LocalTelemetry(), self._invocation_key.describe
+            access,
+            self._identity,
+            number,
+            on_mismatch,
+            telemetry or LocalTelemetry(),
+            holds or Holds(),
         )
+        self._call_options = call_options or CallOptionsOf()
         self._executor = executor
         self._timestamp = timestamp
         self._state_backend = state
         self._state: UserState | None = None
         self._starter: CallStarter | None = None
+        self._random: Random | None = None
+        self._uuids: Random | None = None
         self._outputs: list[tuple[OutputTag | None, Any]] = []
 
     # ---------------------------------------------------------------- what a handler sees
 
     @property
     def key(self) -> Any:
-        return self._invocation_key.value
+        return self._identity.key
 
     @property
     def timestamp(self) -> int | None:
@@ -118,6 +115,28 @@ class FlinkRunnerContext(RunnerContext):
             raise TypeError(f"ctx.output takes an OutputTag first, not {type(tag).__name__}")
         self._outputs.append((tag, value))
 
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        if events._get_running_loop() is None:
+            raise DurableExecutionError(
+                "ctx.sleep needs an event loop, that is an `async def` handler; a pause on the "
+                "thread of a `def` handler would start over after a failure"
+            )
+        return asyncio.sleep(seconds)
+
+    def now(self) -> datetime:
+        return read_clock(self._calls)
+
+    def uuid4(self) -> UUID:
+        if self._uuids is None:
+            self._uuids = Random(self._identity.digest("uuid4"))
+        return UUID(int=self._uuids.getrandbits(128), version=4)
+
+    @property
+    def random(self) -> Random:
+        if self._random is None:
+            self._random = Random(self._identity.digest("random"))
+        return self._random
+
     def durable_execute(
         self,
         func: Callable[..., T],
@@ -125,6 +144,10 @@ class FlinkRunnerContext(RunnerContext):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> T:
         self._check_call(func, reconciler)
@@ -134,18 +157,25 @@ class FlinkRunnerContext(RunnerContext):
                     f"{compute_function_id(asked)} is a coroutine function: call it with "
                     "`await ctx.durable_execute_async(...)` in an `async def` handler"
                 )
-        # on the task thread no checkpoint comes between the start and the end of the call
-        announce = type(events._get_running_loop()) is not DurableLoop
-        call = Call.of(func, args, kwargs, reconciler, durable_id)
-        planned = self._calls.plan(call, announce)
-        if planned.plan is Plan.REPLAY:
-            return replay(planned)  # type: ignore[no-any-return]
-        if planned.plan is Plan.RECONCILE and reconciler is not None:
-            outcome = _not_awaitable(run_inside_call(reconciler), reconciler)
-            if self._calls.reconciled(outcome):
-                return self._calls.finish(planned, outcome)  # type: ignore[no-any-return]
-        outcome = _not_awaitable(run_inside_call(func, args, kwargs), func)
-        return self._calls.finish(planned, outcome, announce)  # type: ignore[no-any-return]
+        loop = events._get_running_loop()
+        options = self._call_options.of(
+            reconciler is not None, durability, in_doubt, retry, timeout
+        )
+        if loop is not None:
+            options = _without_waiting(options, func, retry, timeout)
+        call = Call.of(func, args, kwargs, reconciler, durable_id, options)
+        planned = self._calls.plan(call)
+        if loop is None:
+            outcome = run_blocking(live(self._calls, planned), self._ensure_executor())
+        else:
+            # on the task thread no checkpoint comes between the start and the end of the call
+            announced = type(loop) is not DurableLoop
+            outcome = run_on_the_loop(live(self._calls, planned, announced))
+            if isinstance(loop, DurableLoop):
+                loop.refresh_clock()
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value  # type: ignore[no-any-return]
 
     def durable_execute_async(
         self,
@@ -154,6 +184,10 @@ class FlinkRunnerContext(RunnerContext):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> Awaitable[Any]:
         self._check_call(func, reconciler)
@@ -163,7 +197,10 @@ class FlinkRunnerContext(RunnerContext):
                 "ctx.durable_execute_async needs an event loop, that is an `async def` handler; in "
                 "a `def` handler call ctx.durable_execute(...), which blocks nothing but its thread"
             )
-        call = Call.of(func, args, kwargs, reconciler, durable_id)
+        options = self._call_options.of(
+            reconciler is not None, durability, in_doubt, retry, timeout
+        )
+        call = Call.of(func, args, kwargs, reconciler, durable_id, options)
         return AsyncCall(self._starter or self._make_starter(), call, loop)
 
     # ---------------------------------------------------------------- what the runtime sees
@@ -178,10 +215,18 @@ class FlinkRunnerContext(RunnerContext):
         self._calls.close()
         return {} if self._state is None else self._state.take_writes()
 
+    def timers(self) -> DurableTimers:
+        """The timers of the handler."""
+        return DurableTimers(self._calls, self._call_options.outcome_hold)
+
     def _make_starter(self) -> CallStarter:
-        executor = self._executor or CallExecutor()
-        self._starter = CallStarter(self._calls, executor)
+        self._starter = CallStarter(self._calls, self._ensure_executor())
         return self._starter
+
+    def _ensure_executor(self) -> CallExecutor:
+        if self._executor is None:
+            self._executor = CallExecutor()
+        return self._executor
 
     # ---------------------------------------------------------------- checks
 
@@ -189,7 +234,7 @@ class FlinkRunnerContext(RunnerContext):
         if not callable(func):
             raise TypeError(f"a durable call takes a function first, not {type(func).__name__}")
         check_reconciler(reconciler)
-        if inside_call.get():
+        if running_call.get() is not None:
             raise NestedDurableCall(
                 f"{compute_function_id(func)} was called durably from inside another durable call; "
                 "make both calls from the handler, one after the other"
@@ -197,14 +242,26 @@ class FlinkRunnerContext(RunnerContext):
         self._calls.check_open()
 
 
-def _not_awaitable(outcome: Outcome, func: Callable[..., Any]) -> Outcome:
-    """Refuses what a call cannot be replayed with: a coroutine that nobody has awaited."""
-    if not inspect.isawaitable(outcome.value):
-        return outcome
-    if inspect.iscoroutine(outcome.value):
-        outcome.value.close()
-    error = TypeError(
-        f"{compute_function_id(func)} returned an awaitable: call it with "
-        "`await ctx.durable_execute_async(...)` in an `async def` handler"
-    )
-    return Outcome(None, error)
+def _without_waiting(
+    options: CallOptions, func: Callable[..., Any], retry: Any, timeout: Any
+) -> CallOptions:
+    """The options of a sync call in an ``async def`` handler, which holds the loop.
+
+    Raises:
+        DurableExecutionError: The call has to wait.
+    """
+    reason = ""
+    if options.start_hold == "CHECKPOINT":
+        reason = "waits at the gate for a checkpoint, which cannot be taken while it holds the task"
+    elif options.start_hold == "LOG":
+        reason = "waits for the write-ahead log"
+    elif retry is not None or timeout is not None:
+        reason = "cannot wait between attempts, nor be given up"
+    if reason:
+        raise DurableExecutionError(
+            f"{compute_function_id(func)} {reason}: in an `async def` handler call it with "
+            "`await ctx.durable_execute_async(...)`"
+        )
+    if options.retry is None and options.timeout is None and options.outcome_hold is None:
+        return options
+    return options._replace(retry=None, timeout=None, outcome_hold=None)

@@ -25,19 +25,30 @@ class ThreadPool:
     def __init__(self, name: str, size: int) -> None:
         self._name = name
         self._size = size
-        self._jobs: deque[Callable[[], None]] = deque()
+        self._jobs: deque[Callable[[], object]] = deque()
         self._threads: list[threading.Thread] = []
         self._lock = threading.Lock()
         self._wake_ups: SimpleQueue[None] = SimpleQueue()
+        self._started = 0
         self._idle = 0
         self._searching = 0
         self._closed = False
 
-    def submit(self, job: Callable[[], None]) -> None:
-        """Runs a job as soon as a thread is free; it must not raise."""
+    def submit(self, job: Callable[[], object]) -> None:
+        """Runs a job as soon as a thread is free; it must not raise.
+
+        One that returns True ends its thread: `replace_one` was called for it.
+        """
         with self._lock:
             if not self._closed:
                 self._jobs.append(job)
+                self._wake_one()
+
+    def replace_one(self) -> None:
+        """Lets another thread take the place of one whose job was given up."""
+        with self._lock:
+            self._size += 1
+            if self._jobs and not self._closed:
                 self._wake_one()
 
     def _wake_one(self) -> None:
@@ -49,7 +60,8 @@ class ThreadPool:
             self._wake_ups.put(None)
         elif len(self._threads) < self._size:
             self._searching += 1
-            name = f"{self._name}-{len(self._threads)}"
+            name = f"{self._name}-{self._started}"
+            self._started += 1
             thread = threading.Thread(target=self._work, name=name, daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -62,10 +74,19 @@ class ThreadPool:
             if job is None:
                 self._wake_ups.get()
             else:
-                job()
+                replaced = job() is True
                 del job  # an idle thread keeps nobody's payload alive
+                if replaced:
+                    self._leave()
+                    return
 
-    def _next_job(self, searching: bool) -> Callable[[], None] | None:
+    def _leave(self) -> None:
+        with self._lock:
+            self._size -= 1
+            if not self._closed:
+                self._threads.remove(threading.current_thread())
+
+    def _next_job(self, searching: bool) -> Callable[[], object] | None:
         with self._lock:
             if searching:
                 self._searching -= 1

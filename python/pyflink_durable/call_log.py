@@ -1,0 +1,82 @@
+"""Where the ``write-ahead`` level keeps its log."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class FileCallLog(BaseModel):
+    """A log in a directory: on a local disk for one machine, on a shared one for several.
+
+    Every subtask writes segments of its own, and after a failure reads those of all. Each operator
+    needs a directory of its own; the operator's uid is part of the path.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["file"] = "file"
+
+    directory: Path
+    """An absolute path that every TaskManager sees under this name."""
+
+    segment_megabytes: int = Field(default=64, ge=1, le=2_047)
+    """The size at which a new segment begins. Default 64."""
+
+    @field_validator("directory")
+    @classmethod
+    def _check_directory(cls, directory: Path) -> Path:
+        if not directory.is_absolute():
+            raise ValueError(f"directory must be an absolute path, not {str(directory)!r}")
+        return directory
+
+    def settings(self) -> dict[str, str]:
+        """What the Java side reads."""
+        return {
+            "type": self.type,
+            "directory": str(self.directory),
+            "segment.bytes": str(self.segment_megabytes << 20),
+        }
+
+
+class KafkaCallLog(BaseModel):
+    """A log in a Kafka topic, one for each operator.
+
+    The topic has one partition for each key group; it is made if it is missing.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Literal["kafka"] = "kafka"
+
+    bootstrap_servers: str = Field(min_length=1)
+    """Addresses of brokers, ``host:port`` with commas between."""
+
+    topic: str | None = None
+    """The topic's name. Default: ``durable-`` and the operator's uid."""
+
+    append_timeout: float = Field(default=30.0, gt=0)
+    """Seconds after which an append that Kafka has not confirmed has failed. Default 30."""
+
+    replication_factor: int = Field(default=-1, ge=-1)
+    """Of a topic that is made. Default -1: the broker's own default."""
+
+    properties: dict[str, str] = Field(default_factory=dict)
+    """Further settings of the Kafka clients, such as ``security.protocol``."""
+
+    def settings(self) -> dict[str, str]:
+        """What the Java side reads."""
+        settings = {
+            "type": self.type,
+            "bootstrap.servers": self.bootstrap_servers,
+            "append.timeout.ms": str(int(self.append_timeout * 1000)),
+            "replication.factor": str(self.replication_factor),
+        }
+        if self.topic is not None:
+            settings["topic"] = self.topic
+        return settings | {f"properties.{name}": value for name, value in self.properties.items()}
+
+
+CallLog = FileCallLog | KafkaCallLog

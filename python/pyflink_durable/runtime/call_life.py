@@ -1,0 +1,205 @@
+"""The life of a durable call, whoever drives it.
+
+It is written once, as a generator without threads or loops. It yields what it needs next
+and is sent what came of it. Drivers run it: `AsyncCall` on an event loop, `run_blocking` on the
+thread of a ``def`` handler; `run_on_the_loop` is for calls that wait for nothing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple, NoReturn
+
+from pyflink_durable.context import NOT_EXECUTED
+from pyflink_durable.current_call import CurrentCall
+from pyflink_durable.errors import CallLogError, CallTimedOut, OutcomeUnknown
+from pyflink_durable.runtime.calls import (
+    CallJournal,
+    PlannedCall,
+    completion_order,
+    due_time,
+    replay,
+)
+from pyflink_durable.runtime.holds import Hold
+from pyflink_durable.runtime.outcome import Outcome, TimedOut
+from pyflink_durable.runtime.planning import Plan
+
+
+class Run(NamedTuple):
+    """Run this somewhere; send its `Outcome`."""
+
+    func: Callable[..., Any]
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    current: CurrentCall
+    timeout: float | None
+
+
+class SleepUntil(NamedTuple):
+    """Wait until a time in milliseconds since the epoch; send None."""
+
+    due: int
+
+
+class InTurn(NamedTuple):
+    """Wait for the turn of a call that is answered from the journal; send None."""
+
+    completion: int
+
+
+Step = Run | SleepUntil | InTurn | Hold
+"""What a life needs next; for a `Hold`, wait until it is released, and send its error."""
+
+Life = Generator[Step, Any, Outcome]
+
+
+def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> Life:
+    """Does for a call what its plan says, to the end.
+
+    Args:
+        journal: The journal of its invocation.
+        planned: The call, with its slot.
+        announced: Whether a call that is to run is journaled as pending. It need not be where no
+            checkpoint can come between its start and its end; it is then recorded when it ends.
+
+    Yields:
+        The steps to be taken by the driver.
+
+    Returns:
+        The outcome of the call, for the handler.
+
+    Raises:
+        DurableExecutionError: The runtime could not do its part: the invocation has ended, the log
+            did not take what was written, or the journal cannot be read back.
+    """
+    if planned.plan is Plan.REPLAY:
+        yield InTurn(completion_order(planned))
+        return replay(planned)
+    attempt = planned.attempt
+    outcome: Outcome | None = None
+    if planned.plan is Plan.EXECUTE:
+        if announced:
+            yield from _wait(journal.announce(planned), planned)
+    elif planned.plan is Plan.RESUME:
+        announced = True
+        yield SleepUntil(due_time(planned))
+        hold = journal.start_attempt(planned, attempt, planned.call.options.start_hold)
+        yield from _wait(hold, planned)
+    else:
+        announced = True
+        outcome = yield from _after_failure(journal, planned)
+        if outcome is None:
+            attempt += 1
+            # no hold: the checkpoint that was restored holds it in doubt
+            journal.start_attempt(planned, attempt, None)
+    if outcome is None:
+        outcome = yield from _attempts(journal, planned, attempt)
+    if outcome.error is not None and not isinstance(outcome.error, Exception):
+        if not announced:
+            journal.give_back(planned)
+        return outcome  # cancellation, interrupt, shutdown: nothing is known of the call
+    outcome, hold = journal.finish(planned, outcome, announced)
+    yield from _wait(hold, planned)
+    return outcome
+
+
+def _attempts(
+    journal: CallJournal, planned: PlannedCall, attempt: int
+) -> Generator[Step, Any, Outcome]:
+    """Runs a call until an attempt's outcome stands."""
+    call = planned.call
+    func, args, kwargs, options = call.func, call.args, call.kwargs, call.options
+    while True:
+        current = journal.current(planned, attempt)
+        outcome: Outcome = yield Run(func, args, kwargs, current, options.timeout)
+        stands = outcome.error is None
+        if isinstance(outcome.error, TimedOut):
+            outcome, stands = yield from _after_timeout(journal, planned, attempt)
+        error = outcome.error
+        if stands or options.retry is None or not isinstance(error, Exception):
+            return outcome
+        if not options.retry.allows(error, attempt):
+            return outcome
+        due = int((time.time() + options.retry.interval(attempt)) * 1000)
+        attempt += 1
+        journal.telemetry.count("retried")
+        journal.schedule(planned, attempt, due)
+        yield SleepUntil(due)
+        yield from _wait(journal.start_attempt(planned, attempt, options.start_hold), planned)
+
+
+def _after_failure(
+    journal: CallJournal, planned: PlannedCall
+) -> Generator[Step, Any, Outcome | None]:
+    """Finds out about a call that a failure of the job left in doubt; None if it is to run."""
+    if planned.plan is Plan.REFUSE:
+        return Outcome(None, _unknown(journal, planned, planned.attempt, "failure"))
+    if planned.plan is Plan.RECONCILE:
+        outcome = yield from _reconcile(journal, planned, planned.attempt)
+        if outcome is not None:
+            return outcome
+    journal.telemetry.count("reexecuted")
+    return None
+
+
+def _after_timeout(
+    journal: CallJournal, planned: PlannedCall, attempt: int
+) -> Generator[Step, Any, tuple[Outcome, bool]]:
+    """Finds out about an attempt that ran into its timeout; tells whether the outcome stands.
+
+    It does not where the call has not happened, or may be repeated: then the retry policy decides.
+    """
+    call, options = planned.call, planned.call.options
+    assert options.timeout is not None
+    timed_out = CallTimedOut(call.identity.function_id, options.timeout)
+    journal.telemetry.count("timedOut")
+    if call.reconciler is not None:
+        outcome = yield from _reconcile(journal, planned, attempt)
+        return (Outcome(None, timed_out), False) if outcome is None else (outcome, True)
+    repeats = options.retry is not None and options.retry.allows(timed_out, attempt)
+    if options.in_doubt == "execute" and repeats:
+        return Outcome(None, timed_out), False
+    return Outcome(None, _unknown(journal, planned, attempt, "timeout")), True
+
+
+def _reconcile(
+    journal: CallJournal, planned: PlannedCall, attempt: int
+) -> Generator[Step, Any, Outcome | None]:
+    """Asks the reconciler; None if the call has not happened."""
+    reconciler = planned.call.reconciler
+    assert reconciler is not None
+    outcome: Outcome = yield Run(reconciler, (), {}, journal.current(planned, attempt), None)
+    if outcome.value is NOT_EXECUTED:
+        return None
+    if outcome.error is None or isinstance(outcome.error, Exception):
+        journal.telemetry.count("reconciled")
+    return outcome
+
+
+def _unknown(
+    journal: CallJournal, planned: PlannedCall, attempt: int, reason: str
+) -> OutcomeUnknown:
+    journal.telemetry.count("unknown")
+    call = planned.call
+    key = journal.identity.idempotency_key(planned.slot, call.durable_id)
+    return OutcomeUnknown(*call.identity, key, attempt, reason)
+
+
+def _wait(hold: Hold | None, planned: PlannedCall) -> Generator[Step, Any, None]:
+    """Waits at the gate, or for the log.
+
+    Raises:
+        CallLogError: The log did not take what was written.
+    """
+    if hold is not None:
+        error: str | None = yield hold
+        if error is not None:
+            _raise_log_error(error, planned)
+
+
+def _raise_log_error(error: str, planned: PlannedCall) -> NoReturn:
+    raise CallLogError(
+        f"slot {planned.slot}, {planned.call.identity.function_id}: what was written of the call "
+        f"is not safe: {error}"
+    )

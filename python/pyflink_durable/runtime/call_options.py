@@ -1,0 +1,131 @@
+"""The settings of one call: those of the operator, and what the call says otherwise."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, get_args
+
+from pyflink_durable.errors import ConfigurationError
+from pyflink_durable.options import Durability, DurableOptions, InDoubt
+from pyflink_durable.retry import RetryPolicy
+from pyflink_durable.runtime.bridge import HoldKind
+
+_LEVELS: tuple[Durability, ...] = get_args(Durability)
+
+
+class CallOptions(NamedTuple):
+    """How one call is made.
+
+    Attributes:
+        in_doubt: What becomes of it when it is in doubt and has no reconciler.
+        retry: How it is tried again, None if it is not.
+        timeout: Seconds that an attempt may take.
+        start_hold: What an attempt waits for before it starts.
+        outcome_hold: What its outcome waits for before the handler sees it.
+    """
+
+    in_doubt: InDoubt = "execute"
+    retry: RetryPolicy | None = None
+    timeout: float | None = None
+    start_hold: HoldKind | None = None
+    outcome_hold: HoldKind | None = None
+
+
+class CallOptionsOf:
+    """Gives each call its options; one per operator.
+
+    Args:
+        options: The operator's options.
+        can_gate: Whether the job takes the checkpoints that a call at the gate waits for.
+
+    Attributes:
+        outcome_hold: What the outcomes of all calls wait for.
+    """
+
+    def __init__(self, options: DurableOptions | None = None, can_gate: bool = False) -> None:
+        self._options = options or DurableOptions()
+        self._can_gate = can_gate
+        # of all outcomes alike, or they would not be seen in the order in which they are journaled
+        self.outcome_hold: HoldKind | None = None if self._options.call_log is None else "LOG"
+        self._plain = self._resolve(False, None, None, None, None)
+        self._reconciled = self._resolve(True, None, None, None, None)
+
+    def of(
+        self,
+        has_reconciler: bool,
+        durability: Any = None,
+        in_doubt: Any = None,
+        retry: Any = None,
+        timeout: Any = None,
+    ) -> CallOptions:
+        """Resolves the options of a call; None stands for what the operator says.
+
+        Raises:
+            TypeError: `retry` is no RetryPolicy, or `timeout` no number.
+            ValueError: A value is unknown, or the durability is weaker than the operator's.
+            ConfigurationError: The job is not set up for the durability.
+        """
+        if durability is None and in_doubt is None and retry is None and timeout is None:
+            return self._reconciled if has_reconciler else self._plain
+        return self._resolve(has_reconciler, durability, in_doubt, retry, timeout)
+
+    def _resolve(
+        self, has_reconciler: bool, durability: Any, in_doubt: Any, retry: Any, timeout: Any
+    ) -> CallOptions:
+        own = self._options
+        in_doubt = own.in_doubt if in_doubt is None else _check_in_doubt(in_doubt)
+        level = own.durability if durability is None else self._check_durability(durability)
+        # a call that may simply run again gains nothing by waiting
+        waits = durability in ("gated", "write-ahead") or has_reconciler or in_doubt == "raise"
+        start_hold: HoldKind | None = None
+        if waits and level != "checkpoint":
+            start_hold = "LOG" if level == "write-ahead" else "CHECKPOINT"
+        return CallOptions(
+            in_doubt,
+            own.retry if retry is None else _check_retry(retry),
+            own.call_timeout if timeout is None else _check_timeout(timeout),
+            start_hold,
+            self.outcome_hold,
+        )
+
+    def _check_durability(self, durability: Any) -> Durability:
+        own = self._options.durability
+        if durability not in _LEVELS:
+            raise ValueError(f"durability must be one of {_LEVELS}, not {durability!r}")
+        if _LEVELS.index(durability) < _LEVELS.index(own):
+            raise ValueError(
+                f"durability={durability!r} is weaker than the operator's {own!r}; a call's can "
+                "only be stronger"
+            )
+        if durability == "gated" and not self._can_gate:
+            raise ConfigurationError(
+                'durability="gated" on a call needs unaligned exactly-once checkpoints: set '
+                'DurableOptions(durability="gated"), which sees to them, or turn them on with '
+                "env.get_checkpoint_config().enable_unaligned_checkpoints()"
+            )
+        if durability == "write-ahead" and self._options.call_log is None:
+            raise ConfigurationError(
+                'durability="write-ahead" on a call needs a log: DurableOptions(call_log=...)'
+            )
+        level: Durability = durability
+        return level
+
+
+def _check_in_doubt(in_doubt: Any) -> InDoubt:
+    if in_doubt not in get_args(InDoubt):
+        raise ValueError(f"in_doubt must be one of {get_args(InDoubt)}, not {in_doubt!r}")
+    checked: InDoubt = in_doubt
+    return checked
+
+
+def _check_retry(retry: Any) -> RetryPolicy:
+    if not isinstance(retry, RetryPolicy):
+        raise TypeError(f"retry must be a RetryPolicy(...), not {type(retry).__name__}")
+    return retry
+
+
+def _check_timeout(timeout: Any) -> float:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
+    if not timeout > 0:
+        raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
+    return float(timeout)

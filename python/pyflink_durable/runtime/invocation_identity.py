@@ -1,0 +1,65 @@
+"""What tells one invocation from all others, in every attempt of the job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Any
+
+from pyflink_durable.identity import compute_args_digest
+
+_SEPARATOR = b"\0"
+
+
+class InvocationIdentity:
+    """The operator's uid, the key and the invocation's id.
+
+    Apart from the context, so that the context and its journal do not refer to each other: that
+    would leave every finished invocation to the garbage collector.
+
+    Args:
+        load_key: Gives the key; asked at most once, from any thread.
+        operator: The operator's uid.
+        invocation: The number of the input among all of its key, or the id that the user gives it.
+    """
+
+    __slots__ = ("_key", "_load_key", "_seed", "id", "operator")
+
+    def __init__(
+        self,
+        load_key: Callable[[], Any] = lambda: None,
+        operator: str = "",
+        invocation: int | str = 0,
+    ) -> None:
+        self.operator = operator
+        self.id = invocation
+        self._load_key: Callable[[], Any] | None = load_key
+        self._seed: bytes | None = None
+
+    @property
+    def key(self) -> Any:
+        load = self._load_key
+        if load is not None:
+            self._key = load()
+            self._load_key = None
+        return self._key
+
+    def digest(self, purpose: str) -> bytes:
+        """16 bytes that are the same in every attempt, and others for every other purpose."""
+        if self._seed is None:
+            # the key by its canonical digest, so that 1 and "1" are two keys
+            parts = (self.operator, compute_args_digest((self.key, self.id), {}))
+            self._seed = _SEPARATOR.join(part.encode() for part in parts)
+        return blake2b(self._seed + _SEPARATOR + purpose.encode(), digest_size=16).digest()
+
+    def idempotency_key(self, slot: int, durable_id: str | None) -> str:
+        """The key of a call: 32 hexadecimal digits; see `CurrentCall.idempotency_key`."""
+        purpose = f"slot {slot}" if durable_id is None else f"id {durable_id}"
+        return self.digest(purpose).hex()
+
+    def describe(self) -> str:
+        """Names the invocation in log lines and errors."""
+        try:
+            return f"key={self.key!r} invocation={self.id}"
+        except Exception as error:  # the invocation is gone from the operator
+            return f"key unknown: {error}"

@@ -1,0 +1,297 @@
+"""Slot-wise access to the journal of one invocation, over any bridge."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from itertools import chain
+from typing import Any
+
+from pyflink_durable.errors import DurableExecutionError
+from pyflink_durable.runtime.bridge import (
+    PENDING,
+    Bridge,
+    CallFields,
+    HoldKind,
+    Identity,
+    Safety,
+)
+
+# what a journal write of a step does, next to PENDING
+ATTEMPT, SCHEDULED = "ATTEMPT", "SCHEDULED"
+FINALIZED, RECORDED, CLEARED = "FINALIZED", "RECORDED", "CLEARED"
+
+
+class JournalAccess(ABC):
+    """The journal of one invocation, by slot."""
+
+    concurrent: bool
+    """Whether several slots may be pending at a time."""
+
+    @abstractmethod
+    def read(self, slot: int) -> CallFields | None:
+        """The call in a slot, None if there is none."""
+
+    @abstractmethod
+    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
+        """Announces a call in the slot behind the last one; it may have started from here on."""
+
+    @abstractmethod
+    def start_attempt(
+        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
+    ) -> None:
+        """Announces an attempt of a pending call."""
+
+    @abstractmethod
+    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+        """Writes that an attempt has not started and is to start at a time (epoch milliseconds).
+
+        The slot is a pending one, or the one behind the last.
+        """
+
+    @abstractmethod
+    def finalize(
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        safety: Safety | None = None,
+    ) -> None:
+        """Writes the outcome of a pending call."""
+
+    @abstractmethod
+    def record(
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+    ) -> None:
+        """Writes a call that has already ended in the slot behind the last one."""
+
+    @abstractmethod
+    def clear_from(self, slot: int) -> None:
+        """Drops a slot and all after it."""
+
+    @abstractmethod
+    def replayed(self, slot: int, identity: Identity) -> None:
+        """Tells that a call was answered from its slot."""
+
+
+class CursorJournal(JournalAccess):
+    """A journal behind the six methods: slots one after another.
+
+    It knows nothing of attempts: those of a call are forgotten with the process.
+    """
+
+    concurrent = False
+
+    def __init__(self, bridge: Bridge) -> None:
+        self._bridge = bridge
+        self._cursor = 0
+        self._announced = False
+
+    def read(self, slot: int) -> CallFields | None:
+        self._require_cursor(slot)
+        found = self._bridge.getCurrentCallResultFields()
+        self._announced = found is not None
+        return found
+
+    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
+        self._require_cursor(slot)
+        self._bridge.appendPendingCall(*identity)
+        self._announced = True
+
+    def start_attempt(
+        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
+    ) -> None:
+        self._require_cursor(slot)
+
+    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+        if not self._announced:
+            self.append_pending(slot, identity)
+
+    def finalize(
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        safety: Safety | None = None,
+    ) -> None:
+        self._require_cursor(slot)
+        self._bridge.finalizeCurrentCall(*identity, result, exception)
+        self._move()
+
+    def record(
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+    ) -> None:
+        self._require_cursor(slot)
+        self._bridge.recordCallCompletion(*identity, result, exception)
+        self._move()
+
+    def clear_from(self, slot: int) -> None:
+        self._require_cursor(slot)
+        self._bridge.clearCallResultsFromCurrentIndexAndPersist()
+        self._announced = False
+
+    def replayed(self, slot: int, identity: Identity) -> None:
+        self._require_cursor(slot)
+        if self._bridge.matchNextOrClearSubsequentCallResult(*identity) is None:
+            raise DurableExecutionError(
+                f"the bridge lost slot {slot} of {identity} between reading and replaying it"
+            )
+        self._move()
+
+    def _move(self) -> None:
+        self._cursor += 1
+        self._announced = False
+
+    def _require_cursor(self, slot: int) -> None:
+        if slot != self._cursor:
+            raise DurableExecutionError(
+                f"slot {slot} was asked for while slot {self._cursor} is still pending: this "
+                "bridge takes calls one after another; await each before you make the next"
+            )
+
+
+class SlotJournal(JournalAccess):
+    """A journal behind the slot-addressed methods of Java, written to at once.
+
+    Args:
+        bridge: A `DurableBridge`, or one journal with the same methods.
+        *invocation: The invocation's id for a `DurableBridge`, which serves many; nothing for
+            one journal.
+        size: How many slots are filled; slots behind them are not asked for.
+    """
+
+    concurrent = True
+
+    def __init__(self, bridge: Any, *invocation: int, size: int) -> None:
+        self._bridge = bridge
+        self._invocation = invocation
+        self._size = size
+
+    def read(self, slot: int) -> CallFields | None:
+        if slot >= self._size:
+            return None
+        fields: CallFields | None = self._bridge.getCallResultFieldsAt(*self._invocation, slot)
+        return fields
+
+    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
+        self._bridge.appendPendingCallAt(*self._invocation, slot, *identity, hold)
+
+    def start_attempt(
+        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
+    ) -> None:
+        self._bridge.startAttemptAt(*self._invocation, slot, *identity, attempt, hold)
+
+    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+        self._bridge.scheduleCallAt(*self._invocation, slot, *identity, attempt, due)
+
+    def finalize(
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        safety: Safety | None = None,
+    ) -> None:
+        self._bridge.finalizeCallAt(*self._invocation, slot, *identity, result, exception, safety)
+
+    def record(
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+    ) -> None:
+        self._bridge.recordCallCompletionAt(*self._invocation, slot, *identity, result, exception)
+
+    def clear_from(self, slot: int) -> None:
+        self._bridge.clearCallResultsFrom(*self._invocation, slot)
+        self._size = slot
+
+    def replayed(self, slot: int, identity: Identity) -> None:
+        """Nothing to tell: a slot needs no cursor."""
+
+
+class JournalWrites:
+    """Journal writes of one step, applied together when it ends.
+
+    Snapshots are taken between steps only, so nobody can tell; and what an invocation wrote that
+    ended in the same step need not be written at all.
+
+    Attributes:
+        executed: How many calls were made in this step.
+    """
+
+    def __init__(self) -> None:
+        self._by_invocation: dict[int, list[Any]] = {}
+        self.executed = 0
+
+    def of(self, invocation: int) -> list[Any]:
+        """The writes of one invocation, flat; to be appended to."""
+        writes = self._by_invocation.get(invocation)
+        if writes is None:
+            writes = self._by_invocation[invocation] = []
+        return writes
+
+    def forget(self, invocation: int) -> None:
+        """Drops the writes of an invocation that has ended."""
+        self._by_invocation.pop(invocation, None)
+
+    def take(self) -> tuple[int, tuple[Any, ...]]:
+        """How many calls were made, and all writes, flat; none are left."""
+        executed, self.executed = self.executed, 0
+        if not self._by_invocation:
+            return executed, ()
+        taken = tuple(chain.from_iterable(self._by_invocation.values()))
+        self._by_invocation.clear()
+        return executed, taken
+
+
+class StepJournal(SlotJournal):
+    """A journal for a handler that runs in steps of the task thread: its writes wait for the end.
+
+    Args:
+        bridge: A `DurableBridge`.
+        invocation: The invocation's id.
+        size: How many slots are filled.
+        writes: Where the writes of the step are collected.
+    """
+
+    def __init__(self, bridge: Any, invocation: int, *, size: int, writes: JournalWrites) -> None:
+        super().__init__(bridge, invocation, size=size)
+        self._id = invocation
+        self._writes = writes
+
+    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
+        self._writes.executed += 1
+        write = (self._id, slot, *identity, PENDING, None, None, None, None, hold)
+        self._writes.of(self._id).extend(write)
+
+    def start_attempt(
+        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
+    ) -> None:
+        write = (self._id, slot, *identity, ATTEMPT, None, None, attempt, None, hold)
+        self._writes.of(self._id).extend(write)
+
+    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+        write = (self._id, slot, *identity, SCHEDULED, None, None, attempt, due, None)
+        self._writes.of(self._id).extend(write)
+
+    def finalize(
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        safety: Safety | None = None,
+    ) -> None:
+        write = (self._id, slot, *identity, FINALIZED, result, exception, None, None, safety)
+        self._writes.of(self._id).extend(write)
+
+    def record(
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+    ) -> None:
+        self._writes.executed += 1
+        write = (self._id, slot, *identity, RECORDED, result, exception, None, None, None)
+        self._writes.of(self._id).extend(write)
+
+    def clear_from(self, slot: int) -> None:
+        write = (self._id, slot, "", "", CLEARED, None, None, None, None, None)
+        self._writes.of(self._id).extend(write)
+        self._size = slot
