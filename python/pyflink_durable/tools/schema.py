@@ -5,34 +5,18 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin
 
-from docstring_parser import parse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError
 from pydantic.json_schema import GenerateJsonSchema
 from pydantic_core import to_json
 
-from pyflink_durable.context import RunnerContext
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.tools.errors import InvalidArguments
+from pyflink_durable.tools.signature import Documentation, context_parameter, resolved_signature
 
 _SHOWN_CHARACTERS = 100
-
-
-class _Documentation(NamedTuple):
-    """What a docstring says of a function and of each of its parameters."""
-
-    description: str
-    parameters: Mapping[str, str]
-
-    @classmethod
-    def of(cls, func: Callable[..., Any]) -> _Documentation:
-        parsed = parse(inspect.getdoc(func) or "")
-        parts = [parsed.short_description, parsed.long_description]
-        parameters = {one.arg_name: one.description or "" for one in parsed.params}
-        return cls("\n\n".join(part for part in parts if part), parameters)
 
 
 class _SchemaForModels(GenerateJsonSchema):
@@ -42,60 +26,67 @@ class _SchemaForModels(GenerateJsonSchema):
         return False
 
 
-@dataclass(frozen=True)
 class FunctionSchema:
     """What a function takes.
+
+    Args:
+        name: What to call it in errors.
+        signature: Its signature, with types.
+        documentation: What its docstring says.
 
     Attributes:
         description: What its docstring says it does.
         parameters: The JSON schema of its arguments, without the context.
+
+    Raises:
+        ConfigurationError: A parameter is of a type that JSON cannot carry.
     """
 
-    description: str
-    parameters: dict[str, Any]
-    _model: type[BaseModel]
-    _signature: inspect.Signature
-    _context_parameter: str | None
+    def __init__(
+        self, name: str, signature: inspect.Signature, documentation: Documentation
+    ) -> None:
+        self._name = name
+        self._signature = signature
+        self._documentation = documentation
+        self._context_parameter = context_parameter(signature, name)
+        try:
+            self._model = self._make_model()
+            schema = self._model.model_json_schema(schema_generator=_SchemaForModels)
+        except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema) as error:
+            raise ConfigurationError(
+                f"tool {name} has a parameter that JSON cannot carry: {_first_line(error)}. Take "
+                "numbers, strings, lists, dicts, enums, dataclasses or pydantic models"
+            ) from error
+        del schema["title"]
+        self.description = documentation.description
+        self.parameters: dict[str, Any] = {"type": "object", "properties": {}} | schema
+
+    @classmethod
+    def of(cls, func: Callable[..., Any], name: str) -> FunctionSchema:
+        """Reads the signature and the docstring of a function; see `resolved_signature`."""
+        return cls(name, resolved_signature(func, name), Documentation.of(func))
+
+    def __reduce__(self) -> Any:
+        # With the types that were found: a function that cloudpickle writes as code takes along
+        # what its code uses, and nothing that only its annotations name.
+        return type(self), (self._name, self._signature, self._documentation)
 
     @property
     def takes_context(self) -> bool:
         """Whether the function has a parameter of type `RunnerContext`."""
         return self._context_parameter is not None
 
-    @classmethod
-    def of(cls, func: Callable[..., Any], name: str) -> FunctionSchema:
-        """Reads the signature and the docstring of a function.
-
-        Args:
-            func: The function.
-            name: What to call it in errors.
-
-        Raises:
-            ConfigurationError: A parameter has no type, or one that JSON cannot carry.
-        """
-        signature, types = _signature_of(func, name)
-        documentation = _Documentation.of(func)
-        contexts = [one for one in signature.parameters if _is_context(types.get(one))]
-        if len(contexts) > 1:
-            raise ConfigurationError(f"tool {name} takes the context twice: {contexts}")
-        # Under names of their own: an argument may be called as a method of pydantic's models is.
+    def _make_model(self) -> type[BaseModel]:
+        # under names of their own: an argument may be called as a method of pydantic's models is
         fields: dict[str, Any] = {
-            f"argument_{place}": (types[one], _field(parameter, types[one], documentation))
-            for place, (one, parameter) in enumerate(signature.parameters.items())
-            if one not in contexts
+            f"argument_{place}": (parameter.annotation, _field(parameter, self._documentation))
+            for place, parameter in enumerate(self._signature.parameters.values())
+            if parameter.name != self._context_parameter
         }
-        try:
-            model = create_model(f"{name}_arguments", __config__=_STRICTLY_NAMED, **fields)
-            schema = model.model_json_schema(schema_generator=_SchemaForModels)
-        except (PydanticSchemaGenerationError, PydanticInvalidForJsonSchema) as error:
-            raise ConfigurationError(
-                f"tool {name} has a parameter that JSON cannot carry: {_first_line(error)}. Take "
-                "numbers, strings, lists, dicts, enums, dataclasses or pydantic models"
-            ) from error
-        parameters = {"type": "object", "properties": {}} | schema
-        del parameters["title"]
-        context = contexts[0] if contexts else None
-        return cls(documentation.description, parameters, model, signature, context)
+        model: type[BaseModel] = create_model(
+            f"{self._name}_arguments", __config__=ConfigDict(extra="forbid"), **fields
+        )
+        return model
 
     def validate(self, arguments: str | Mapping[str, Any]) -> dict[str, Any]:
         """Checks arguments and converts them to the types of the function.
@@ -133,41 +124,8 @@ class FunctionSchema:
         return func(*positional, **given)
 
 
-_STRICTLY_NAMED = ConfigDict(extra="forbid")
-
-
-def _signature_of(
-    func: Callable[..., Any], name: str
-) -> tuple[inspect.Signature, Mapping[str, Any]]:
-    signature = inspect.signature(func)
-    typed = func if inspect.isroutine(func) or inspect.isclass(func) else type(func).__call__
-    try:
-        types = get_type_hints(typed, include_extras=True)
-    except NameError as error:
-        raise ConfigurationError(
-            f"tool {name} has a type that cannot be found: {error}. Define or import it at the "
-            "top of the module, not in a function or under TYPE_CHECKING"
-        ) from error
-    for one, parameter in signature.parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            raise ConfigurationError(
-                f"tool {name} takes {parameter}: a model needs to know each argument by its name"
-            )
-        if one not in types:
-            raise ConfigurationError(
-                f"parameter {one!r} of tool {name} has no type: write `{one}: str`, for example. "
-                "Of a method, make a tool when its object is there: tool(self.search)"
-            )
-    return signature, types
-
-
-def _is_context(annotation: Any) -> bool:
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return inspect.isclass(annotation) and issubclass(annotation, RunnerContext)
-
-
-def _field(parameter: inspect.Parameter, annotation: Any, documentation: _Documentation) -> Any:
+def _field(parameter: inspect.Parameter, documentation: Documentation) -> Any:
+    annotation = parameter.annotation
     options: dict[str, Any] = {"alias": parameter.name}
     if parameter.default is not parameter.empty:
         options["default"] = parameter.default

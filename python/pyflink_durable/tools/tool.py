@@ -71,12 +71,13 @@ class Tool:
         name: str | None = None,
         description: str | None = None,
         rules: ToolCallRules | None = None,
+        schema: FunctionSchema | None = None,
     ) -> None:
         if not callable(func):
             raise TypeError(f"a tool is made of a function, not of {type(func).__name__}")
         self.func = func
         self.name = _checked_name(name or str(getattr(func, "__name__", type(func).__name__)))
-        self.schema = FunctionSchema.of(func, self.name)
+        self.schema = schema or FunctionSchema.of(func, self.name)
         self.description = description or self.schema.description
         self.rules = rules or ToolCallRules()
         update_wrapper(self, func, updated=())
@@ -114,7 +115,7 @@ class Tool:
         name = getattr(self.func, "__qualname__", "")
         if getattr(module, name, None) is self and not _goes_by_value(self.func.__module__):
             return name
-        return _restore, (self.func, self.name, self.description, self.rules)
+        return _restore, (self.func, self.name, self.description, self.rules, self.schema)
 
 
 @overload
@@ -166,8 +167,10 @@ def tool(
     return decorate if func is None else decorate(func)
 
 
-def _restore(func: Any, name: str, description: str, rules: ToolCallRules) -> Tool:
-    return Tool(func, name=name, description=description, rules=rules)
+def _restore(
+    func: Any, name: str, description: str, rules: ToolCallRules, schema: FunctionSchema
+) -> Tool:
+    return Tool(func, name=name, description=description, rules=rules, schema=schema)
 
 
 def _checked_name(name: str) -> str:
