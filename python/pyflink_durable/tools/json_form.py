@@ -20,7 +20,7 @@ def to_json_form(value: Any, origin: str) -> Any:
         ResultNotSerializable: It has no JSON form.
     """
     try:
-        return from_json(to_json(value, bytes_mode="base64"))
+        return from_json(to_json(value, bytes_mode="base64", inf_nan_mode="null"))
     except (PydanticSerializationError, ValueError) as error:
         raise ResultNotSerializable(
             f"{origin} returned a {type(value).__name__} that has no JSON form: {error}. Return "
