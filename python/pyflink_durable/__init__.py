@@ -6,6 +6,7 @@ This module is the whole public surface; nothing is to be imported from `pyflink
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
 from pyflink_durable.context import NOT_EXECUTED, LocalRunnerContext, RunnerContext
 from pyflink_durable.current_call import CurrentCall, current_call
+from pyflink_durable.dataclass_markers import write_markers_by_name
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
     ArgumentNotEncodable,

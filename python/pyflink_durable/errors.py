@@ -164,6 +164,13 @@ class NestedDurableCall(DurableExecutionError):
     """
 
 
+class CallNotStarted(DurableExecutionError):
+    """The timeout of a batch came before this call of it had started.
+
+    The call did not happen. Give the batch more time or more parallelism, or make the call again.
+    """
+
+
 class NotInInvocation(DurableExecutionError):
     """A durable call was made outside a running invocation.
 

@@ -1,0 +1,119 @@
+"""What a tool sees of the context of the handler that calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from pyflink_durable.context import Reconciler, RunnerContext
+from pyflink_durable.errors import NestedDurableCall
+from pyflink_durable.runtime.payload import dump_result, load_result
+
+if TYPE_CHECKING:
+    from pyflink.datastream import OutputTag
+
+T = TypeVar("T")
+
+
+class ToolContext(RunnerContext):
+    """What is given to a parameter of type `RunnerContext` or `ToolContext`; to be read only.
+
+    A tool runs inside a durable call, on another thread than the handler, and on a replay it does
+    not run at all. So what it did to the context would get lost; it returns a value, and the
+    handler does the rest. Durable calls, outputs and writes to the state raise `NestedDurableCall`.
+
+    Attributes:
+        tool_name: The name of the tool that is called.
+        tool_call_id: The id of this tool call, the same in every attempt. It is an idempotency key
+            for the outside as far as the model's ids are unique.
+    """
+
+    def __init__(self, snapshot: ContextSnapshot, tool_name: str, tool_call_id: str) -> None:
+        self._snapshot = snapshot
+        self.tool_name = tool_name
+        self.tool_call_id = tool_call_id
+
+    @property
+    def key(self) -> Any:
+        return self._snapshot.key
+
+    @property
+    def timestamp(self) -> int | None:
+        return self._snapshot.timestamp
+
+    @cached_property
+    def state(self) -> MutableMapping[str, Any]:
+        """The state as it was when the tools were called; every tool has a copy of its own."""
+        values: Any = load_result(self._snapshot.state)
+        return _ReadOnlyState(values, self._refuse)
+
+    def durable_execute(
+        self,
+        func: Callable[..., T],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> T:
+        self._refuse("ctx.durable_execute")
+
+    def durable_execute_async(
+        self,
+        func: Callable[..., Any],
+        /,
+        *args: Any,
+        reconciler: Reconciler | None = None,
+        durable_id: str | None = None,
+        **kwargs: Any,
+    ) -> Awaitable[Any]:
+        self._refuse("ctx.durable_execute_async")
+
+    def collect(self, value: Any) -> None:
+        self._refuse("ctx.collect")
+
+    def output(self, tag: OutputTag, value: Any) -> None:
+        self._refuse("ctx.output")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise NestedDurableCall(
+            f"tool {self.tool_name} used {what}: a tool runs inside a durable call and not at all "
+            "on a replay, so only what it returns is kept. Return a value, and let the handler "
+            "do the rest"
+        )
+
+
+class ContextSnapshot:
+    """What the tools of one request may read, taken on the handler's thread.
+
+    Args:
+        ctx: The context of the handler.
+    """
+
+    def __init__(self, ctx: RunnerContext) -> None:
+        self.key = ctx.key
+        self.timestamp = ctx.timestamp
+        # pickled: tools run on other threads, and the handler may change its values meanwhile
+        self.state = dump_result(dict(ctx.state))
+
+
+class _ReadOnlyState(MutableMapping[str, Any]):
+    def __init__(self, values: dict[str, Any], refuse: Callable[[str], NoReturn]) -> None:
+        self._values = values
+        self._refuse = refuse
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._refuse(f"ctx.state[{name!r}] = ...")
+
+    def __delitem__(self, name: str) -> None:
+        self._refuse(f"del ctx.state[{name!r}]")
