@@ -33,7 +33,7 @@ import org.slf4j.LoggerFactory;
  * the lowest priority: a checkpoint could run in the middle of an upstream operator's element.
  */
 public final class DurableKeyedProcessOperator<K, IN, OUT>
-        extends EmbeddedPythonKeyedProcessOperator<K, IN, OUT> implements InvocationEngine.Task {
+        extends EmbeddedPythonKeyedProcessOperator<K, IN, OUT> implements FlinkTask {
 
     private static final long serialVersionUID = 1L;
 
@@ -145,7 +145,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     /** The host in the interpreter. */
-    private final class PythonHost implements InvocationEngine.Host<Row, IN> {
+    private final class PythonHost implements HandlerHost<Row, IN> {
 
         @Override
         @Nullable
@@ -196,12 +196,12 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        engine.hold(() -> super.processWatermark(mark));
+        engine.emitBehindInputs(() -> super.processWatermark(mark));
     }
 
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-        engine.hold(() -> super.processWatermarkStatus(status));
+        engine.emitBehindInputs(() -> super.processWatermarkStatus(status));
     }
 
     @Override
@@ -262,8 +262,14 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             CheckpointOptions options,
             CheckpointStreamFactory storage)
             throws Exception {
-        engine.snapshot();
+        engine.snapshot(checkpointId, options.getCheckpointType().isSavepoint());
         return super.snapshotState(checkpointId, timestamp, options, storage);
+    }
+
+    @Override
+    public void notifyCheckpointComplete(long checkpointId) throws Exception {
+        super.notifyCheckpointComplete(checkpointId);
+        engine.checkpointCompleted(checkpointId);
     }
 
     // ------------------------------------------------------------------ what PyFlink asks for

@@ -6,11 +6,24 @@ import pyflink.durable.journal.Journal;
 /** One run of the handler for one input; it waits in its {@link KeyLane} until its turn comes. */
 final class Invocation<K, IN> {
 
+    /** Where an invocation stands, for the limits of the operator. */
+    enum Stage {
+        /** It waits for its key, or for a place in {@code max_in_flight}. */
+        IN_LINE,
+        /** It runs, in a place. */
+        ACTIVE,
+        /** A call of it is at the gate. */
+        AT_GATE,
+        /** Its calls were released; it waits for a place. */
+        RELEASED
+    }
+
     private final long id;
     private final KeyLane<K, IN> lane;
     private final Input<IN> input;
     private final WatermarkHold.Epoch epoch;
     @Nullable private Journal journal;
+    private Stage stage = Stage.IN_LINE;
     private boolean saved;
 
     /**
@@ -56,6 +69,14 @@ final class Invocation<K, IN> {
             journal = new Journal();
         }
         return journal;
+    }
+
+    Stage stage() {
+        return stage;
+    }
+
+    void setStage(Stage newStage) {
+        stage = newStage;
     }
 
     boolean hasJournalChanges() {

@@ -40,52 +40,20 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
 
     private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
 
-    /** What runs the handlers: Python, or a test. Reports have the layout of the Python host. */
-    interface Host<K, IN> {
-        /** Starts the handler of an invocation. */
-        @Nullable
-        Object[] start(Invocation<K, IN> invocation);
-
-        /**
-         * Resumes the handlers whose calls have ended.
-         *
-         * @param released three fields for each hold that is over: invocation, slot, and the
-         *     message of what went wrong, or null; null if there are none
-         */
-        @Nullable
-        Object[] resume(@Nullable Object[] released);
-
-        /** Ends the handlers and their threads. */
-        void close();
-    }
-
-    /** What Flink gives; an operator has most of it already. */
-    interface Task {
-        ProcessingTimeService getProcessingTimeService();
-
-        Object getCurrentKey();
-
-        void setCurrentKey(Object key);
-
-        /** Emits the outputs of an input from one index to another. */
-        void emit(@Nullable Long timestamp, Object[] outputs, int from, int to);
-
-        /** Any thread. */
-        Object externalKey(Object key);
-
-        boolean hasSideOutput(String tag);
-    }
-
     private final String name;
     private final Limits limits;
-    private final Task task;
+    private final FlinkTask task;
     private final MailboxExecutor mailbox;
-    private final Host<K, IN> host;
+    private final HandlerHost<K, IN> host;
     private final DurableCounters counters;
     private final DurableBridge bridge;
     private final WatermarkHold watermarks = new WatermarkHold();
     private final AtomicBoolean wakeQueued = new AtomicBoolean();
     private InvocationScheduler<K, IN> scheduler;
+    private Gate<K, IN> gate;
+    private Holds<K, IN> holds;
+    private Valve valve;
+    private WaitLimit drain;
     private UserState userState;
     private TypeSerializer<IN> inputSerializer;
     private boolean copyInputs;
@@ -99,9 +67,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     InvocationEngine(
             String name,
             Limits limits,
-            Task task,
+            FlinkTask task,
             MailboxExecutor mailbox,
-            Host<K, IN> host,
+            HandlerHost<K, IN> host,
             MetricGroup metrics) {
         this.name = name;
         this.limits = limits;
@@ -113,7 +81,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         metrics,
                         () -> scheduler == null ? 0 : scheduler.runningCount(),
                         () -> scheduler == null ? 0 : scheduler.waitingCount(),
-                        () -> 0);
+                        this::atGate);
         this.bridge = new DurableBridge(this, counters);
     }
 
@@ -132,6 +100,17 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         watermarks,
                         limits.maxInFlight,
                         limits.maxPending);
+        gate = new Gate<>(scheduler);
+        holds = new Holds<>(name, limits, gate);
+        ProcessingTimeService timers = task.getProcessingTimeService();
+        valve =
+                new Valve(
+                        name,
+                        mailbox,
+                        scheduler,
+                        counters,
+                        new WaitLimit(timers, limits.checkpointInterval));
+        drain = new WaitLimit(timers, limits.checkpointInterval + limits.drainTimeout);
         mailbox.execute(this::restore, "start what was in flight");
     }
 
@@ -156,14 +135,12 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         K key = (K) task.getCurrentKey();
         IN value = copyInputs ? inputSerializer.copy(element.getValue()) : element.getValue();
         scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
-        startReady();
-        while (scheduler.isFull()) {
-            mailbox.yield();
-        }
+        goOn();
+        valve.awaitRoom();
     }
 
     /** Takes a watermark or a status that came behind all inputs accepted so far. */
-    void hold(WatermarkHold.Emission emission) throws Exception {
+    void emitBehindInputs(WatermarkHold.Emission emission) throws Exception {
         ensureRestored();
         watermarks.hold(emission);
     }
@@ -172,14 +149,32 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     void endInput() throws Exception {
         ensureRestored();
         while (scheduler.hasInFlight()) {
+            requireCheckpoints();
             mailbox.yield();
         }
         close();
     }
 
+    /** While a job is drained Flink takes no checkpoints, and the gate would wait for ever. */
+    private void requireCheckpoints() {
+        if (!scheduler.isHeldByGateAlone()) {
+            drain.reset();
+        } else if (drain.isOver()) {
+            throw new IllegalStateException(
+                    String.format(
+                            "The input has ended, %d calls wait for a checkpoint, and none was"
+                                    + " taken for %d ms (drain_timeout and one checkpoint interval)."
+                                    + " Flink takes none while it drains a job: stop it with `stop`"
+                                    + " without `--drain`, and the savepoint holds what is in"
+                                    + " flight. If nobody stopped the job, its checkpoints take"
+                                    + " longer than that: raise drain_timeout.",
+                            gate.size(), drain.millis()));
+        }
+    }
+
     private void restore() throws Exception {
         ensureRestored();
-        startReady();
+        goOn();
     }
 
     private void ensureRestored() throws Exception {
@@ -203,22 +198,34 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
 
     // ------------------------------------------------------------------ handlers
 
-    /** Starts every handler that may run; one that ends at once makes room for the next. */
-    private void startReady() throws Exception {
-        Invocation<K, IN> starting;
-        while ((starting = scheduler.startNext()) != null) {
-            bridge.begin(starting);
-            task.setCurrentKey(starting.key());
-            apply(host.start(starting));
-        }
-    }
-
     /** Resumes every handler that waits for a call that has ended. */
     private void resume() throws Exception {
         wakeQueued.set(false);
         if (!closed) {
-            apply(host.resume(null));
-            startReady();
+            gate.applyChanges();
+            apply(host.resume(gate.takeReleased()));
+            goOn();
+        }
+    }
+
+    /**
+     * Has every handler go on that may: first those whose calls were released, then new ones. One
+     * that ends at once, or comes to the gate, makes room for the next.
+     */
+    private void goOn() throws Exception {
+        while (true) {
+            Object[] released = gate.takeReleased();
+            if (released != null) {
+                apply(host.resume(released));
+                continue;
+            }
+            Invocation<K, IN> starting = scheduler.startNext();
+            if (starting == null) {
+                return;
+            }
+            bridge.begin(starting);
+            task.setCurrentKey(starting.key());
+            apply(host.start(starting));
         }
     }
 
@@ -228,6 +235,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             return;
         }
         bridge.applyJournalWrites(((Number) report[0]).longValue(), (Object[]) report[1]);
+        gate.applyChanges();
         Object[] ended = (Object[]) report[2];
         Object[] outputs = (Object[]) report[3];
         for (int i = 0; i < ended.length; i += 4) {
@@ -237,6 +245,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             int to = i + 4 < ended.length ? ((Number) ended[i + 5]).intValue() : outputs.length;
             task.emit(invocation.input().timestamp(), outputs, from, to);
             bridge.end(invocation);
+            gate.end(invocation);
             scheduler.finish(invocation);
         }
         watermarks.release();
@@ -289,22 +298,46 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     }
 
     @Override
+    @SuppressWarnings("unchecked")
     public void written(Invocation<?, ?> invocation, int slot, @Nullable String hold) {
-        if (hold != null) {
-            throw new IllegalStateException("hold " + hold);
-        }
+        holds.written((Invocation<K, IN>) invocation, slot, hold);
     }
 
     @Override
-    public void cleared(Invocation<?, ?> invocation, int slot) {}
+    @SuppressWarnings("unchecked")
+    public void cleared(Invocation<?, ?> invocation, int slot) {
+        holds.cleared((Invocation<K, IN>) invocation, slot);
+    }
 
     // ------------------------------------------------------------------ snapshots
 
-    /** Writes what is in flight to the keyed state; to be called before Flink writes that. */
-    void snapshot() throws Exception {
+    /**
+     * Writes what is in flight to the keyed state; to be called before Flink writes that.
+     *
+     * @param savepoint whether it is one, which releases nothing: see {@link Gate}
+     */
+    void snapshot(long checkpointId, boolean savepoint) throws Exception {
         Object selected = task.getCurrentKey();
+        gate.applyChanges();
         scheduler.saveChanges();
+        if (!savepoint) {
+            gate.snapshotTaken(checkpointId);
+        }
+        valve.snapshotTaken();
+        drain.reset();
         select(selected);
+    }
+
+    /** Releases the calls that the checkpoint holds; their handlers go on in the next mail. */
+    void checkpointCompleted(long checkpointId) {
+        if (gate.complete(checkpointId)) {
+            bridge.wake();
+        }
+    }
+
+    /** How many calls wait for a checkpoint. */
+    int atGate() {
+        return gate == null ? 0 : gate.size();
     }
 
     DurableBridge bridge() {

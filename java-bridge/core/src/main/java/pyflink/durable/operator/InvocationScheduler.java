@@ -8,10 +8,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import javax.annotation.Nullable;
+import pyflink.durable.operator.Invocation.Stage;
 
 /**
  * Decides which invocation runs when: one at a time per key, in order of arrival; different keys
- * concurrently, up to a limit. Knows what a snapshot has to write. Works on the task thread only.
+ * concurrently, up to a limit. Those with a call at the {@link Gate} do not count against that
+ * limit, but as inputs that wait. Knows what a snapshot has to write. Works on the task thread
+ * only.
  *
  * <p>An input is in memory from its acceptance to the end of its invocation, and is written to the
  * keyed state only by a snapshot that meets it on the way: of what starts and ends between two
@@ -34,8 +37,13 @@ final class InvocationScheduler<K, IN> {
     private final Map<Long, Invocation<K, IN>> running = new HashMap<>();
     private final Deque<KeyLane<K, IN>> ready = new ArrayDeque<>();
     private final Set<KeyLane<K, IN>> changed = new LinkedHashSet<>();
+    private final Set<Invocation<K, IN>> released = new LinkedHashSet<>();
     private long nextId;
     private int accepted;
+    private int active;
+
+    /** Invocations at the gate, and the inputs in line behind them. */
+    private int heldByGate;
 
     InvocationScheduler(
             InFlightState<K, IN> state, WatermarkHold watermarks, int maxInFlight, int maxPending) {
@@ -88,19 +96,79 @@ final class InvocationScheduler<K, IN> {
         accepted++;
         if (lane.head() == invocation) {
             ready.addLast(lane);
+        } else if (lane.head().stage() == Stage.AT_GATE) {
+            heldByGate++;
         }
     }
 
     /** The next invocation that may start, now counted as running; null if none may. */
     @Nullable
     Invocation<K, IN> startNext() {
-        if (ready.isEmpty() || running.size() >= maxInFlight) {
+        if (ready.isEmpty() || active >= maxInFlight) {
             return null;
         }
         KeyLane<K, IN> lane = ready.removeFirst();
         lane.startHead();
+        activate(lane.head());
         running.put(lane.head().id(), lane.head());
         return lane.head();
+    }
+
+    private void activate(Invocation<K, IN> invocation) {
+        invocation.setStage(Stage.ACTIVE);
+        active++;
+    }
+
+    /** A call of a running invocation is at the gate: it gives its place away. */
+    void holdAtGate(Invocation<K, IN> invocation) {
+        if (invocation.stage() != Stage.AT_GATE) {
+            leaveStage(invocation);
+            invocation.setStage(Stage.AT_GATE);
+            heldByGate += invocation.lane().size();
+        }
+    }
+
+    /** No call of it is at the gate any more: it waits for a place. */
+    void releaseFromGate(Invocation<K, IN> invocation) {
+        if (invocation.stage() == Stage.AT_GATE) {
+            leaveStage(invocation);
+            invocation.setStage(Stage.RELEASED);
+            released.add(invocation);
+        }
+    }
+
+    /** The next released invocation for which there is a place, now active; null if none. */
+    @Nullable
+    Invocation<K, IN> admitReleased() {
+        if (released.isEmpty() || active >= maxInFlight) {
+            return null;
+        }
+        Invocation<K, IN> next = released.iterator().next();
+        leaveStage(next);
+        activate(next);
+        return next;
+    }
+
+    private void leaveStage(Invocation<K, IN> invocation) {
+        switch (invocation.stage()) {
+            case ACTIVE:
+                active--;
+                break;
+            case AT_GATE:
+                heldByGate -= invocation.lane().size();
+                break;
+            case RELEASED:
+                released.remove(invocation);
+                break;
+            default:
+                throw new IllegalStateException(
+                        "Invocation " + invocation.id() + " waits in line.");
+        }
+    }
+
+    /** Whether it has started and not ended. */
+    boolean isRunning(Invocation<K, IN> invocation) {
+        return running.get(invocation.id()) == invocation;
     }
 
     /** The running invocation of this id. */
@@ -117,6 +185,7 @@ final class InvocationScheduler<K, IN> {
     void finish(Invocation<K, IN> invocation) throws Exception {
         KeyLane<K, IN> lane = invocation.lane();
         running.remove(invocation.id());
+        leaveStage(invocation);
         accepted--;
         invocation.epoch().finishOne();
         lane.finishHead();
@@ -151,18 +220,29 @@ final class InvocationScheduler<K, IN> {
 
     /** Whether no further input is to be taken in. */
     boolean isFull() {
-        return accepted - running.size() >= maxPending;
+        return waitingCount() >= maxPending;
+    }
+
+    /** Whether it would be full if nothing were held by the gate. */
+    boolean isFullBesideGate() {
+        return waitingCount() - heldByGate >= maxPending;
     }
 
     boolean hasInFlight() {
         return accepted > 0;
     }
 
+    /** Whether all that is in flight is held by the gate. */
+    boolean isHeldByGateAlone() {
+        return hasInFlight() && heldByGate == accepted;
+    }
+
+    /** How many invocations have a place. */
     int runningCount() {
-        return running.size();
+        return active;
     }
 
     int waitingCount() {
-        return accepted - running.size();
+        return accepted - active;
     }
 }

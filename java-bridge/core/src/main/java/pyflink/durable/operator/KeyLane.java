@@ -46,6 +46,10 @@ final class KeyLane<K, IN> {
         return invocations.peekFirst();
     }
 
+    int size() {
+        return invocations.size();
+    }
+
     boolean isEmpty() {
         return invocations.isEmpty();
     }

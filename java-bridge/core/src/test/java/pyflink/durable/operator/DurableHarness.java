@@ -1,15 +1,20 @@
 package pyflink.durable.operator;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.SharedStateRegistry;
 import org.apache.flink.runtime.state.SharedStateRegistryImpl;
@@ -88,6 +93,7 @@ final class DurableHarness<K> implements AutoCloseable {
     final KeyedOneInputStreamOperatorTestHarness<K, Row, String> flink;
     final HarnessOperator<K> operator;
     private final KeyKind<K> kind;
+    private final Map<Long, OperatorSubtaskState> snapshots = new HashMap<>();
 
     private DurableHarness(
             KeyKind<K> kind, Backend backend, Limits limits, int parallelism, int subtask)
@@ -171,6 +177,7 @@ final class DurableHarness<K> implements AutoCloseable {
             if (snapshot != null) {
                 harness.flink.initializeState(snapshot);
             }
+            harness.flink.setProcessingTime(0);
             harness.flink.open();
             return harness;
         }
@@ -249,6 +256,30 @@ final class DurableHarness<K> implements AutoCloseable {
         return snapshot;
     }
 
+    /** Takes the snapshot of a checkpoint; whether it completes is told later. */
+    long checkpoint() throws Exception {
+        OperatorSubtaskState snapshot = snapshot();
+        snapshots.put(CHECKPOINTS.get(), snapshot);
+        return CHECKPOINTS.get();
+    }
+
+    /** What a failover to this checkpoint restores. */
+    OperatorSubtaskState snapshotOf(long checkpoint) {
+        return snapshots.get(checkpoint);
+    }
+
+    long savepoint(SnapshotType type) throws Exception {
+        long id = CHECKPOINTS.incrementAndGet();
+        flink.snapshotWithLocalState(id, id, type);
+        return id;
+    }
+
+    /** Tells the operator that a checkpoint has completed, and lets it go on. */
+    void complete(long checkpoint) throws Exception {
+        flink.notifyOfCompletedCheckpoint(checkpoint);
+        runMails();
+    }
+
     /** The part of a snapshot of {@code from} subtasks that one of {@code to} subtasks gets. */
     static OperatorSubtaskState part(OperatorSubtaskState snapshot, int from, int subtask, int to) {
         return AbstractStreamOperatorTestHarness.repartitionOperatorState(
@@ -268,6 +299,17 @@ final class DurableHarness<K> implements AutoCloseable {
     static <K> int subtaskOf(KeyKind<K> kind, Object keyField, int parallelism) throws Exception {
         return KeyGroupRangeAssignment.assignKeyToParallelOperator(
                 kind.selector().getKey(Row.of(keyField, "")), MAX_PARALLELISM, parallelism);
+    }
+
+    /** The count of a counter of the operator. */
+    long count(String counter) {
+        Matcher matcher =
+                Pattern.compile("\"" + counter + "\": (\\d+)")
+                        .matcher(operator.engine().counters().toJsonMembers());
+        if (!matcher.find()) {
+            throw new AssertionError("There is no counter " + counter);
+        }
+        return Long.parseLong(matcher.group(1));
     }
 
     int stateEntries() {

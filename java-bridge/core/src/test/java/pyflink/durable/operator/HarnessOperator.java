@@ -1,5 +1,7 @@
 package pyflink.durable.operator;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -29,7 +31,7 @@ import org.apache.flink.types.Row;
  * one needs an interpreter to open.
  */
 final class HarnessOperator<K> extends AbstractStreamOperator<String>
-        implements OneInputStreamOperator<Row, String>, BoundedOneInput, InvocationEngine.Task {
+        implements OneInputStreamOperator<Row, String>, BoundedOneInput, FlinkTask {
 
     private static final long serialVersionUID = 1L;
 
@@ -45,7 +47,9 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     private transient List<Object> stepWrites;
     private transient List<String> started;
     private transient StateAccesses accesses;
+    private transient List<String> releases;
     private Consumer<HarnessOperator<K>.Handler> onStart = handler -> {};
+    private Consumer<HarnessOperator<K>.Handler> onRelease = handler -> {};
 
     HarnessOperator(Limits limits) {
         this.limits = limits;
@@ -86,12 +90,12 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        engine.hold(() -> super.processWatermark(mark));
+        engine.emitBehindInputs(() -> super.processWatermark(mark));
     }
 
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-        engine.hold(() -> super.processWatermarkStatus(status));
+        engine.emitBehindInputs(() -> super.processWatermarkStatus(status));
     }
 
     @Override
@@ -106,8 +110,14 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
             CheckpointOptions options,
             CheckpointStreamFactory storage)
             throws Exception {
-        engine.snapshot();
+        engine.snapshot(checkpointId, options.getCheckpointType().isSavepoint());
         return super.snapshotState(checkpointId, timestamp, options, storage);
+    }
+
+    @Override
+    public void notifyCheckpointComplete(long checkpointId) throws Exception {
+        super.notifyCheckpointComplete(checkpointId);
+        engine.checkpointCompleted(checkpointId);
     }
 
     @Override
@@ -140,9 +150,10 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         stepWrites = new ArrayList<>();
         started = new ArrayList<>();
         accesses = new StateAccesses();
+        releases = new ArrayList<>();
     }
 
-    private final class TestHost implements InvocationEngine.Host<K, Row> {
+    private final class TestHost implements HandlerHost<K, Row> {
         @Override
         public Object[] start(Invocation<K, Row> invocation) {
             Handler handler = new Handler(invocation);
@@ -153,7 +164,12 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         }
 
         @Override
-        public Object[] resume(@Nullable Object[] over) {
+        public Object[] resume(@Nullable Object[] released) {
+            for (int i = 0; released != null && i < released.length; i += 3) {
+                assertThat(released[i + 2]).isNull();
+                Handler handler = running.get((long) released[i]);
+                handler.released((int) released[i + 1]);
+            }
             return report();
         }
 
@@ -188,6 +204,18 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         onStart = action;
     }
 
+    /** What the test lets every handler do when a call of it is released. */
+    void onRelease(Consumer<HarnessOperator<K>.Handler> action) {
+        onRelease = action;
+    }
+
+    /** The calls that were released since the last time this was asked, as {@code name slot}. */
+    List<String> takeReleases() {
+        List<String> taken = new ArrayList<>(releases);
+        releases.clear();
+        return taken;
+    }
+
     /** Every handler that was ever started, as {@code key:value}. */
     List<String> started() {
         return started;
@@ -219,6 +247,10 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
     InvocationScheduler<K, Row> scheduler() {
         return engine.scheduler();
+    }
+
+    InvocationEngine<K, Row> engine() {
+        return engine;
     }
 
     StateAccesses accesses() {
@@ -268,6 +300,57 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         /** Announces a call at once, as {@code def} handlers do from their worker threads. */
         void call(int slot, String function) {
             bridge().appendPendingCallAt(id, slot, function, "digest", null);
+        }
+
+        /** Announces a call that waits for a checkpoint, from a worker thread. */
+        void callGated(int slot, String function) {
+            bridge().appendPendingCallAt(id, slot, function, "digest", "CHECKPOINT");
+        }
+
+        /** The same with the report of the step that runs. */
+        void callGatedInStep(int slot, String function) {
+            stepWrites.addAll(
+                    Arrays.asList(
+                            id,
+                            slot,
+                            function,
+                            "digest",
+                            "PENDING",
+                            null,
+                            null,
+                            null,
+                            null,
+                            "CHECKPOINT"));
+        }
+
+        /** The second half of {@link #callGated}, when the first was {@link #call}. */
+        void enterGate(int slot) {
+            engine.written(invocation, slot, "CHECKPOINT");
+        }
+
+        void startAttemptGated(int slot, String function, int attempt) {
+            bridge().startAttemptAt(id, slot, function, "digest", attempt, "CHECKPOINT");
+        }
+
+        /** As an {@code async} handler retries a call that was found in doubt. */
+        void startAttemptGatedInStep(int slot, String function, int attempt) {
+            stepWrites.addAll(
+                    Arrays.asList(
+                            id,
+                            slot,
+                            function,
+                            "digest",
+                            "ATTEMPT",
+                            null,
+                            null,
+                            attempt,
+                            null,
+                            "CHECKPOINT"));
+        }
+
+        private void released(int slot) {
+            releases.add(name + " " + slot);
+            onRelease.accept(this);
         }
 
         void startAttempt(int slot, String function, int attempt) {

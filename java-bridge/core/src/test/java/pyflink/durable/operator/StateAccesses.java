@@ -3,6 +3,7 @@ package pyflink.durable.operator;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
 import org.apache.flink.api.common.functions.RuntimeContext;
@@ -15,6 +16,7 @@ import org.apache.flink.api.common.state.ValueState;
 final class StateAccesses {
 
     private final Map<String, Integer> counts = new TreeMap<>();
+    private final Map<String, Runnable> actions = new HashMap<>();
 
     /** The same context, whose states are counted. */
     RuntimeContext watch(RuntimeContext context) {
@@ -32,11 +34,18 @@ final class StateAccesses {
                 });
     }
 
+    /** Does something each time before this access reaches the backend. */
+    void before(String access, Runnable action) {
+        actions.put(access, action);
+    }
+
     private <S extends State> S watch(Class<S> type, String name, Object state) {
         return proxy(
                 type,
                 (proxy, method, arguments) -> {
-                    counts.merge(name + "." + method.getName(), 1, Integer::sum);
+                    String access = name + "." + method.getName();
+                    counts.merge(access, 1, Integer::sum);
+                    actions.getOrDefault(access, () -> {}).run();
                     return method.invoke(state, arguments);
                 });
     }

@@ -1,0 +1,22 @@
+package pyflink.durable.operator;
+
+import javax.annotation.Nullable;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+
+/** What Flink gives to an {@link InvocationEngine}; an operator has most of it already. */
+interface FlinkTask {
+
+    ProcessingTimeService getProcessingTimeService();
+
+    Object getCurrentKey();
+
+    void setCurrentKey(Object key);
+
+    /** Emits the outputs of an input from one index to another. */
+    void emit(@Nullable Long timestamp, Object[] outputs, int from, int to);
+
+    /** The key in the form that PyFlink's converters take. Any thread. */
+    Object externalKey(Object key);
+
+    boolean hasSideOutput(String tag);
+}

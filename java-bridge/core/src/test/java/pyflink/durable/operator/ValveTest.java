@@ -1,0 +1,410 @@
+package pyflink.durable.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.checkpoint.SavepointType;
+import org.apache.flink.util.function.ThrowingRunnable;
+import org.junit.jupiter.api.Nested;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * When an operator whose calls wait for a checkpoint takes in more inputs, and when it waits: here
+ * every handler makes one call, which goes to the gate. A wait of the operator is one of the test's
+ * thread; mails that were put before run during it.
+ */
+@Timeout(20)
+class ValveTest {
+
+    private static final long INTERVAL = 1_000;
+    private static final long DRAIN_TIMEOUT = 5_000;
+
+    private final List<String> log = new ArrayList<>();
+
+    private DurableHarness<String> open(int maxInFlight, int maxPending) throws Exception {
+        return open(maxInFlight, maxPending, null);
+    }
+
+    private DurableHarness<String> open(
+            int maxInFlight, int maxPending, OperatorSubtaskState snapshot) throws Exception {
+        DurableHarness<String> harness =
+                DurableHarness.setup()
+                        .limits(maxInFlight, maxPending)
+                        .checkpoints(INTERVAL, DRAIN_TIMEOUT)
+                        .open(snapshot);
+        harness.operator.onStart(
+                handler -> {
+                    if (handler.restoredSlots() == 0) {
+                        handler.callGatedInStep(0, "charge");
+                    } else {
+                        handler.startAttemptGatedInStep(0, "charge", 2);
+                    }
+                });
+        harness.runMails();
+        return harness;
+    }
+
+    /** An operator that is full by calls at the gate, with its valve shut by a snapshot. */
+    private DurableHarness<String> openFullAndShut() throws Exception {
+        DurableHarness<String> harness = open(10, 3);
+        harness.checkpoint();
+        harness.send("a", "1");
+        harness.send("b", "1");
+        return harness; // the next input is the third, and full is from three
+    }
+
+    private void duringTheWait(
+            DurableHarness<String> harness, String what, ThrowingRunnable<Exception> mail) {
+        harness.operator
+                .mailbox()
+                .execute(
+                        () -> {
+                            log.add(what);
+                            mail.run();
+                        },
+                        what);
+    }
+
+    /** Completes a checkpoint; what it releases goes on in a later mail. */
+    private static void tell(DurableHarness<String> harness, long checkpoint) throws Exception {
+        harness.flink.notifyOfCompletedCheckpoint(checkpoint);
+    }
+
+    private void send(DurableHarness<String> harness, String key, String value) throws Exception {
+        harness.send(key, value);
+        log.add(key + ":" + value + " taken in");
+    }
+
+    @Nested
+    class Open {
+
+        @Test
+        void untilTheFirstSnapshotOfAnAttemptTheGateHoldsNoInputBack() throws Exception {
+            try (DurableHarness<String> harness = open(10, 3)) {
+                for (int i = 0; i < 20; i++) {
+                    harness.send("key" + i, "1");
+                }
+                assertThat(harness.operator.engine().atGate()).isEqualTo(20);
+            }
+        }
+
+        @Test
+        void whatPassesIsCounted() throws Exception {
+            try (DurableHarness<String> harness = open(10, 3)) {
+                harness.send("a", "1");
+                harness.send("b", "1");
+                assertThat(harness.count("valvePassed")).isZero();
+                harness.send("c", "1");
+                harness.send("d", "1");
+                assertThat(harness.count("valvePassed")).isEqualTo(2);
+            }
+        }
+
+        @Test
+        void inputsInLineBehindACallAtTheGateAreHeldByTheGateToo() throws Exception {
+            try (DurableHarness<String> harness = open(10, 3)) {
+                for (int i = 0; i < 20; i++) {
+                    harness.send("hot", "" + i);
+                }
+                assertThat(harness.started()).containsExactly("hot:0");
+                assertThat(harness.operator.scheduler().waitingCount()).isEqualTo(20);
+            }
+        }
+
+        @Test
+        void aRestoredAttemptTakesInMoreThanFitsUntilItsFirstSnapshot() throws Exception {
+            OperatorSubtaskState snapshot;
+            try (DurableHarness<String> harness = open(10, 3)) {
+                for (int i = 0; i < 6; i++) {
+                    harness.send("key" + i, "1");
+                }
+                snapshot = harness.snapshot();
+            }
+            try (DurableHarness<String> harness = open(20, 3, snapshot)) {
+                for (int i = 0; i < 6; i++) {
+                    send(harness, "recovered" + i, "1");
+                }
+                assertThat(log).hasSize(6);
+
+                long first = harness.checkpoint();
+                duringTheWait(harness, "completed", () -> tell(harness, first));
+                send(harness, "next", "1");
+                assertThat(log.subList(6, 8)).containsExactly("completed", "next:1 taken in");
+            }
+        }
+
+        @Test
+        void anOperatorThatIsFullOfRunningWorkWaitsAllTheSame() throws Exception {
+            try (DurableHarness<String> harness = open(1, 2)) {
+                harness.operator.onStart(handler -> {});
+                harness.send("a", "1");
+                harness.send("b", "1");
+                duringTheWait(harness, "a:1 ends", () -> harness.operator.handler("a:1").end());
+
+                send(harness, "c", "1");
+                assertThat(log).containsExactly("a:1 ends", "c:1 taken in");
+                assertThat(harness.count("valvePassed")).isZero();
+            }
+        }
+
+        @Test
+        void releasedInvocationsThatWaitForAPlaceAreNotHeldByTheGate() throws Exception {
+            try (DurableHarness<String> harness = open(1, 2)) {
+                harness.send("a", "1");
+                harness.send("b", "1");
+                harness.send("c", "1");
+                harness.complete(harness.checkpoint()); // a:1 has the place, two wait for it
+                duringTheWait(
+                        harness,
+                        "long after",
+                        () -> {
+                            harness.flink.setProcessingTime(100 * INTERVAL);
+                            harness.operator.bridge().wake();
+                        });
+                duringTheWait(harness, "a:1 ends", () -> harness.operator.handler("a:1").end());
+                duringTheWait(harness, "b:1 ends", () -> harness.operator.handler("b:1").end());
+
+                send(harness, "d", "1");
+                assertThat(log)
+                        .containsExactly("long after", "a:1 ends", "b:1 ends", "d:1 taken in");
+            }
+        }
+    }
+
+    @Nested
+    class Shut {
+
+        @Test
+        void afterASnapshotAnOperatorThatIsFullByTheGateWaitsForTheRelease() throws Exception {
+            try (DurableHarness<String> harness = openFullAndShut()) {
+                long[] checkpoint = new long[1];
+                duringTheWait(harness, "taken", () -> checkpoint[0] = harness.checkpoint());
+                duringTheWait(harness, "completed", () -> tell(harness, checkpoint[0]));
+
+                send(harness, "c", "1");
+                assertThat(log).containsExactly("taken", "completed", "c:1 taken in");
+                assertThat(harness.count("valvePassed")).isZero();
+            }
+        }
+
+        @Test
+        void inputsInLineBehindACallAtTheGateFillTheOperator() throws Exception {
+            try (DurableHarness<String> harness = open(10, 3)) {
+                harness.checkpoint();
+                harness.send("hot", "1");
+                harness.send("hot", "2");
+                duringTheWait(harness, "ends", () -> harness.operator.handler("hot:1").end());
+
+                send(harness, "hot", "3");
+                assertThat(log).containsExactly("ends", "hot:3 taken in");
+            }
+        }
+
+        @Test
+        void itOpensWhenTheGateAloneHasHeldInputBackForACheckpointInterval() throws Exception {
+            try (DurableHarness<String> harness = openFullAndShut()) {
+                duringTheWait(
+                        harness, "almost", () -> harness.flink.setProcessingTime(INTERVAL - 1));
+                duringTheWait(harness, "due", () -> harness.flink.setProcessingTime(INTERVAL));
+                send(harness, "c", "1");
+                assertThat(log).containsExactly("almost", "due", "c:1 taken in");
+
+                send(harness, "d", "1");
+                send(harness, "e", "1");
+                assertThat(harness.count("valvePassed")).isEqualTo(3);
+            }
+        }
+
+        @Test
+        void theNextSnapshotShutsItAgainAlsoThatOfASavepoint() throws Exception {
+            try (DurableHarness<String> harness = openFullAndShut()) {
+                duringTheWait(harness, "due", () -> harness.flink.setProcessingTime(INTERVAL));
+                harness.send("c", "1");
+                harness.savepoint(SavepointType.savepoint(SavepointFormatType.CANONICAL));
+
+                duringTheWait(
+                        harness, "due again", () -> harness.flink.setProcessingTime(2 * INTERVAL));
+                send(harness, "d", "1");
+                assertThat(log).containsExactly("due", "due again", "d:1 taken in");
+            }
+        }
+
+        @Test
+        void aSnapshotDuringTheWaitBeginsTheIntervalAnew() throws Exception {
+            try (DurableHarness<String> harness = openFullAndShut()) {
+                duringTheWait(
+                        harness,
+                        "taken late",
+                        () -> {
+                            harness.flink.setProcessingTime(INTERVAL - 1);
+                            harness.checkpoint(); // is never completed
+                        });
+                duringTheWait(
+                        harness, "at first due", () -> harness.flink.setProcessingTime(1_500));
+                duringTheWait(
+                        harness, "due", () -> harness.flink.setProcessingTime(2 * INTERVAL - 1));
+
+                send(harness, "c", "1");
+                assertThat(log)
+                        .containsExactly("taken late", "at first due", "due", "c:1 taken in");
+            }
+        }
+
+        @Test
+        void theIntervalIsOfOneWaitThoughSingleInputsGetThrough() throws Exception {
+            try (DurableHarness<String> harness = openFullAndShut()) {
+                duringTheWait(
+                        harness,
+                        "half, and one ends",
+                        () -> {
+                            harness.flink.setProcessingTime(INTERVAL / 2);
+                            harness.operator.handler("a:1").end();
+                        });
+                send(harness, "c", "1"); // a trickle is not a flow: still held back
+
+                duringTheWait(harness, "due", () -> harness.flink.setProcessingTime(INTERVAL));
+                send(harness, "d", "1");
+                assertThat(log)
+                        .containsExactly(
+                                "half, and one ends", "c:1 taken in", "due", "d:1 taken in");
+            }
+        }
+
+        @Test
+        void anInputThatFindsRoomBeginsTheIntervalAnew() throws Exception {
+            try (DurableHarness<String> harness = openFullAndShut()) {
+                long checkpoint = harness.checkpoint();
+                duringTheWait(
+                        harness,
+                        "released",
+                        () -> {
+                            harness.flink.setProcessingTime(INTERVAL - 1);
+                            tell(harness, checkpoint);
+                        });
+                send(harness, "c", "1");
+                send(harness, "d", "1");
+
+                duringTheWait(harness, "not due", () -> harness.flink.setProcessingTime(1_500));
+                duringTheWait(
+                        harness, "due", () -> harness.flink.setProcessingTime(2 * INTERVAL - 1));
+                send(harness, "e", "1");
+                assertThat(log)
+                        .containsExactly(
+                                "released",
+                                "c:1 taken in",
+                                "d:1 taken in",
+                                "not due",
+                                "due",
+                                "e:1 taken in");
+            }
+        }
+    }
+
+    @Nested
+    class EndOfInput {
+
+        @Test
+        void itFailsWhenOnlyTheGateIsLeftAndNoCheckpointComes() throws Exception {
+            try (DurableHarness<String> harness = open(10, 3)) {
+                harness.send("a", "1");
+                harness.send("b", "1");
+                duringTheWait(
+                        harness,
+                        "almost",
+                        () -> harness.flink.setProcessingTime(INTERVAL + DRAIN_TIMEOUT - 1));
+                duringTheWait(
+                        harness,
+                        "late",
+                        () -> harness.flink.setProcessingTime(INTERVAL + DRAIN_TIMEOUT));
+
+                assertThatThrownBy(harness.flink::endInput)
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageStartingWith(
+                                "The input has ended, 2 calls wait for a checkpoint, and none was"
+                                        + " taken for 6000 ms")
+                        .hasMessageContaining("`stop` without `--drain`");
+                assertThat(log).containsExactly("almost", "late");
+            }
+        }
+
+        @Test
+        void aBoundedInputEndsAsLongAsCheckpointsAreTaken() throws Exception {
+            try (DurableHarness<String> harness = open(1, 10)) {
+                harness.operator.onRelease(
+                        handler -> {
+                            if (handler.journal().size() < 8) {
+                                handler.callGated(handler.journal().size(), "charge");
+                            } else {
+                                handler.end();
+                            }
+                        });
+                harness.send("a", "1");
+                harness.send("a", "2");
+                checkpointAgainAndAgain(harness);
+
+                harness.flink.endInput();
+                assertThat(harness.outputs()).containsExactly("a:1", "a:2");
+            }
+        }
+
+        /** Always just in time. */
+        private void checkpointAgainAndAgain(DurableHarness<String> harness) {
+            duringTheWait(
+                    harness,
+                    "checkpoint",
+                    () -> {
+                        long now = harness.flink.getProcessingTime();
+                        harness.flink.setProcessingTime(now + INTERVAL + DRAIN_TIMEOUT - 1);
+                        tell(harness, harness.checkpoint());
+                        checkpointAgainAndAgain(harness);
+                    });
+        }
+
+        @Test
+        void aSnapshotThatIsTakenIsEnoughForTheDeadline() throws Exception {
+            try (DurableHarness<String> harness = open(10, 3)) {
+                harness.send("a", "1");
+                long late = INTERVAL + DRAIN_TIMEOUT;
+                long[] checkpoint = new long[1];
+                duringTheWait(
+                        harness,
+                        "taken",
+                        () -> {
+                            harness.flink.setProcessingTime(late - 1);
+                            checkpoint[0] = harness.checkpoint();
+                        });
+                duringTheWait(
+                        harness, "completes slowly", () -> harness.flink.setProcessingTime(late));
+                harness.operator.onRelease(HarnessOperator.Handler::end);
+                duringTheWait(harness, "completed", () -> tell(harness, checkpoint[0]));
+
+                harness.flink.endInput();
+                assertThat(harness.outputs()).containsExactly("a:1");
+            }
+        }
+
+        @Test
+        void aCallThatRunsMayTakeAsLongAsItTakes() throws Exception {
+            try (DurableHarness<String> harness = open(10, 3)) {
+                harness.send("a", "1");
+                harness.operator.onStart(handler -> {});
+                harness.send("b", "1");
+                harness.operator.onRelease(HarnessOperator.Handler::end);
+                duringTheWait(
+                        harness,
+                        "hours later",
+                        () -> harness.flink.setProcessingTime(10_000 * INTERVAL));
+                duringTheWait(harness, "b:1 ends", () -> harness.operator.handler("b:1").end());
+                duringTheWait(harness, "checkpoint", () -> tell(harness, harness.checkpoint()));
+
+                harness.flink.endInput();
+                assertThat(harness.outputs()).containsExactly("b:1", "a:1");
+            }
+        }
+    }
+}
