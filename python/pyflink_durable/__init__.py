@@ -3,6 +3,7 @@
 This module is the whole public surface; nothing is to be imported from `pyflink_durable.runtime`.
 """
 
+from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
 from pyflink_durable.context import NOT_EXECUTED, LocalRunnerContext, RunnerContext
 from pyflink_durable.current_call import CurrentCall, current_call
@@ -11,6 +12,7 @@ from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
     ArgumentNotEncodable,
     CallLogError,
+    CallNotStarted,
     CallTimedOut,
     ConfigurationError,
     DurableExecutionError,
@@ -28,16 +30,21 @@ from pyflink_durable.handler import DurableProcessFunction
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.stream import durable_process
+from pyflink_durable.tool_options import ToolCallOptions
 
 __all__ = [
     "DEAD_LETTER",
     "NOT_EXECUTED",
     "ArgumentNotEncodable",
     "CallLogError",
+    "CallNotStarted",
+    "CallOutcome",
+    "CallStatus",
     "CallTimedOut",
     "ConfigurationError",
     "CurrentCall",
     "DeadLetter",
+    "DurableCall",
     "DurableExecutionError",
     "DurableOptions",
     "DurableProcessFunction",
@@ -50,12 +57,16 @@ __all__ = [
     "NestedDurableCall",
     "NotInInvocation",
     "OutcomeUnknown",
+    "Outcomes",
     "PayloadNotLoadable",
     "RemoteError",
     "ResultNotSerializable",
     "RetryPolicy",
     "RunnerContext",
+    "ToolCallOptions",
     "UnsupportedLoopOperation",
     "current_call",
     "durable_process",
 ]
+
+write_markers_by_name()

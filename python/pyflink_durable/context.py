@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from datetime import datetime, timezone
 from enum import Enum
 from hashlib import blake2b
@@ -12,8 +12,10 @@ from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 from uuid import UUID
 
+from pyflink_durable.batch import DurableCall, Outcomes
 from pyflink_durable.current_call import CurrentCall, running_call
 from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.plain_batch import gather_plainly, run_all_plainly, run_each_plainly
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.validation import check_reconciler
 
@@ -162,6 +164,57 @@ class RunnerContext(ABC):
         """
 
     @abstractmethod
+    def durable_execute_all_async(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Outcomes]:
+        """Makes calls together; each is journaled when it ends, and none hides another's outcome.
+
+        Their places in the journal are reserved together, in the order of `calls`, before the first
+        one starts. After a failure each is replayed, reconciled or run on its own account. Calls
+        with a `durable_id` are found again by it, whatever their order.
+
+        Args:
+            calls: The calls.
+            max_parallelism: How many run at a time; by default all of them.
+            timeout: Seconds for all calls together. Those that still run are given up, those that
+                have not started never do; what had ended by then is the same in every run.
+
+        Returns:
+            An awaitable of the outcomes, in the order of `calls`.
+
+        Raises:
+            TypeError: An argument is of the wrong type.
+            ValueError: Two calls have one `durable_id`, or a limit is not positive.
+        """
+
+    @abstractmethod
+    def durable_execute_all(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Outcomes:
+        """As `durable_execute_all_async`, for a ``def`` handler, whose thread waits.
+
+        In an ``async def`` handler it makes ordinary functions one after another and holds the
+        whole subtask, as `durable_execute` does.
+        """
+
+    @abstractmethod
+    def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
+        """Awaits durable calls together and gives the outcome of each, as a batch does.
+
+        Args:
+            *awaitables: What `durable_execute_async` gave, or any other awaitables.
+
+        Returns:
+            An awaitable of the outcomes, in the order of the arguments.
+        """
+
+    @abstractmethod
     def sleep(self, seconds: float) -> Awaitable[None]:
         """Waits for a time; the deadline is in the journal, so that a failure does not extend it.
 
@@ -278,6 +331,25 @@ class LocalRunnerContext(RunnerContext):
     ) -> Awaitable[Any]:
         check_reconciler(reconciler)
         return _run_plainly(func, args, kwargs, self._next_call(durable_id))
+
+    def durable_execute_all_async(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Outcomes]:
+        return run_all_plainly(calls, max_parallelism, timeout)
+
+    def durable_execute_all(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Outcomes:
+        return run_each_plainly(calls, timeout)
+
+    def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
+        return gather_plainly(awaitables)
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         return asyncio.sleep(seconds)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
 from pyflink_durable.retry import RetryPolicy
+from pyflink_durable.tool_options import ToolCallOptions
 
 Durability = Literal["checkpoint", "gated", "write-ahead"]
 InDoubt = Literal["execute", "raise"]
@@ -68,6 +69,10 @@ class DurableOptions(BaseModel):
 
     call_threads: int = Field(default=16, ge=1, le=4_096)
     """Threads for ordinary functions given to `durable_execute_async`. Default 16."""
+
+    tool_calls: ToolCallOptions = ToolCallOptions()
+    """How `pyflink_durable.tools.call_tools` makes the calls of a request, and how many threads
+    tools have. Default ``ToolCallOptions()``."""
 
     handler_threads: int = Field(default=64, ge=1, le=4_096)
     """Threads for ``def`` handlers; as many of them run at a time. Default 64."""

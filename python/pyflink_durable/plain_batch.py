@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from inspect import isawaitable, iscoroutine
 from typing import Any
 
@@ -45,6 +45,25 @@ def run_each_plainly(calls: Iterable[DurableCall], timeout: float | None = None)
         _not_started() if time.monotonic() >= end else _run_here(call)
         for call in check_batch(calls, timeout=timeout)
     )
+
+
+async def gather_plainly(awaitables: Iterable[Awaitable[Any]]) -> Outcomes:
+    """Awaits all, and gives the outcome of each in order; a failure hides no other outcome."""
+    tasks = [asyncio.ensure_future(_outcome_of(awaitable)) for awaitable in awaitables]
+    try:
+        return Outcomes([await task for task in tasks])
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+async def _outcome_of(awaitable: Awaitable[Any]) -> CallOutcome:
+    started = time.monotonic()
+    try:
+        value = await awaitable
+    except Exception as error:
+        return _failed(error, time.monotonic() - started)
+    return CallOutcome(value, duration=time.monotonic() - started)
 
 
 async def _run_within(call: DurableCall, limit: asyncio.Semaphore, end: float) -> CallOutcome:

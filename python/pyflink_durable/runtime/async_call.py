@@ -6,11 +6,12 @@ import asyncio
 import time
 import warnings
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Any
 
+from pyflink_durable.batch import CallPool
 from pyflink_durable.runtime.call_life import InTurn, Life, Run, Step, live
-from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall
+from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.loop import DurableLoop, invocation_tasks
@@ -25,12 +26,12 @@ class CallStarter:
 
     Args:
         journal: The calls' journal.
-        executor: Where they run.
+        executors: Where they run.
     """
 
-    def __init__(self, journal: CallJournal, executor: CallExecutor) -> None:
+    def __init__(self, journal: CallJournal, executors: Mapping[CallPool, CallExecutor]) -> None:
         self.journal = journal
-        self.executor = executor
+        self.executors = executors
         self._in_line: deque[AsyncCall] = deque()
 
     def start(self, call: AsyncCall) -> None:
@@ -60,6 +61,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         starter: Starts it.
         call: What to call.
         loop: The loop of the handler.
+
+    Attributes:
+        planned: The call with its slot, once it has begun.
     """
 
     def __init__(self, starter: CallStarter, call: Call, loop: asyncio.AbstractEventLoop) -> None:
@@ -68,11 +72,18 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         self._call = call
         self._loop_of_handler = loop
         self._started = False
+        self.planned: PlannedCall | None = None
+        self._progress: CallProgress | None = None
         self._life: Life | None = None
         self._steps: Generator[Any, None, Any] | None = None
         self._number: int | None = None
 
     # ---------------------------------------------------------------- the call
+
+    def track(self) -> None:
+        """Has the call tell how far it has come, if it has not begun yet."""
+        if not self._started:
+            self._progress = CallProgress()
 
     def _start_once(self) -> None:
         if not self._started:
@@ -94,6 +105,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     def begin_planned(self, planned: PlannedCall) -> None:
         """As `begin`, for a call that has its slot."""
         self._started = True
+        if self._progress is not None:
+            planned = planned._replace(progress=self._progress)
+        self.planned = planned
         self._life = live(self._starter.journal, planned)
         self._advance(None)
 
@@ -120,7 +134,8 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         loop = self._loop_of_handler
         if isinstance(step, Run):
             func, args, kwargs, current, timeout = step
-            self._starter.executor.submit(loop, self._advance, func, args, kwargs, current, timeout)
+            executor = self._starter.executors[self._call.pool]
+            executor.submit(loop, self._advance, func, args, kwargs, current, timeout)
         elif isinstance(step, Hold):
             step.on_release(self._advance)
         elif isinstance(step, InTurn):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import heapq
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from queue import Empty, SimpleQueue
-from typing import Any, NoReturn
+from typing import Any
 
 from pyflink_durable.errors import DurableExecutionError, NotInInvocation
 from pyflink_durable.identity import compute_function_id
@@ -15,6 +15,7 @@ from pyflink_durable.runtime.call_life import InTurn, Life, Run, SleepUntil, Ste
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome, run_inside_call
 
+_ENDED = -1  # in place of the number of a life
 _LONGEST_WAIT_SECONDS = 86_400.0  # a lock of the standard library takes no timeout of years
 
 
@@ -41,67 +42,57 @@ def run_on_the_loop(life: Life) -> Outcome:
 
 def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
     """Runs a call of a ``def`` handler; its function runs here, unless it has a timeout."""
-    return _BlockingDriver(executor).run([life], here=True)[0]
-
-
-def run_all_blocking(lives: Sequence[Life], executor: CallExecutor) -> list[Outcome]:
-    """Runs calls of a ``def`` handler together, on the executor's threads."""
-    return _BlockingDriver(executor).run(lives, here=False)
-
-
-class _BlockingDriver:
-    """Takes the steps of several lives, and waits for what they wait for, on one thread."""
-
-    def __init__(self, executor: CallExecutor) -> None:
-        self._executor = executor
-        self._arrived: SimpleQueue[tuple[int, Any]] = SimpleQueue()
-        self._sleeping: list[tuple[int, int]] = []
-
-    def run(self, lives: Sequence[Life], here: bool) -> list[Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        with self._executor.on_closing(lambda: self._arrived.put((-1, None))):
-            for number, life in enumerate(lives):
-                self._advance(number, life, None, here, outcomes)
-            while len(outcomes) < len(lives):
-                number, sent = self._next()
-                self._advance(number, lives[number], sent, here, outcomes)
-        return [outcomes[number] for number in range(len(lives))]
-
-    def _advance(
-        self, number: int, life: Life, sent: Any, here: bool, outcomes: dict[int, Outcome]
-    ) -> None:
-        """Lets a life go on until it has to be waited for, or has ended."""
+    waits = BlockingWaits()
+    with executor.on_closing(waits.end):
+        sent: Any = None
         while True:
             try:
                 step = life.send(sent)
             except StopIteration as end:
-                outcomes[number] = end.value
-                return
-            except Exception as error:
-                outcomes[number] = Outcome(None, error)
-                return
+                outcome: Outcome = end.value
+                return outcome
             if isinstance(step, InTurn):
                 sent = None
-            elif isinstance(step, Run) and here and step.timeout is None:
+            elif isinstance(step, Run) and step.timeout is None:
                 sent = _run_here(step)
             else:
-                self._start(number, step)
-                return
+                waits.start(0, step, executor)
+                _, sent = waits.next()
 
-    def _start(self, number: int, step: Step) -> None:
+
+class BlockingWaits:
+    """What one thread waits for: outcomes, releases and times, for several lives."""
+
+    def __init__(self) -> None:
+        self._arrived: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+        self._sleeping: list[tuple[int, int]] = []
+
+    def start(self, number: int, step: Step, executor: CallExecutor) -> None:
+        """Starts what a life waits for; `next` gives its number when it is there."""
+
         def arrive(sent: Any) -> None:
             self._arrived.put((number, sent))
 
         if isinstance(step, Run):
             func, args, kwargs, current, timeout = step
-            self._executor.submit(_AtOnce(), arrive, func, args, kwargs, current, timeout)
+            executor.submit(_AtOnce(), arrive, func, args, kwargs, current, timeout)
         elif isinstance(step, SleepUntil):
-            heapq.heappush(self._sleeping, (step.due, number))
-        elif not isinstance(step, InTurn):
+            self.sleep(number, step.due)
+        elif isinstance(step, InTurn):
+            arrive(None)
+        else:
             step.on_release(arrive)
 
-    def _next(self) -> tuple[int, Any]:
-        """Waits for what comes first: an outcome, a release, or the end of a sleep."""
+    def sleep(self, number: int, due: int) -> None:
+        """Has `next` give a number at a time in milliseconds since the epoch."""
+        heapq.heappush(self._sleeping, (due, number))
+
+    def next(self) -> tuple[int, Any]:
+        """Waits for what comes first; gives the number of the life, and what is to be sent to it.
+
+        Raises:
+            NotInInvocation: The task attempt has ended meanwhile.
+        """
         while True:
             seconds = None
             if self._sleeping:
@@ -113,9 +104,16 @@ class _BlockingDriver:
                 number, sent = self._arrived.get(timeout=seconds)
             except Empty:
                 continue
-            if number < 0:
-                _raise_ended()
+            if number == _ENDED:
+                raise NotInInvocation(
+                    "the task attempt of this handler has ended while it waited; what it does no "
+                    "longer counts"
+                )
             return number, sent
+
+    def end(self) -> None:
+        """The task attempt ends: nothing that is waited for will come."""
+        self._arrived.put((_ENDED, None))
 
 
 class _AtOnce:
@@ -126,12 +124,6 @@ class _AtOnce:
 
     def is_closed(self) -> bool:
         return False
-
-
-def _raise_ended() -> NoReturn:
-    raise NotInInvocation(
-        "the task attempt of this handler has ended while it waited; what it does no longer counts"
-    )
 
 
 def _run_here(step: Run) -> Outcome:

@@ -53,6 +53,9 @@ Step = Run | SleepUntil | InTurn | Hold
 
 Life = Generator[Step, Any, Outcome]
 
+AT_ONCE = 0
+"""The time of a call whose place in the journal is reserved, and which its batch starts."""
+
 
 def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> Life:
     """Does for a call what its plan says, to the end.
@@ -83,7 +86,11 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             yield from _wait(journal.announce(planned), planned)
     elif planned.plan is Plan.RESUME:
         announced = True
-        yield SleepUntil(due_time(planned))
+        due = due_time(planned)
+        if due > AT_ONCE:
+            yield SleepUntil(due)
+        else:
+            journal.telemetry.count("executed")  # the place was reserved, the call not made
         hold = journal.start_attempt(planned, attempt, planned.call.options.start_hold)
         yield from _wait(hold, planned)
     else:
@@ -174,6 +181,8 @@ def _reconcile(
         return None
     if outcome.error is None or isinstance(outcome.error, Exception):
         journal.telemetry.count("reconciled")
+        if planned.progress is not None:
+            planned.progress.reconciled = True
     return outcome
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, get_args
 
-from pyflink_durable.errors import ConfigurationError
+from pyflink_durable.errors import ConfigurationError, DurableExecutionError
+from pyflink_durable.identity import compute_function_id
 from pyflink_durable.options import Durability, DurableOptions, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.bridge import HoldKind
@@ -108,6 +110,31 @@ class CallOptionsOf:
             )
         level: Durability = durability
         return level
+
+
+def without_waiting(
+    options: CallOptions, func: Callable[..., Any], retry: Any, timeout: Any
+) -> CallOptions:
+    """The options of a sync call in an ``async def`` handler, which holds the loop.
+
+    Raises:
+        DurableExecutionError: The call has to wait.
+    """
+    reason = ""
+    if options.start_hold == "CHECKPOINT":
+        reason = "waits at the gate for a checkpoint, which cannot be taken while it holds the task"
+    elif options.start_hold == "LOG":
+        reason = "waits for the write-ahead log"
+    elif retry is not None or timeout is not None:
+        reason = "cannot wait between attempts, nor be given up"
+    if reason:
+        raise DurableExecutionError(
+            f"{compute_function_id(func)} {reason}: in an `async def` handler call it with "
+            "`await ctx.durable_execute_async(...)`"
+        )
+    if options.retry is None and options.timeout is None and options.outcome_hold is None:
+        return options
+    return options._replace(retry=None, timeout=None, outcome_hold=None)
 
 
 def _check_in_doubt(in_doubt: Any) -> InDoubt:

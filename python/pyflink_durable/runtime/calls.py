@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
+from pyflink_durable.batch import CallPool
 from pyflink_durable.context import Reconciler
 from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.errors import JournalMismatch, NotInInvocation, OutcomeUnknown
@@ -44,6 +45,7 @@ class Call(NamedTuple):
     reconciler: Reconciler | None
     durable_id: str | None
     options: CallOptions
+    pool: CallPool = "calls"
 
     @classmethod
     def of(
@@ -54,6 +56,7 @@ class Call(NamedTuple):
         reconciler: Reconciler | None,
         durable_id: str | None,
         options: CallOptions,
+        pool: CallPool = "calls",
     ) -> Call:
         """Gives a call its identity."""
         if durable_id is None:
@@ -61,7 +64,22 @@ class Call(NamedTuple):
         else:
             function_id = check_durable_id(durable_id)
         identity = Identity(function_id, compute_args_digest(args, kwargs))
-        return cls(identity, func, args, kwargs, reconciler, durable_id, options)
+        return cls(identity, func, args, kwargs, reconciler, durable_id, options, pool)
+
+
+class CallProgress:
+    """How far a call has come, for those who want to know more than its outcome.
+
+    Attributes:
+        attempt: The number of its last start; 0 if it has not started.
+        reconciled: Whether its reconciler told the outcome.
+    """
+
+    __slots__ = ("attempt", "reconciled")
+
+    def __init__(self) -> None:
+        self.attempt = 0
+        self.reconciled = False
 
 
 class PlannedCall(NamedTuple):
@@ -69,12 +87,14 @@ class PlannedCall(NamedTuple):
 
     Attributes:
         found: What stood in the slot, None if nothing did.
+        progress: Where to tell how far it has come; None if nobody asks.
     """
 
     call: Call
     slot: int
     plan: Plan
     found: CallFields | None
+    progress: CallProgress | None = None
 
     @property
     def attempt(self) -> int:
@@ -129,13 +149,24 @@ class CallJournal:
         self._next_slot = slot + 1
         found = self.access.read(slot)
         if found is not None and (found[0], found[1]) != identity:
-            self._drop_mismatch(slot, identity, Identity(found[0], found[1]))
+            self.drop_mismatch(slot, identity, Identity(found[0], found[1]))
             found = None
         return slot, found
+
+    def take_slots(self, count: int) -> range:
+        """Gives the next slots together, for calls that are planned together."""
+        self.check_open()
+        slots = range(self._next_slot, self._next_slot + count)
+        self._next_slot += count
+        return slots
 
     def plan(self, call: Call) -> PlannedCall:
         """Gives a call the next slot and says what is to be done for it; see `take_slot`."""
         slot, found = self.take_slot(call.identity)
+        return self.plan_slot(call, slot, found)
+
+    def plan_slot(self, call: Call, slot: int, found: CallFields | None) -> PlannedCall:
+        """Says what is to be done for a call, given what stands of it in its slot."""
         if found is None:
             return PlannedCall(call, slot, Plan.EXECUTE, None)
         plan = plan_call(found, call.reconciler is not None, call.options.in_doubt)
@@ -172,6 +203,8 @@ class CallJournal:
 
     def current(self, planned: PlannedCall, attempt: int) -> CurrentCall:
         """What the function of an attempt may ask about it."""
+        if planned.progress is not None:
+            planned.progress.attempt = attempt
         return CurrentCall(
             attempt, planned.slot, planned.call.durable_id, self.identity.idempotency_key
         )
@@ -244,7 +277,12 @@ class CallJournal:
         """Makes the hold for a write that is about to be made; None if nothing is waited for."""
         return None if kind is None else self._holds.expect(self._number, slot)
 
-    def _drop_mismatch(self, slot: int, identity: Identity, found: Identity) -> None:
+    def drop_mismatch(self, slot: int, identity: Identity, found: Identity) -> None:
+        """Drops a slot of another call, and all after it.
+
+        Raises:
+            JournalMismatch: With ``on_mismatch="fail"``.
+        """
         self.telemetry.count("mismatched")
         if self._on_mismatch == "fail":
             raise JournalMismatch(slot, found, identity)

@@ -86,15 +86,19 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._loop = DurableLoop(self._bridge.wake, self._bridge.wakeAt, self._telemetry.warning)
         self._holds = Holds()
         self._call_options = CallOptionsOf(self._options, self._can_gate)
-        self._executor = CallExecutor(
-            f"durable-{self._name}",
-            self._options.call_threads,
-            lambda count: self._telemetry.count("abandoned", count),
-        )
+        self._executor = self._make_executor("", self._options.call_threads)
+        self._tool_executor = self._make_executor("-tool", self._options.tool_calls.num_threads)
         self._runner = self._make_runner()
         if isinstance(self._handler, DurableProcessFunction):
             self._handler.open(runtime_context)
         operation.connect(self)
+
+    def _make_executor(self, suffix: str, threads: int) -> CallExecutor:
+        return CallExecutor(
+            f"durable-{self._name}{suffix}",
+            threads,
+            lambda count: self._telemetry.count("abandoned", count),
+        )
 
     def _make_runner(self) -> HandlerRunner:
         function = process_function_of(self._handler)
@@ -108,7 +112,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         """Ends handlers, calls and threads; what they still do touches nothing."""
         deadline = time.monotonic() + self._options.close_timeout
         self._holds.close()
-        alive = self._runner.close(deadline) + self._executor.close(deadline)
+        alive = self._runner.close(deadline)
+        alive += self._executor.close(deadline) + self._tool_executor.close(deadline)
         if alive:
             self._telemetry.count("abandoned", len(alive))
             self._telemetry.warning(
@@ -151,6 +156,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             on_mismatch=self._options.on_mismatch,
             holds=self._holds,
             telemetry=self._telemetry,
+            tool_executor=self._tool_executor,
+            tool_call_options=self._options.tool_calls,
         )
         invocation = Invocation(number, value, context)
         if not_started is None:

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import events
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from uuid import UUID
 
+from pyflink_durable.batch import CallPool, DurableCall, Outcomes, check_batch
 from pyflink_durable.context import Reconciler, RunnerContext
 from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import DurableExecutionError, NestedDurableCall
 from pyflink_durable.identity import compute_function_id
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
+from pyflink_durable.runtime.async_batch import gather, run_batch
 from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
+from pyflink_durable.runtime.blocking_batch import run_batch_blocking, run_each_on_the_loop
 from pyflink_durable.runtime.blocking_call import run_blocking, run_on_the_loop
 from pyflink_durable.runtime.bridge import Bridge
 from pyflink_durable.runtime.call_life import live
-from pyflink_durable.runtime.call_options import CallOptions, CallOptionsOf
+from pyflink_durable.runtime.call_options import CallOptionsOf, without_waiting
 from pyflink_durable.runtime.calls import Call, CallJournal
 from pyflink_durable.runtime.clock import read_clock
 from pyflink_durable.runtime.executors import CallExecutor
@@ -31,6 +34,7 @@ from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
 from pyflink_durable.runtime.timers import DurableTimers
 from pyflink_durable.runtime.user_state import MemoryState, StateBackend, UserState
+from pyflink_durable.tool_options import ToolCallOptions
 from pyflink_durable.validation import check_reconciler, is_coroutine_function
 
 if TYPE_CHECKING:
@@ -53,6 +57,8 @@ class FlinkRunnerContext(RunnerContext):
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
         holds: Where held calls wait.
         telemetry: Where to count and log.
+        tool_executor: Where tool calls run; by default with the other calls.
+        tool_call_options: How `pyflink_durable.tools.call_tools` makes the calls of a request.
     """
 
     def __init__(
@@ -68,6 +74,8 @@ class FlinkRunnerContext(RunnerContext):
         on_mismatch: Literal["clear", "fail"] = "clear",
         holds: Holds | None = None,
         telemetry: Telemetry | None = None,
+        tool_executor: CallExecutor | None = None,
+        tool_call_options: ToolCallOptions | None = None,
     ) -> None:
         self._identity = identity or InvocationIdentity()
         access = bridge if isinstance(bridge, JournalAccess) else CursorJournal(bridge)
@@ -80,7 +88,10 @@ class FlinkRunnerContext(RunnerContext):
             holds or Holds(),
         )
         self._call_options = call_options or CallOptionsOf()
-        self._executor = executor
+        self._executors: Mapping[CallPool, CallExecutor] | None = None
+        if executor is not None:
+            self._executors = {"calls": executor, "tools": tool_executor or executor}
+        self.tool_call_options = tool_call_options
         self._timestamp = timestamp
         self._state_backend = state
         self._state: UserState | None = None
@@ -162,11 +173,12 @@ class FlinkRunnerContext(RunnerContext):
             reconciler is not None, durability, in_doubt, retry, timeout
         )
         if loop is not None:
-            options = _without_waiting(options, func, retry, timeout)
+            options = without_waiting(options, func, retry, timeout)
         call = Call.of(func, args, kwargs, reconciler, durable_id, options)
         planned = self._calls.plan(call)
         if loop is None:
-            outcome = run_blocking(live(self._calls, planned), self._ensure_executor())
+            executor = self._ensure_executors()["calls"]
+            outcome = run_blocking(live(self._calls, planned), executor)
         else:
             # on the task thread no checkpoint comes between the start and the end of the call
             announced = type(loop) is not DurableLoop
@@ -203,7 +215,52 @@ class FlinkRunnerContext(RunnerContext):
         call = Call.of(func, args, kwargs, reconciler, durable_id, options)
         return AsyncCall(self._starter or self._make_starter(), call, loop)
 
+    def durable_execute_all_async(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Outcomes]:
+        batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
+        if events._get_running_loop() is None:
+            raise DurableExecutionError(
+                "ctx.durable_execute_all_async needs an event loop, that is an `async def` "
+                "handler; in a `def` handler call ctx.durable_execute_all(...)"
+            )
+        return run_batch(self._starter or self._make_starter(), batch, max_parallelism, timeout)
+
+    def durable_execute_all(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Outcomes:
+        batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
+        loop = events._get_running_loop()
+        if loop is None:
+            return run_batch_blocking(
+                self._calls, batch, self._ensure_executors(), max_parallelism, timeout
+            )
+        if timeout is not None:
+            raise DurableExecutionError(
+                "ctx.durable_execute_all with a timeout cannot be given up in an `async def` "
+                "handler: use `await ctx.durable_execute_all_async(...)`"
+            )
+        plain = [
+            call._replace(options=without_waiting(call.options, call.func, None, None))
+            for call in batch
+        ]
+        return run_each_on_the_loop(self._calls, plain, type(loop) is not DurableLoop)
+
+    def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
+        return gather(awaitables)
+
     # ---------------------------------------------------------------- what the runtime sees
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Where to count and log."""
+        return self._calls.telemetry
 
     @property
     def outputs(self) -> list[tuple[OutputTag | None, Any]]:
@@ -220,13 +277,38 @@ class FlinkRunnerContext(RunnerContext):
         return DurableTimers(self._calls, self._call_options.outcome_hold)
 
     def _make_starter(self) -> CallStarter:
-        self._starter = CallStarter(self._calls, self._ensure_executor())
+        self._starter = CallStarter(self._calls, self._ensure_executors())
         return self._starter
 
-    def _ensure_executor(self) -> CallExecutor:
-        if self._executor is None:
-            self._executor = CallExecutor()
-        return self._executor
+    def _ensure_executors(self) -> Mapping[CallPool, CallExecutor]:
+        if self._executors is None:
+            executor = CallExecutor()
+            self._executors = {"calls": executor, "tools": executor}
+        return self._executors
+
+    def _batch_of(self, calls: Iterable[DurableCall]) -> list[Call]:
+        batch = []
+        for call in calls:
+            self._check_call(call.func, call.reconciler)
+            options = self._call_options.of(
+                call.reconciler is not None,
+                call.durability,
+                call.in_doubt,
+                call.retry,
+                call.timeout,
+            )
+            batch.append(
+                Call.of(
+                    call.func,
+                    call.args,
+                    call.keywords,
+                    call.reconciler,
+                    call.durable_id,
+                    options,
+                    call.pool,
+                )
+            )
+        return batch
 
     # ---------------------------------------------------------------- checks
 
@@ -240,28 +322,3 @@ class FlinkRunnerContext(RunnerContext):
                 "make both calls from the handler, one after the other"
             )
         self._calls.check_open()
-
-
-def _without_waiting(
-    options: CallOptions, func: Callable[..., Any], retry: Any, timeout: Any
-) -> CallOptions:
-    """The options of a sync call in an ``async def`` handler, which holds the loop.
-
-    Raises:
-        DurableExecutionError: The call has to wait.
-    """
-    reason = ""
-    if options.start_hold == "CHECKPOINT":
-        reason = "waits at the gate for a checkpoint, which cannot be taken while it holds the task"
-    elif options.start_hold == "LOG":
-        reason = "waits for the write-ahead log"
-    elif retry is not None or timeout is not None:
-        reason = "cannot wait between attempts, nor be given up"
-    if reason:
-        raise DurableExecutionError(
-            f"{compute_function_id(func)} {reason}: in an `async def` handler call it with "
-            "`await ctx.durable_execute_async(...)`"
-        )
-    if options.retry is None and options.timeout is None and options.outcome_hold is None:
-        return options
-    return options._replace(retry=None, timeout=None, outcome_hold=None)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from datetime import datetime
 from functools import cached_property
+from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from uuid import UUID
 
+from pyflink_durable.batch import DurableCall, Outcomes
 from pyflink_durable.context import Reconciler, RunnerContext
 from pyflink_durable.errors import NestedDurableCall
+from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.payload import dump_result, load_result
 
 if TYPE_CHECKING:
@@ -55,6 +61,10 @@ class ToolContext(RunnerContext):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> T:
         self._refuse("ctx.durable_execute")
@@ -66,9 +76,45 @@ class ToolContext(RunnerContext):
         *args: Any,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
+        durability: Durability | None = None,
+        in_doubt: InDoubt | None = None,
+        retry: RetryPolicy | None = None,
+        timeout: float | None = None,
         **kwargs: Any,
     ) -> Awaitable[Any]:
         self._refuse("ctx.durable_execute_async")
+
+    def durable_execute_all_async(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Awaitable[Outcomes]:
+        self._refuse("ctx.durable_execute_all_async")
+
+    def durable_execute_all(
+        self,
+        calls: Iterable[DurableCall],
+        max_parallelism: int | None = None,
+        timeout: float | None = None,
+    ) -> Outcomes:
+        self._refuse("ctx.durable_execute_all")
+
+    def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
+        self._refuse("ctx.gather")
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        self._refuse("ctx.sleep")
+
+    def now(self) -> datetime:
+        self._refuse("ctx.now")
+
+    def uuid4(self) -> UUID:
+        self._refuse("ctx.uuid4")
+
+    @property
+    def random(self) -> Random:
+        self._refuse("ctx.random")
 
     def collect(self, value: Any) -> None:
         self._refuse("ctx.collect")

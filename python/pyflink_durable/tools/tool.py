@@ -11,8 +11,10 @@ from typing import Any, Protocol, overload
 
 import cloudpickle
 
-from pyflink_durable.batch import Durability, InDoubt, check_seconds
+from pyflink_durable.batch import check_seconds
 from pyflink_durable.errors import ConfigurationError
+from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.tools.context import ToolContext
 from pyflink_durable.tools.schema import FunctionSchema
 from pyflink_durable.validation import is_coroutine_function
@@ -40,7 +42,7 @@ class ToolCallRules:
     """
 
     reconciler: ToolReconciler | None = None
-    retry: Any = None
+    retry: RetryPolicy | None = None
     timeout: float | None = None
     durability: Durability | None = None
     in_doubt: InDoubt | None = None
@@ -128,7 +130,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     reconciler: ToolReconciler | None = None,
-    retry: Any = None,
+    retry: RetryPolicy | None = None,
     timeout: float | None = None,
     durability: Durability | None = None,
     in_doubt: InDoubt | None = None,

@@ -1,0 +1,53 @@
+"""What a batch tells of its calls."""
+
+from __future__ import annotations
+
+from pyflink_durable.batch import CallOutcome, CallStatus
+from pyflink_durable.errors import CallNotStarted, CallTimedOut, OutcomeUnknown
+from pyflink_durable.runtime.calls import CallProgress, PlannedCall
+from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.planning import Plan
+
+
+def outcome_of(planned: PlannedCall | None, outcome: Outcome, seconds: float) -> CallOutcome:
+    """How a call ended.
+
+    Args:
+        planned: The call; None if it failed before it had a slot.
+        outcome: Its outcome; an error is an Exception.
+        seconds: How long it took.
+    """
+    error = outcome.error
+    assert error is None or isinstance(error, Exception)
+    status = CallStatus.SUCCEEDED if error is None else CallStatus.FAILED
+    if isinstance(error, CallTimedOut) or (
+        isinstance(error, OutcomeUnknown) and error.reason == "timeout"
+    ):
+        status = CallStatus.TIMED_OUT
+    replayed = planned is not None and planned.plan is Plan.REPLAY
+    progress = (planned and planned.progress) or CallProgress()
+    return CallOutcome(
+        outcome.value,
+        error,
+        status,
+        duration=0.0 if replayed else seconds,
+        attempt=planned.attempt if replayed and planned is not None else progress.attempt,
+        replayed=replayed,
+        reconciled=progress.reconciled,
+    )
+
+
+def given_up(planned: PlannedCall, seconds: float) -> CallOutcome:
+    """The outcome of a call that still ran when the time of its batch was over."""
+    attempt = (planned.progress and planned.progress.attempt) or planned.attempt
+    error = TimeoutError(
+        f"{planned.call.identity.function_id} still ran when the time of its batch was over; it "
+        "may or may not have happened"
+    )
+    return CallOutcome(None, error, CallStatus.TIMED_OUT, duration=seconds, attempt=attempt)
+
+
+def not_started() -> CallOutcome:
+    """The outcome of a call that was in line when the time of its batch was over."""
+    error = CallNotStarted("the timeout of the batch came before this call had started")
+    return CallOutcome(None, error, CallStatus.NOT_STARTED, attempt=0)

@@ -1,0 +1,107 @@
+"""The slots of calls that are made together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pyflink_durable.runtime.bridge import (
+    PENDING,
+    CallFields,
+    Identity,
+    attempt_of,
+    completion_of,
+    due_of,
+)
+from pyflink_durable.runtime.call_life import AT_ONCE
+from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
+
+_Found = dict[int, CallFields | None]
+
+
+def plan_batch(journal: CallJournal, calls: Sequence[Call]) -> list[PlannedCall]:
+    """Gives calls their slots together, and says for each what is to be done.
+
+    Calls with a durable_id are matched with their slots by it, whatever their order; the others
+    take the remaining slots in theirs. A slot that then holds another call is a mismatch: it is
+    dropped with all after it, but for the slots of calls that were found by their id.
+
+    Args:
+        journal: The invocation's journal.
+        calls: The calls; no two have one durable_id.
+
+    Returns:
+        The planned calls in the order of `calls`.
+
+    Raises:
+        JournalMismatch: A slot holds another call (``on_mismatch="fail"``).
+    """
+    slots = journal.take_slots(len(calls))
+    found: _Found = {slot: journal.access.read(slot) for slot in slots}
+    placed = _place(calls, found)
+    wrong = [slot for slot, call in placed.items() if not _is_free_or_of(call, found[slot])]
+    if wrong:
+        _mend(journal, placed, found, min(wrong))
+    slot_of = {id(call): slot for slot, call in placed.items()}
+    planned = []
+    for call in calls:
+        slot = slot_of[id(call)]
+        progress = CallProgress()
+        planned.append(journal.plan_slot(call, slot, found[slot])._replace(progress=progress))
+    return planned
+
+
+def reserve(journal: CallJournal, planned: PlannedCall) -> PlannedCall:
+    """Journals the place of a call that has none and is not to start yet."""
+    identity = planned.call.identity
+    journal.access.schedule(planned.slot, identity, 1, AT_ONCE)
+    return journal.plan_slot(planned.call, planned.slot, _reserved(identity))._replace(
+        progress=planned.progress
+    )
+
+
+def _reserved(identity: Identity) -> CallFields:
+    return [*identity, PENDING, None, None, -1, 1, AT_ONCE]
+
+
+def _place(calls: Sequence[Call], found: _Found) -> dict[int, Call]:
+    """The call of each slot."""
+    slot_of_id = {fields[0]: slot for slot, fields in reversed(found.items()) if fields is not None}
+    placed: dict[int, Call] = {}
+    for call in calls:
+        if call.durable_id is not None:
+            slot = slot_of_id.get(call.durable_id)
+            if slot is not None and _is_free_or_of(call, found[slot]):
+                placed[slot] = call
+    known = set(map(id, placed.values()))
+    free = iter([slot for slot in found if slot not in placed])
+    for call in calls:
+        if id(call) not in known:
+            placed[next(free)] = call
+    return placed
+
+
+def _is_free_or_of(call: Call, fields: CallFields | None) -> bool:
+    return fields is None or (fields[0], fields[1]) == call.identity
+
+
+def _mend(journal: CallJournal, placed: dict[int, Call], found: _Found, first: int) -> None:
+    """Drops the slots from the first wrong one on, and writes those again that are right."""
+    wrong = found[first]
+    assert wrong is not None
+    journal.drop_mismatch(first, placed[first].identity, Identity(wrong[0], wrong[1]))
+    ended: list[tuple[int, CallFields]] = []
+    for slot in sorted(slot for slot in placed if slot >= first):
+        fields, identity = found[slot], placed[slot].identity
+        if fields is None or not _is_free_or_of(placed[slot], fields):
+            found[slot] = _reserved(identity)
+            journal.access.schedule(slot, identity, 1, AT_ONCE)
+            continue
+        attempt, due = attempt_of(fields), due_of(fields)
+        journal.access.schedule(slot, identity, attempt, AT_ONCE if due is None else due)
+        if fields[2] != PENDING:
+            ended.append((slot, fields))
+        elif due is None:
+            journal.access.start_attempt(slot, identity, attempt)
+    for slot, fields in sorted(ended, key=lambda item: completion_of(item[1])):
+        result, exception = (None if field is None else bytes(field) for field in fields[3:5])
+        journal.access.finalize(slot, placed[slot].identity, result, exception)
