@@ -135,7 +135,7 @@ final class Gate<K, IN> {
 
     private void forget(Slots<K, IN> own, int firstSlot, int lastSlot) {
         Map<Integer, Hold<K, IN>> dropped = own.held.subMap(firstSlot, true, lastSlot, true);
-        holds.removeAll(new ArrayList<>(dropped.values()));
+        dropped.values().forEach(holds::remove);
         dropped.clear();
         own.released.subSet(firstSlot, true, lastSlot, true).clear();
     }
@@ -206,6 +206,7 @@ final class Gate<K, IN> {
      */
     @Nullable
     Object[] takeReleased() {
+        applyChanges(); // a released slot may have been written again since
         List<Object> released = new ArrayList<>();
         goOn.forEach(invocation -> addReleased(invocation, released));
         goOn.clear();

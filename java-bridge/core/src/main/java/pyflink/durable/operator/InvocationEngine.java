@@ -202,7 +202,6 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private void resume() throws Exception {
         wakeQueued.set(false);
         if (!closed) {
-            gate.applyChanges();
             apply(host.resume(gate.takeReleased()));
             goOn();
         }

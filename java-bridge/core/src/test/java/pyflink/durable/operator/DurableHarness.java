@@ -268,6 +268,11 @@ final class DurableHarness<K> implements AutoCloseable {
         return snapshots.get(checkpoint);
     }
 
+    /** Makes the snapshot of an earlier attempt one that {@link #snapshotOf} knows. */
+    void keep(long checkpoint, OperatorSubtaskState snapshot) {
+        snapshots.put(checkpoint, snapshot);
+    }
+
     long savepoint(SnapshotType type) throws Exception {
         long id = CHECKPOINTS.incrementAndGet();
         flink.snapshotWithLocalState(id, id, type);

@@ -80,6 +80,43 @@ class SnapshotRestoreTest {
 
     @ParameterizedTest
     @EnumSource(Backend.class)
+    void attemptsAndTimesAreRestoredAlsoWhenTheJobIsRescaled(Backend backend) throws Exception {
+        OperatorSubtaskState snapshot;
+        try (DurableHarness<String> harness = on(backend).open()) {
+            for (int i = 0; i < 20; i++) {
+                harness.send("key" + i, "1");
+                HarnessOperator<String>.Handler handler =
+                        harness.operator.handler("key" + i + ":1");
+                handler.call(0, "charge");
+                handler.schedule(0, "charge", 2, 5_000 + i);
+                handler.call(1, "notify");
+                harness.snapshot(); // the rest is a change of what is saved
+                handler.startAttempt(1, "notify", 3);
+            }
+            snapshot = harness.snapshot();
+        }
+        int restored = 0;
+        for (int subtask = 0; subtask < 3; subtask++) {
+            try (DurableHarness<String> harness =
+                    on(backend)
+                            .subtask(subtask, 3)
+                            .open(DurableHarness.part(snapshot, 1, subtask, 3))) {
+                harness.runMails();
+                for (HarnessOperator<String>.Handler handler : harness.operator.running()) {
+                    int key = Integer.parseInt(handler.toString().replaceAll("key|:1", ""));
+                    assertThat(handler.journal())
+                            .containsExactly(
+                                    "charge PENDING attempt 2 due " + (5_000 + key),
+                                    "notify PENDING attempt 3");
+                    restored++;
+                }
+            }
+        }
+        assertThat(restored).isEqualTo(20);
+    }
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
     void restoredInvocationsStartBeforeNewInputsOfTheirKey(Backend backend) throws Exception {
         OperatorSubtaskState snapshot = inFlight(backend, "a:1", "a:2", "b:1");
         try (DurableHarness<String> harness = on(backend).open(snapshot)) {
