@@ -1,0 +1,418 @@
+package pyflink.durable.log;
+
+import static java.util.stream.Collectors.groupingBy;
+import static java.util.stream.Collectors.toList;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static pyflink.durable.log.OpenLog.dropped;
+import static pyflink.durable.log.OpenLog.entry;
+import static pyflink.durable.log.OpenLog.pending;
+import static pyflink.durable.log.TestAttempt.MAX_PARALLELISM;
+import static pyflink.durable.log.TestAttempt.ofJob;
+
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+
+/** What any {@link CallLog} must do; each kind of log extends it. */
+public abstract class CallLogConformance {
+
+    /** The settings of a log that is this test's own, the type included. */
+    protected abstract Map<String, String> settings();
+
+    protected final OpenLog open(TestAttempt attempt) throws Exception {
+        return attempt.open(settings());
+    }
+
+    // ------------------------------------------------------------------ order and durability
+
+    @Test
+    void givesBackEntriesAsTheyWereInTheOrderOfTheirAppends() throws Exception {
+        LogEntry[] entries = {
+            pending(0, 0),
+            entry(0, 0),
+            pending(0, 1),
+            dropped(0, 1),
+            entry(0, 1),
+            entry(0, 1, "2nd")
+        };
+        try (OpenLog log = open(ofJob("a0"))) {
+            assertThat(log.recovered).isEmpty();
+            log.append(entries);
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(1))) {
+            assertThat(next.recovered).containsExactly(entries);
+        }
+    }
+
+    @Test
+    void callsBackOncePerAppendInTheOrderOfTheAppends() throws Exception {
+        int count = 2_000;
+        List<Integer> order = Collections.synchronizedList(new ArrayList<>());
+        CountDownLatch done = new CountDownLatch(count);
+        try (OpenLog log = open(ofJob("a0"))) {
+            for (int i = 0; i < count; i++) {
+                int slot = i;
+                log.log.append(
+                        entry(i % MAX_PARALLELISM, i),
+                        failure -> {
+                            order.add(failure == null ? slot : -1);
+                            done.countDown();
+                        });
+            }
+            assertThat(done.await(OpenLog.DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        }
+        assertThat(order).isEqualTo(IntStream.range(0, count).boxed().collect(toList()));
+    }
+
+    @Test
+    void keepsWhatWasDurableWhenItsProcessIsKilled() throws Exception {
+        List<String> command =
+                new ArrayList<>(
+                        List.of(
+                                System.getProperty("java.home") + "/bin/java",
+                                "-cp",
+                                System.getProperty("java.class.path"),
+                                EndlessAppender.class.getName()));
+        settings().forEach((name, value) -> command.add(name + "=" + value));
+        Process process =
+                new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD).start();
+        int durable = 0;
+        try (BufferedReader out =
+                new BufferedReader(new InputStreamReader(process.getInputStream()))) {
+            for (String line = out.readLine(); line != null; line = out.readLine()) {
+                if (line.startsWith("durable ")) {
+                    durable = Integer.parseInt(line.substring("durable ".length()));
+                }
+                if (durable > 200) {
+                    process.toHandle().destroyForcibly(); // leaves the pipe to be read out
+                }
+            }
+        } finally {
+            process.destroyForcibly().waitFor();
+        }
+        assertThat(durable).isGreaterThan(200);
+        try (OpenLog next = open(ofJob("a0").attempt(1))) {
+            List<LogEntry> counted =
+                    next.recovered.stream().filter(each -> each.keyGroup() == 0).collect(toList());
+            assertThat(slots(counted)).startsWith(range(0, durable + 1));
+        }
+    }
+
+    @Test
+    void keepsWhatWasDurableWhenItIsNotClosed() throws Exception {
+        OpenLog abandoned = open(ofJob("a0"));
+        abandoned.append(entry(0, 0), entry(1, 0));
+        try (OpenLog next = open(ofJob("a0").attempt(1))) {
+            assertThat(next.recovered).containsExactlyInAnyOrder(entry(0, 0), entry(1, 0));
+        } finally {
+            abandoned.close();
+        }
+    }
+
+    @Test
+    void keepsAnEntryOfOneMegabyte() throws Exception {
+        byte[] large = new byte[1 << 20];
+        Arrays.fill(large, (byte) 'x');
+        LogEntry[] entries = {
+            entry(0, 0), entry(0, 1, large), entry(0, 2, large), entry(0, 3, large), entry(0, 4)
+        };
+        try (OpenLog log = open(ofJob("a0"))) {
+            log.append(entries);
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(1))) {
+            assertThat(next.recovered).containsExactly(entries);
+        }
+    }
+
+    @Test
+    void takesAppendsFromManyThreads() throws Exception {
+        int threads = 16;
+        int each = 200;
+        List<CompletableFuture<Void>> appends = Collections.synchronizedList(new ArrayList<>());
+        try (OpenLog log = open(ofJob("a0"))) {
+            List<Thread> running = new ArrayList<>();
+            for (int t = 0; t < threads; t++) {
+                int thread = t;
+                running.add(
+                        new Thread(
+                                () -> {
+                                    for (int i = 0; i < each; i++) {
+                                        appends.add(
+                                                log.start(
+                                                        entry(
+                                                                thread % MAX_PARALLELISM,
+                                                                thread * each + i)));
+                                    }
+                                }));
+            }
+            running.forEach(Thread::start);
+            for (Thread thread : running) {
+                thread.join();
+            }
+            OpenLog.await(CompletableFuture.allOf(appends.toArray(new CompletableFuture[0])));
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(1))) {
+            Map<Integer, List<Integer>> byThread =
+                    slots(next.recovered).stream().collect(groupingBy(slot -> slot / each));
+            assertThat(byThread).hasSize(threads);
+            byThread.forEach(
+                    (thread, slots) ->
+                            assertThat(slots)
+                                    .containsExactly(range(thread * each, (thread + 1) * each)));
+        }
+    }
+
+    // ------------------------------------------------------------------ failures and the end
+
+    @Test
+    void closingAnswersEveryAppendAndKeepsThoseItCalledDurable() throws Exception {
+        List<CompletableFuture<Void>> appends = new ArrayList<>();
+        OpenLog log = open(ofJob("a0"));
+        for (int i = 0; i < 500; i++) {
+            appends.add(log.start(entry(0, i)));
+        }
+        log.close();
+        assertThat(appends).allMatch(CompletableFuture::isDone);
+        long durable = appends.stream().filter(a -> !a.isCompletedExceptionally()).count();
+        try (OpenLog next = open(ofJob("a0").attempt(1))) {
+            assertThat(slots(next.recovered)).startsWith(range(0, (int) durable));
+        }
+    }
+
+    @Test
+    void anAppendAfterTheCloseFails() throws Exception {
+        OpenLog log = open(ofJob("a0"));
+        log.close();
+        assertThatThrownBy(() -> log.append(entry(0, 0))).hasMessageContaining("closed");
+        log.close();
+    }
+
+    @Test
+    void anAppendBeforeTheRecoveryIsAMistake() throws Exception {
+        try (CallLog log =
+                CallLogFactory.open(
+                        settings(), ofJob("a0").context(), getClass().getClassLoader())) {
+            assertThatThrownBy(() -> log.append(entry(0, 0), failure -> {}))
+                    .isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
+    void refusesASettingItDoesNotKnow() {
+        Map<String, String> mistyped = new HashMap<>(settings());
+        mistyped.put("segmnt.size", "1 mb");
+        assertThatThrownBy(() -> ofJob("a0").open(mistyped))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("segmnt.size");
+    }
+
+    // ------------------------------------------------------------------ checkpoints
+
+    @Test
+    void aRestoreTakesTheEntriesOfEpochsFromTheCheckpointOn() throws Exception {
+        try (OpenLog log = open(ofJob("a0"))) {
+            log.append(entry(0, 0));
+            log.log.onSnapshot(1);
+            log.append(entry(0, 1));
+            log.log.onSnapshot(2);
+            log.append(entry(0, 2));
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(1).restoredFrom("a0", 1))) {
+            assertThat(slots(next.recovered)).containsExactly(1, 2);
+            next.append(entry(0, 3));
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(2).restoredFrom("a0", 2))) {
+            assertThat(slots(next.recovered)).containsExactly(2);
+        }
+    }
+
+    @Test
+    void aCompletedCheckpointDeletesWhatItCovers() throws Exception {
+        try (OpenLog log = open(ofJob("a0"))) {
+            log.append(entry(0, 0), entry(1, 0));
+            log.log.onSnapshot(1);
+            log.append(entry(0, 1));
+            log.log.onSnapshot(2);
+            log.append(entry(0, 2));
+            log.log.onCheckpointComplete(2);
+            log.append(entry(0, 3)); // behind the deletion
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(1).restoredFrom("a0", 0))) {
+            assertThat(slots(next.recovered)).containsExactly(2, 3);
+        }
+    }
+
+    @Test
+    void aCompletedCheckpointDeletesWhatWasRecoveredButNotWhatWasAppendedAgain() throws Exception {
+        try (OpenLog log = open(ofJob("a0"))) {
+            log.log.onSnapshot(1);
+            log.append(entry(0, 0), entry(1, 0));
+            log.log.onSnapshot(2); // never completes
+            log.append(entry(0, 1));
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(1).restoredFrom("a0", 1))) {
+            assertThat(next.recovered).hasSize(3);
+            next.log.onCheckpointComplete(1); // came late: it says nothing of this attempt
+            next.append(entry(2, 0));
+            next.log.onSnapshot(3);
+            next.start(entry(1, 0)); // its input has not come back
+            next.log.onCheckpointComplete(3);
+            next.append(entry(3, 0));
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(2).restoredFrom("a0", 1))) {
+            assertThat(next.recovered).containsExactlyInAnyOrder(entry(1, 0), entry(3, 0));
+        }
+    }
+
+    @Test
+    void aLateNotificationDeletesNothing() throws Exception {
+        try (OpenLog log = open(ofJob("a0"))) {
+            log.log.onSnapshot(1);
+            log.append(entry(0, 0));
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(1).restoredFrom("a0", 1))) {
+            next.log.onCheckpointComplete(1);
+            next.append(entry(0, 1));
+        }
+        try (OpenLog next = open(ofJob("a0").attempt(2).restoredFrom("a0", 1))) {
+            assertThat(slots(next.recovered)).containsExactly(0, 1);
+        }
+    }
+
+    // ------------------------------------------------------------------ attempts and rescaling
+
+    @Test
+    void eachSubtaskTakesTheEntriesOfItsKeyGroupsWhateverTheParallelismWas() throws Exception {
+        try (OpenLog log = open(ofJob("a0"))) {
+            log.log.onSnapshot(1);
+            for (int keyGroup = 0; keyGroup < MAX_PARALLELISM; keyGroup++) {
+                log.append(entry(keyGroup, 0), entry(keyGroup, 1));
+            }
+        }
+        for (int parallelism : new int[] {3, 2}) {
+            List<Integer> keyGroups = new ArrayList<>();
+            List<OpenLog> siblings = new ArrayList<>();
+            for (int subtask = 0; subtask < parallelism; subtask++) {
+                TestAttempt attempt = ofJob("a" + parallelism).subtask(subtask, parallelism);
+                siblings.add(open(attempt.restoredFrom("a0", 1)));
+            }
+            for (OpenLog sibling : siblings) {
+                Map<Integer, List<LogEntry>> byKeyGroup =
+                        sibling.recovered.stream().collect(groupingBy(LogEntry::keyGroup));
+                byKeyGroup.forEach(
+                        (keyGroup, entries) ->
+                                assertThat(slots(entries))
+                                        .startsWith(0, 1)
+                                        .doesNotHaveDuplicates());
+                keyGroups.addAll(byKeyGroup.keySet());
+                // siblings do not shut each other out
+                for (int keyGroup : byKeyGroup.keySet()) {
+                    sibling.append(entry(keyGroup, parallelism));
+                }
+            }
+            siblings.forEach(OpenLog::close);
+            assertThat(keyGroups).containsExactlyInAnyOrder(range(0, MAX_PARALLELISM));
+        }
+        try (OpenLog last = open(ofJob("b0").restoredFrom("a0", 1))) {
+            assertThat(last.recovered).hasSize(4 * MAX_PARALLELISM);
+        }
+    }
+
+    @Test
+    void entriesOfSuccessiveAttemptsComeInTheOrderOfTheAttempts() throws Exception {
+        try (OpenLog first = open(ofJob("a0"))) {
+            first.log.onSnapshot(1);
+            first.append(pending(0, 0));
+            first.log.onSnapshot(2); // never completes
+            first.append(pending(0, 1));
+        }
+        // a new JobManager counts attempts from 0 again
+        try (OpenLog second = open(ofJob("a0").restoredFrom("a0", 1))) {
+            second.append(entry(0, 0), entry(0, 1));
+        }
+        try (OpenLog third = open(ofJob("a0").restoredFrom("a0", 1))) {
+            assertThat(third.recovered)
+                    .containsExactly(pending(0, 0), pending(0, 1), entry(0, 0), entry(0, 1));
+        }
+    }
+
+    // ------------------------------------------------------------------ histories
+
+    @Test
+    void aJobWithoutStateTakesItsOwnEntriesButNotThoseOfAnEarlierJob() throws Exception {
+        try (OpenLog earlier = open(ofJob("a0"))) {
+            earlier.append(entry(0, 0));
+            earlier.log.onSnapshot(57);
+            earlier.append(entry(0, 1));
+        }
+        try (OpenLog fresh = open(ofJob("b0"))) {
+            assertThat(fresh.recovered).isEmpty();
+            fresh.append(entry(0, 2));
+        }
+        try (OpenLog failover = open(ofJob("b0").attempt(1))) {
+            assertThat(slots(failover.recovered)).containsExactly(2);
+            failover.log.onSnapshot(5);
+            failover.append(entry(0, 3));
+        }
+        // 57 of the earlier job is not after 5 of this one
+        try (OpenLog failover = open(ofJob("b0").attempt(2).restoredFrom("b0", 5))) {
+            assertThat(slots(failover.recovered)).containsExactly(3);
+        }
+    }
+
+    @Test
+    void aJobWithAnEarlierJobsStateTakesThatJobsEntriesHoweverOftenItIsStarted() throws Exception {
+        try (OpenLog earlier = open(ofJob("a0"))) {
+            earlier.append(entry(0, 0));
+            earlier.log.onSnapshot(9);
+            earlier.append(entry(0, 1));
+        }
+        try (OpenLog started = open(ofJob("b0").restoredFrom("a0", 9))) {
+            assertThat(slots(started.recovered)).containsExactly(1);
+            started.append(entry(0, 2));
+        }
+        try (OpenLog failover = open(ofJob("b0").attempt(1).restoredFrom("a0", 9))) {
+            assertThat(slots(failover.recovered)).containsExactly(1, 2);
+        }
+        try (OpenLog startedAgain = open(ofJob("c0").restoredFrom("a0", 9))) {
+            assertThat(slots(startedAgain.recovered)).containsExactly(1, 2);
+            startedAgain.log.onSnapshot(10);
+            startedAgain.append(entry(0, 3));
+        }
+        try (OpenLog failover = open(ofJob("c0").attempt(1).restoredFrom("c0", 10))) {
+            assertThat(slots(failover.recovered)).containsExactly(3);
+        }
+    }
+
+    @Test
+    void operatorsDoNotShareEntries() throws Exception {
+        // uids that differ only in what a file or topic name cannot hold
+        try (OpenLog one = open(ofJob("a0").uid("pay/in"));
+                OpenLog other = open(ofJob("a0").uid("pay:in"))) {
+            one.append(entry(0, 0));
+            other.append(entry(0, 1));
+        }
+        try (OpenLog one = open(ofJob("a0").attempt(1).uid("pay/in"))) {
+            assertThat(slots(one.recovered)).containsExactly(0);
+        }
+    }
+
+    protected static List<Integer> slots(List<LogEntry> entries) {
+        return entries.stream().map(LogEntry::slot).collect(toList());
+    }
+
+    private static Integer[] range(int from, int to) {
+        return IntStream.range(from, to).boxed().toArray(Integer[]::new);
+    }
+}
