@@ -15,6 +15,12 @@ class Telemetry(Protocol):
     def count(self, name: str, count: int = 1) -> None:
         """Adds to a counter."""
 
+    def record(self, name: str, value: int) -> None:
+        """Adds a value to a histogram."""
+
+    def info(self, message: str) -> None:
+        """Logs one line about the ordinary course of things."""
+
     def warning(self, message: str) -> None:
         """Logs one line that an operator of the job should see."""
 
@@ -24,13 +30,21 @@ class LocalTelemetry:
 
     Attributes:
         counters: Counts by name.
+        values: What was recorded, by the histogram's name.
     """
 
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
+        self.values: dict[str, list[int]] = {}
 
     def count(self, name: str, count: int = 1) -> None:
         self.counters[name] += count
+
+    def record(self, name: str, value: int) -> None:
+        self.values.setdefault(name, []).append(value)
+
+    def info(self, message: str) -> None:
+        logger.info(message)
 
     def warning(self, message: str) -> None:
         logger.warning(message)
@@ -49,6 +63,12 @@ class FlinkTelemetry:
 
     def count(self, name: str, count: int = 1) -> None:
         self._bridge.count(name, count)
+
+    def record(self, name: str, value: int) -> None:
+        self._bridge.record(name, value)
+
+    def info(self, message: str) -> None:
+        self._bridge.log("INFO", f"operator={self._operator} {message}")
 
     def warning(self, message: str) -> None:
         self._bridge.log("WARNING", f"operator={self._operator} {message}")

@@ -234,6 +234,28 @@ public final class Journal {
         unsaved.clear(slots.size(), Math.max(slots.size(), unsaved.length()));
     }
 
+    /** The call in a slot. */
+    public synchronized Call callAt(int slot) {
+        return slots.get(slot);
+    }
+
+    /**
+     * Puts a slot into the state that the call log holds of it, which is newer than that of the
+     * checkpoint or the same.
+     *
+     * @throws IllegalStateException if the slot would leave a hole before it
+     */
+    public synchronized void recover(int slot, Call call) {
+        if (slot < slots.size()) {
+            slots.set(slot, call);
+        } else {
+            requireEnd(slot, call.functionId());
+            slots.add(call);
+        }
+        unsaved.set(slot);
+        completions = Math.max(completions, call.completion() + 1);
+    }
+
     /** How many slots are filled. */
     public synchronized int size() {
         return slots.size();

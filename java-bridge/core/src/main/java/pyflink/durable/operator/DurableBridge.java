@@ -1,5 +1,6 @@
 package pyflink.durable.operator;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ConcurrentHashMap;
@@ -35,6 +36,9 @@ public final class DurableBridge {
         Object externalKey(Invocation<?, ?> invocation);
 
         UserState userState(long invocation);
+
+        int identify(Invocation<?, ?> invocation, String invocationId, String inputDigest)
+                throws IOException;
 
         boolean hasSideOutput(String tag);
 
@@ -87,6 +91,17 @@ public final class DurableBridge {
     /** The key of an invocation, in the form that PyFlink's converters take. Any thread. */
     public Object getKey(long invocation) {
         return host.externalKey(invocation(invocation));
+    }
+
+    /**
+     * Tells which invocation this is in every attempt, and merges what the call log holds of it
+     * into its journal. Task thread only, before its first call; only for an operator with a log.
+     *
+     * @return how many slots the journal has then
+     */
+    public int identify(long invocation, String invocationId, String inputDigest)
+            throws IOException {
+        return host.identify(invocation(invocation), invocationId, inputDigest);
     }
 
     // ------------------------------------------------------------------ the journal, by slot
@@ -267,6 +282,10 @@ public final class DurableBridge {
 
     public void count(String counter, long count) {
         counters.add(counter, count);
+    }
+
+    public void record(String histogram, long value) {
+        counters.record(histogram, value);
     }
 
     /** Puts a line of the Python side in Flink's log. */

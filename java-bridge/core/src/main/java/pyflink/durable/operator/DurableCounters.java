@@ -5,14 +5,19 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.apache.flink.metrics.Counter;
 import org.apache.flink.metrics.Gauge;
+import org.apache.flink.metrics.Histogram;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.metrics.ThreadSafeSimpleCounter;
+import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
 
 /**
  * Counts what became of the calls and handlers of one attempt, as Flink metrics {@code durable.*}
  * and as the line that the operator logs when it closes.
  */
 final class DurableCounters {
+
+    /** Milliseconds that tools took. */
+    private static final String TOOL_LATENCY = "toolLatencyMillis";
 
     private static final String[] NAMES = {
         "executed", // calls run for the first time
@@ -31,25 +36,36 @@ final class DurableCounters {
         "logAppends", // entries appended to the call log
         "logErrors", // entries that could not be appended to the call log
         "recovered", // slots that the call log knew and the checkpoint did not
-        "unclaimed", // entries of the call log whose input did not come back
+        "unclaimed", // entries of the call log whose input came back with another value
+        "toolCalls", // tools that a model asked for
+        "toolFailures", // of them, those without a result
+        "toolRefused", // of those, unknown tools and arguments that do not fit
+        "toolTimeouts", // and those that did not answer in time
+        "toolReplayed", // tool calls answered from the journal
+        "toolReconciled", // tool calls answered by their reconciler
     };
 
+    private final Histogram toolLatency;
     private final Map<String, Counter> counters = new LinkedHashMap<>();
 
     /**
      * @param running how many invocations run
      * @param waiting how many inputs wait for their turn, or for a checkpoint
      * @param atGate how many calls wait for a checkpoint
+     * @param notBack how many invocations the call log knows whose input has not come back
      */
     DurableCounters(
             MetricGroup operatorGroup,
             Gauge<Integer> running,
             Gauge<Integer> waiting,
-            Gauge<Integer> atGate) {
+            Gauge<Integer> atGate,
+            Gauge<Integer> notBack) {
         MetricGroup group = operatorGroup.addGroup("durable");
         group.gauge("running", running);
         group.gauge("waiting", waiting);
         group.gauge("atGate", atGate);
+        group.gauge("notBack", notBack);
+        toolLatency = group.histogram(TOOL_LATENCY, new DescriptiveStatisticsHistogram(1_000));
         for (String name : NAMES) {
             counters.put(name, group.counter(name, new ThreadSafeSimpleCounter()));
         }
@@ -63,6 +79,17 @@ final class DurableCounters {
                     "There is no counter " + name + "; known are " + counters.keySet());
         }
         counter.inc(count);
+    }
+
+    /** Adds a value to a histogram. Any thread. */
+    void record(String name, long value) {
+        if (!name.equals(TOOL_LATENCY)) {
+            throw new IllegalArgumentException(
+                    "There is no histogram " + name + "; known is " + TOOL_LATENCY);
+        }
+        synchronized (toolLatency) {
+            toolLatency.update(value);
+        }
     }
 
     /** All counts as the members of a JSON object. */

@@ -1,13 +1,22 @@
 package pyflink.durable.operator;
 
+import java.io.IOException;
 import java.util.HashMap;
+import java.util.Iterator;
+import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
+import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.state.ListState;
+import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
+import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunctionInfo;
 import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
 import org.apache.flink.streaming.api.operators.python.embedded.AbstractEmbeddedDataStreamPythonFunctionOperator;
@@ -21,6 +30,10 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import pyflink.durable.log.CallLog;
+import pyflink.durable.log.CallLogContext;
+import pyflink.durable.log.CallLogFactory;
+import pyflink.durable.log.RestoredCheckpoint;
 
 /**
  * Runs a Python handler for each element of a keyed stream, many keys at a time, and keeps the
@@ -50,6 +63,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private transient PythonTypeUtils.DataConverter<K, Object> keyConverter;
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
     private transient InvocationEngine<Row, IN> engine;
+    @Nullable private transient RestoredCheckpoint restoredFrom;
     private transient boolean pythonOpen;
 
     /**
@@ -106,7 +120,54 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                 getKeyedStateBackend(),
                 getRuntimeContext(),
                 getOperatorConfig().getTypeSerializerIn(0, classLoader),
-                getExecutionConfig().isObjectReuseEnabled());
+                getExecutionConfig().isObjectReuseEnabled(),
+                openCallLog(classLoader));
+    }
+
+    /** Learns which checkpoint is restored, and of which job: the log is read from there on. */
+    @Override
+    public void initializeState(StateInitializationContext context) throws Exception {
+        super.initializeState(context);
+        if (callLog == null) {
+            return;
+        }
+        ListState<String> jobId =
+                context.getOperatorStateStore()
+                        .getUnionListState(
+                                new ListStateDescriptor<>(
+                                        "durable-call-log-job", StringSerializer.INSTANCE));
+        if (context.getRestoredCheckpointId().isPresent()) {
+            Iterator<String> owner = jobId.get().iterator();
+            restoredFrom =
+                    new RestoredCheckpoint(
+                            owner.hasNext() ? owner.next() : RestoredCheckpoint.NO_LOG,
+                            context.getRestoredCheckpointId().getAsLong());
+        }
+        jobId.update(List.of(jobId()));
+    }
+
+    private String jobId() {
+        return getContainingTask().getEnvironment().getJobID().toHexString();
+    }
+
+    @Nullable
+    private CallLog openCallLog(ClassLoader classLoader) throws IOException {
+        if (callLog == null) {
+            return null;
+        }
+        TaskInfo task = getRuntimeContext().getTaskInfo();
+        return CallLogFactory.open(
+                callLog,
+                new CallLogContext(
+                        uid,
+                        jobId(),
+                        task.getIndexOfThisSubtask(),
+                        task.getNumberOfParallelSubtasks(),
+                        task.getMaxNumberOfParallelSubtasks(),
+                        task.getAttemptNumber(),
+                        ((AbstractKeyedStateBackend<?>) getKeyedStateBackend()).getKeyGroupRange(),
+                        restoredFrom),
+                classLoader);
     }
 
     private static <T> PythonTypeUtils.DataConverter<T, Object> converter(TypeInformation<T> type) {

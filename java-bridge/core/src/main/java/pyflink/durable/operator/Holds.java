@@ -12,24 +12,45 @@ final class Holds<K, IN> {
     private final String operator;
     private final Limits limits;
     private final Gate<K, IN> gate;
+    @Nullable private final WriteAhead<K, IN> writeAhead;
 
-    Holds(String operator, Limits limits, Gate<K, IN> gate) {
+    /**
+     * @param writeAhead null for an operator without a call log
+     */
+    Holds(
+            String operator,
+            Limits limits,
+            Gate<K, IN> gate,
+            @Nullable WriteAhead<K, IN> writeAhead) {
         this.operator = operator;
         this.limits = limits;
         this.gate = gate;
+        this.writeAhead = writeAhead;
     }
 
     /**
      * A slot was written.
      *
-     * @param hold {@code CHECKPOINT}, {@code LOG}, or null for a call that waits for nothing
+     * @param hold {@code CHECKPOINT}, {@code LOG}, or null for a call that waits for nothing;
+     *     {@code NOT_LOGGED} for one whose outcome only a checkpoint is to keep
      */
     void written(Invocation<K, IN> invocation, int slot, @Nullable String hold) {
-        if (hold == null) {
-            gate.leave(invocation, slot, slot);
-            return;
+        boolean toLog = "LOG".equals(hold);
+        if (writeAhead != null && !"NOT_LOGGED".equals(hold)) {
+            writeAhead.written(invocation, slot, toLog);
+        } else if (toLog) {
+            throw refused(
+                    invocation,
+                    slot,
+                    "the call log, and the operator has none. Give it one, or use"
+                            + " durability=\"gated\", which needs none.");
         }
-        switch (hold) {
+        switch (hold == null ? "" : hold) {
+            case "":
+            case "LOG":
+            case "NOT_LOGGED":
+                gate.leave(invocation, slot, slot);
+                break;
             case "CHECKPOINT":
                 if (limits.checkpointInterval <= 0) {
                     throw refused(
@@ -40,12 +61,6 @@ final class Holds<K, IN> {
                 }
                 gate.enter(invocation, slot);
                 break;
-            case "LOG":
-                throw refused(
-                        invocation,
-                        slot,
-                        "the call log, and the operator has none. Give it one, or use"
-                                + " durability=\"gated\", which needs none.");
             default:
                 throw new IllegalArgumentException("There is no hold " + hold);
         }
@@ -53,6 +68,9 @@ final class Holds<K, IN> {
 
     /** Slots were dropped, from this one on. */
     void cleared(Invocation<K, IN> invocation, int slot) {
+        if (writeAhead != null) {
+            writeAhead.cleared(invocation, slot);
+        }
         gate.leave(invocation, slot, Integer.MAX_VALUE);
     }
 

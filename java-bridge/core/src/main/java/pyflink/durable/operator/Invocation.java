@@ -23,6 +23,7 @@ final class Invocation<K, IN> {
     private final Input<IN> input;
     private final WatermarkHold.Epoch epoch;
     @Nullable private Journal journal;
+    @Nullable private volatile WriteAhead.Owner owner;
     private Stage stage = Stage.IN_LINE;
     private boolean saved;
 
@@ -77,6 +78,16 @@ final class Invocation<K, IN> {
 
     void setStage(Stage newStage) {
         stage = newStage;
+    }
+
+    /** Whose entries its calls are in the call log; null without a log. */
+    @Nullable
+    WriteAhead.Owner owner() {
+        return owner;
+    }
+
+    void setOwner(WriteAhead.Owner newOwner) {
+        owner = newOwner;
     }
 
     boolean hasJournalChanges() {

@@ -1,5 +1,6 @@
 package pyflink.durable.operator;
 
+import java.io.IOException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.annotation.Nullable;
@@ -12,6 +13,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import pyflink.durable.log.CallLog;
 
 /**
  * The life of the invocations of one subtask, between Flink, which gives inputs, checkpoints and
@@ -52,6 +54,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private InvocationScheduler<K, IN> scheduler;
     private Gate<K, IN> gate;
     private Holds<K, IN> holds;
+    @Nullable private WriteAhead<K, IN> writeAhead;
     private Valve valve;
     private WaitLimit drain;
     private UserState userState;
@@ -81,16 +84,34 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         metrics,
                         () -> scheduler == null ? 0 : scheduler.runningCount(),
                         () -> scheduler == null ? 0 : scheduler.waitingCount(),
-                        this::atGate);
+                        this::atGate,
+                        () -> writeAhead == null ? 0 : writeAhead.waiting());
         this.bridge = new DurableBridge(this, counters);
     }
 
-    /** To be called when the keyed state is there. What was in flight starts in the first mail. */
+    /**
+     * To be called when the keyed state is there. What was in flight starts in the first mail.
+     *
+     * @param callLog null for an operator without one
+     */
     void open(
             KeyedStateBackend<K> backend,
             RuntimeContext context,
             TypeSerializer<IN> newInputSerializer,
-            boolean objectReuse) {
+            boolean objectReuse,
+            @Nullable CallLog callLog)
+            throws IOException {
+        if (callLog != null) {
+            writeAhead =
+                    new WriteAhead<>(
+                            name,
+                            callLog,
+                            backend.getKeySerializer(),
+                            context.getTaskInfo().getMaxNumberOfParallelSubtasks(),
+                            counters,
+                            bridge::wake);
+            writeAhead.recover();
+        }
         inputSerializer = newInputSerializer;
         copyInputs = objectReuse;
         userState = new UserState(context);
@@ -101,7 +122,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         limits.maxInFlight,
                         limits.maxPending);
         gate = new Gate<>(scheduler);
-        holds = new Holds<>(name, limits, gate);
+        holds = new Holds<>(name, limits, gate, writeAhead);
         ProcessingTimeService timers = task.getProcessingTimeService();
         valve =
                 new Valve(
@@ -114,11 +135,22 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         mailbox.execute(this::restore, "start what was in flight");
     }
 
+    /** Ends the handlers and the call log. */
+    void close() {
+        try {
+            closeHost();
+        } finally {
+            if (writeAhead != null) {
+                writeAhead.close();
+            }
+        }
+    }
+
     /**
      * Ends the handlers. The bridge closes first, so that nothing an interrupted call still does
      * reaches the journal.
      */
-    void close() {
+    private void closeHost() {
         if (!closed) {
             closed = true;
             bridge.close();
@@ -152,7 +184,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             requireCheckpoints();
             mailbox.yield();
         }
-        close();
+        closeHost(); // the last checkpoint is still to complete, and the log to forget what it has
     }
 
     /** While a job is drained Flink takes no checkpoints, and the gate would wait for ever. */
@@ -202,7 +234,8 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private void resume() throws Exception {
         wakeQueued.set(false);
         if (!closed) {
-            apply(host.resume(gate.takeReleased()));
+            Object[] released = gate.takeReleased();
+            apply(host.resume(writeAhead == null ? released : writeAhead.takeReleased(released)));
             goOn();
         }
     }
@@ -298,6 +331,16 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
 
     @Override
     @SuppressWarnings("unchecked")
+    public int identify(Invocation<?, ?> invocation, String invocationId, String inputDigest)
+            throws IOException {
+        if (writeAhead == null) {
+            throw new IllegalStateException("Operator " + name + " has no call log.");
+        }
+        return writeAhead.identify((Invocation<K, IN>) invocation, invocationId, inputDigest);
+    }
+
+    @Override
+    @SuppressWarnings("unchecked")
     public void written(Invocation<?, ?> invocation, int slot, @Nullable String hold) {
         holds.written((Invocation<K, IN>) invocation, slot, hold);
     }
@@ -317,6 +360,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
      */
     void snapshot(long checkpointId, boolean savepoint) throws Exception {
         Object selected = task.getCurrentKey();
+        if (writeAhead != null) {
+            writeAhead.snapshotBegins(checkpointId, savepoint);
+        }
         gate.applyChanges();
         scheduler.saveChanges();
         if (!savepoint) {
@@ -329,6 +375,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
 
     /** Releases the calls that the checkpoint holds; their handlers go on in the next mail. */
     void checkpointCompleted(long checkpointId) {
+        if (writeAhead != null) {
+            writeAhead.complete(checkpointId);
+        }
         if (gate.complete(checkpointId)) {
             bridge.wake();
         }

@@ -25,7 +25,7 @@ class DurableBridgeTest {
 
     private final RecordingHost host = new RecordingHost();
     private final DurableCounters counters =
-            new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0, () -> 0);
+            new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0, () -> 0, () -> 0);
     private final DurableBridge bridge = new DurableBridge(host, counters);
     private final long id = host.invocation.id();
 

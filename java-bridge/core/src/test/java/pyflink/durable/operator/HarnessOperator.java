@@ -74,7 +74,8 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
                 accesses.watch(getRuntimeContext()),
                 getOperatorConfig()
                         .getTypeSerializerIn(0, getContainingTask().getUserCodeClassLoader()),
-                getExecutionConfig().isObjectReuseEnabled());
+                getExecutionConfig().isObjectReuseEnabled(),
+                null);
     }
 
     @Override

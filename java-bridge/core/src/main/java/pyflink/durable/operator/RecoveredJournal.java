@@ -1,0 +1,58 @@
+package pyflink.durable.operator;
+
+import java.util.TreeMap;
+import java.util.function.BiConsumer;
+import pyflink.durable.journal.Call;
+import pyflink.durable.journal.Journal;
+import pyflink.durable.log.LogEntry;
+
+/** What the call log holds of one invocation: the newest state of each slot that it names. */
+final class RecoveredJournal {
+
+    private final WriteAhead.Owner owner;
+    private final TreeMap<Integer, Call> calls = new TreeMap<>();
+    private int clearedFrom = Integer.MAX_VALUE;
+
+    RecoveredJournal(WriteAhead.Owner owner) {
+        this.owner = owner;
+    }
+
+    WriteAhead.Owner owner() {
+        return owner;
+    }
+
+    int size() {
+        return calls.size();
+    }
+
+    /** Takes an entry in; to be called in the order of the appends. */
+    void add(LogEntry entry) {
+        if (entry.call().isPresent()) {
+            calls.put(entry.slot(), entry.call().get());
+        } else {
+            calls.tailMap(entry.slot(), true).clear();
+            clearedFrom = Math.min(clearedFrom, entry.slot());
+        }
+    }
+
+    /**
+     * Brings a journal that a checkpoint holds to the state of the log.
+     *
+     * @return how many slots were written
+     */
+    int mergeInto(Journal journal) {
+        if (clearedFrom < journal.size()) {
+            journal.clearCallResultsFrom(clearedFrom);
+        }
+        calls.forEach(journal::recover);
+        return calls.size();
+    }
+
+    /** The entries that say the same; null for slots that were dropped. */
+    void forEachEntry(BiConsumer<Integer, Call> receiver) {
+        if (clearedFrom != Integer.MAX_VALUE) {
+            receiver.accept(clearedFrom, null);
+        }
+        calls.forEach(receiver);
+    }
+}

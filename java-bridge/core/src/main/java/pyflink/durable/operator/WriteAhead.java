@@ -1,0 +1,266 @@
+package pyflink.durable.operator;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.SortedSet;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import javax.annotation.Nullable;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.core.memory.DataOutputSerializer;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import pyflink.durable.journal.Call;
+import pyflink.durable.log.CallLog;
+import pyflink.durable.log.LogEntry;
+
+/**
+ * Writes every change of a journal to the call log, and gives it back after a failure: what the log
+ * holds beyond the restored checkpoint. Works on the task thread, but where it is said.
+ *
+ * <p>Rules, and the failure each prevents:
+ *
+ * <ul>
+ *   <li>The journal is written first, and then the log; at a snapshot the log learns of it before
+ *       the journals are saved. An entry that were appended first could fall into the epoch before
+ *       a checkpoint that does not hold it, and be deleted with it.
+ *   <li>All changes are logged, those that nobody waits for too. A slot that were missing in the
+ *       log would be a hole in the restored journal, and its neighbours' outcomes lost.
+ *   <li>What was recovered belongs to a key, an invocation and the digest of an input. An input
+ *       that came back with another value gets none of it: the outcome of a call for one order
+ *       would answer the call for another.
+ *   <li>What was recovered and not yet asked for is appended again at each snapshot. Its input may
+ *       come back after the next checkpoint, with whose completion the old entries are deleted.
+ *   <li>Only a completed checkpoint has entries deleted, never a savepoint: a failure after a
+ *       savepoint goes back to the checkpoint before it (see {@link Gate}).
+ * </ul>
+ */
+final class WriteAhead<K, IN> implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
+
+    /** Whose entries these are. */
+    static final class Owner {
+        private final int keyGroup;
+        private final byte[] key;
+        private final String invocationId;
+        private final long sequence;
+        private final String inputDigest;
+
+        Owner(int keyGroup, byte[] key, String invocationId, long sequence, String inputDigest) {
+            this.keyGroup = keyGroup;
+            this.key = key;
+            this.invocationId = invocationId;
+            this.sequence = sequence;
+            this.inputDigest = inputDigest;
+        }
+
+        static Owner of(LogEntry entry) {
+            return new Owner(
+                    entry.keyGroup(),
+                    entry.key(),
+                    entry.invocationId(),
+                    entry.sequence(),
+                    entry.inputDigest());
+        }
+
+        private LogEntry entry(int slot, @Nullable Call call) {
+            return new LogEntry(keyGroup, key, invocationId, sequence, inputDigest, slot, call);
+        }
+
+        private List<Object> name() {
+            return List.of(ByteBuffer.wrap(key), invocationId);
+        }
+    }
+
+    private final String operator;
+    private final CallLog log;
+    private final TypeSerializer<K> keySerializer;
+    private final int maxParallelism;
+    private final DurableCounters counters;
+    private final Runnable wake;
+
+    private final Map<List<Object>, RecoveredJournal> recovered = new HashMap<>();
+    private final Queue<Object[]> released = new ConcurrentLinkedQueue<>();
+    private final SortedSet<Long> checkpoints = new TreeSet<>();
+    private final DataOutputSerializer keyBuffer = new DataOutputSerializer(64);
+
+    /**
+     * @param wake has the task look for what is released; any thread
+     */
+    WriteAhead(
+            String operator,
+            CallLog log,
+            TypeSerializer<K> keySerializer,
+            int maxParallelism,
+            DurableCounters counters,
+            Runnable wake) {
+        this.operator = operator;
+        this.log = log;
+        this.keySerializer = keySerializer;
+        this.maxParallelism = maxParallelism;
+        this.counters = counters;
+        this.wake = wake;
+    }
+
+    // ------------------------------------------------------------------ after a failure
+
+    /** Reads what earlier attempts left. */
+    void recover() throws IOException {
+        log.recover(
+                entry -> {
+                    Owner owner = Owner.of(entry);
+                    recovered
+                            .computeIfAbsent(owner.name(), name -> new RecoveredJournal(owner))
+                            .add(entry);
+                });
+        if (!recovered.isEmpty()) {
+            LOG.info(
+                    "Operator {} recovered calls of {} invocations from its call log",
+                    operator,
+                    recovered.size());
+        }
+    }
+
+    /** How many invocations the log knows whose input has not come back. */
+    int waiting() {
+        return recovered.size();
+    }
+
+    /**
+     * Tells which invocation this is, and merges what the log holds of it into its journal.
+     *
+     * @return how many slots the journal has then
+     */
+    int identify(Invocation<K, IN> invocation, String invocationId, String inputDigest)
+            throws IOException {
+        Owner owner =
+                new Owner(
+                        KeyGroupRangeAssignment.assignToKeyGroup(invocation.key(), maxParallelism),
+                        serialize(invocation.key()),
+                        invocationId,
+                        invocation.input().sequence(),
+                        inputDigest);
+        invocation.setOwner(owner);
+        RecoveredJournal found = recovered.remove(owner.name());
+        if (found != null && found.owner().inputDigest.equals(inputDigest)) {
+            counters.add("recovered", found.mergeInto(invocation.journal()));
+        } else if (found != null) {
+            counters.add("unclaimed", found.size());
+            LOG.warn(
+                    "Operator {} dropped {} calls that its log holds of invocation {} of a key:"
+                            + " the input came back with another value, so they are not its. After"
+                            + " a failure the inputs of a key must come back in the same order; if"
+                            + " they do not, set DurableOptions(invocation_id=...).",
+                    operator,
+                    found.size(),
+                    invocationId);
+        }
+        return invocation.journal().size();
+    }
+
+    private byte[] serialize(K key) throws IOException {
+        keyBuffer.clear();
+        keySerializer.serialize(key, keyBuffer);
+        return keyBuffer.getCopyOfBuffer();
+    }
+
+    // ------------------------------------------------------------------ any thread
+
+    /**
+     * A slot was written.
+     *
+     * @param held whether the call waits until the log has taken it
+     */
+    void written(Invocation<K, IN> invocation, int slot, boolean held) {
+        Owner owner = owner(invocation);
+        Call call = invocation.journal().callAt(slot);
+        long id = invocation.id();
+        append(owner.entry(slot, call), held ? error -> release(id, slot, error) : error -> {});
+    }
+
+    /** Slots were dropped, from this one on. */
+    void cleared(Invocation<K, IN> invocation, int slot) {
+        append(owner(invocation).entry(slot, null), error -> {});
+    }
+
+    private static Owner owner(Invocation<?, ?> invocation) {
+        Owner owner = invocation.owner();
+        if (owner == null) {
+            throw new IllegalStateException(
+                    "Invocation " + invocation.id() + " was not identified to the call log.");
+        }
+        return owner;
+    }
+
+    private interface OnAppended {
+        void ended(@Nullable String error);
+    }
+
+    private void append(LogEntry entry, OnAppended onAppended) {
+        counters.add("logAppends", 1);
+        log.append(
+                entry,
+                failure -> {
+                    if (failure != null) {
+                        counters.add("logErrors", 1);
+                    }
+                    onAppended.ended(failure == null ? null : String.valueOf(failure.getMessage()));
+                });
+    }
+
+    private void release(long invocation, int slot, @Nullable String error) {
+        released.add(new Object[] {invocation, slot, error});
+        wake.run();
+    }
+
+    // ------------------------------------------------------------------ the task's steps
+
+    /** Adds the holds that are over, in the order of their appends, to those of the gate. */
+    @Nullable
+    Object[] takeReleased(@Nullable Object[] ofGate) {
+        if (released.isEmpty()) {
+            return ofGate;
+        }
+        List<Object> all = new ArrayList<>(ofGate == null ? List.of() : Arrays.asList(ofGate));
+        Object[] hold;
+        while ((hold = released.poll()) != null) {
+            all.addAll(Arrays.asList(hold));
+        }
+        return all.toArray();
+    }
+
+    // ------------------------------------------------------------------ checkpoints
+
+    /** A snapshot begins; to be called before the journals are saved. */
+    void snapshotBegins(long checkpointId, boolean savepoint) {
+        log.onSnapshot(checkpointId);
+        if (!savepoint) {
+            checkpoints.add(checkpointId);
+        }
+        for (RecoveredJournal journal : recovered.values()) {
+            journal.forEachEntry(
+                    (slot, call) -> append(journal.owner().entry(slot, call), e -> {}));
+        }
+    }
+
+    /** A checkpoint has completed: the log may forget what it holds. */
+    void complete(long checkpointId) {
+        if (checkpoints.contains(checkpointId)) {
+            checkpoints.headSet(checkpointId + 1).clear();
+            log.onCheckpointComplete(checkpointId);
+        }
+    }
+
+    @Override
+    public void close() {
+        log.close();
+    }
+}
