@@ -37,7 +37,7 @@ class FileCallLog(BaseModel):
         return {
             "type": self.type,
             "directory": str(self.directory),
-            "segment.bytes": str(self.segment_megabytes << 20),
+            "segment.size": f"{self.segment_megabytes} mb",
         }
 
 
@@ -55,13 +55,13 @@ class KafkaCallLog(BaseModel):
     """Addresses of brokers, ``host:port`` with commas between."""
 
     topic: str | None = None
-    """The topic's name. Default: ``durable-`` and the operator's uid."""
+    """The topic's name. Default: ``pyflink-durable-`` and the operator's uid."""
 
-    append_timeout: float = Field(default=30.0, gt=0)
+    append_timeout: float = Field(default=30.0, ge=1)
     """Seconds after which an append that Kafka has not confirmed has failed. Default 30."""
 
-    replication_factor: int = Field(default=-1, ge=-1)
-    """Of a topic that is made. Default -1: the broker's own default."""
+    replication_factor: int | None = Field(default=None, ge=1)
+    """Of a topic that is made. Default None: the broker's own default."""
 
     properties: dict[str, str] = Field(default_factory=dict)
     """Further settings of the Kafka clients, such as ``security.protocol``."""
@@ -71,11 +71,12 @@ class KafkaCallLog(BaseModel):
         settings = {
             "type": self.type,
             "bootstrap.servers": self.bootstrap_servers,
-            "append.timeout.ms": str(int(self.append_timeout * 1000)),
-            "replication.factor": str(self.replication_factor),
+            "append.timeout": f"{int(self.append_timeout * 1000)} ms",
         }
         if self.topic is not None:
             settings["topic"] = self.topic
+        if self.replication_factor is not None:
+            settings["replication.factor"] = str(self.replication_factor)
         return settings | {f"properties.{name}": value for name, value in self.properties.items()}
 
 

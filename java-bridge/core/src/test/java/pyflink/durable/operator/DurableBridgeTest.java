@@ -413,6 +413,11 @@ class DurableBridgeTest {
         }
 
         @Override
+        public int identify(Invocation<?, ?> asked, String invocationId, String inputDigest) {
+            return asked.journal().size();
+        }
+
+        @Override
         public Object externalKey(Invocation<?, ?> asked) {
             return "external " + asked.key();
         }
