@@ -273,5 +273,5 @@ def test_the_contexts_own_executor_serves_without_one_given(journal: TestedJourn
 
     assert asyncio.run(handler()) == ["charged", "charged"]
     assert context._starter is not None
-    assert context._starter.executor.close(time.monotonic() + PATIENCE) == []
+    assert context._starter.executors["calls"].close(time.monotonic() + PATIENCE) == []
     wait_until(lambda: set(threading.enumerate()) <= before)

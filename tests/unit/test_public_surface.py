@@ -15,6 +15,7 @@ from pyflink_durable import (
     DurableProcessFunction,
     LocalRunnerContext,
     RunnerContext,
+    ToolCallOptions,
     durable_process,
     identity,
 )
@@ -23,11 +24,15 @@ from pyflink_durable.runtime import FlinkRunnerContext
 NAMES = {
     "ArgumentNotEncodable",
     "CallLogError",
+    "CallNotStarted",
+    "CallOutcome",
+    "CallStatus",
     "CallTimedOut",
     "ConfigurationError",
     "CurrentCall",
     "DEAD_LETTER",
     "DeadLetter",
+    "DurableCall",
     "DurableExecutionError",
     "DurableOptions",
     "DurableProcessFunction",
@@ -41,11 +46,13 @@ NAMES = {
     "NestedDurableCall",
     "NotInInvocation",
     "OutcomeUnknown",
+    "Outcomes",
     "PayloadNotLoadable",
     "RemoteError",
     "ResultNotSerializable",
     "RetryPolicy",
     "RunnerContext",
+    "ToolCallOptions",
     "UnsupportedLoopOperation",
     "current_call",
     "durable_process",
@@ -55,6 +62,7 @@ CALL = (
     "(self, func, /, *args, reconciler=None, durable_id=None, durability=None, in_doubt=None, "
     "retry=None, timeout=None, **kwargs)"
 )
+BATCH = "(self, calls, max_parallelism=None, timeout=None)"
 SIGNATURES: list[tuple[Any, str]] = [
     (
         durable_process,
@@ -62,6 +70,9 @@ SIGNATURES: list[tuple[Any, str]] = [
     ),
     (RunnerContext.durable_execute, CALL),
     (RunnerContext.durable_execute_async, CALL),
+    (RunnerContext.durable_execute_all_async, BATCH),
+    (RunnerContext.durable_execute_all, BATCH),
+    (RunnerContext.gather, "(self, *awaitables)"),
     (RunnerContext.sleep, "(self, seconds)"),
     (RunnerContext.now, "(self)"),
     (RunnerContext.uuid4, "(self)"),
@@ -88,6 +99,7 @@ OPTIONS = {
     "max_pending": 10_000,
     "drain_timeout": 60.0,
     "call_threads": 16,
+    "tool_calls": ToolCallOptions().model_dump(),
     "handler_threads": 64,
     "on_error": "fail",
     "on_mismatch": "clear",
@@ -124,6 +136,7 @@ def test_what_a_handler_sees() -> None:
     public = {name for name in vars(RunnerContext) if not name.startswith("_")}
     assert public == {
         *("durable_execute", "durable_execute_async", "collect", "output"),
+        *("durable_execute_all_async", "durable_execute_all", "gather"),
         *("key", "timestamp", "state", "sleep", "now", "uuid4", "random"),
     }
     assert public == RunnerContext.__abstractmethods__
@@ -139,6 +152,7 @@ def test_every_option_is_documented() -> None:
         documentation = source.split(f"    {name}: ")[1].split('"""')[1]
         shown = f"{default:,g}" if isinstance(default, int | float) else f'``"{default}"``'
         shown = "None" if default is None else shown
+        shown = "``ToolCallOptions()``" if name == "tool_calls" else shown
         assert f"Default {shown}." in " ".join(documentation.split())
 
 
