@@ -14,7 +14,9 @@ def _let_jobs_import_tests() -> None:
 
     Here and not in a fixture, since a test of another folder may be the first to start the JVM.
     """
-    paths = [str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+    here = Path(__file__).parent
+    agent = here.parents[1] / "examples" / "agent"
+    paths = [str(here), str(agent), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 

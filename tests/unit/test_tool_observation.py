@@ -9,7 +9,7 @@ import re
 import pytest
 import shop_tools
 from batches import BatchContext
-from test_call_tools import SHOP, Outside, Scripted, answer, request_of
+from tool_calls import SHOP, Outside, Scripted, answer, request_of
 
 from pyflink_durable import LocalRunnerContext
 from pyflink_durable.batch import CallOutcome, CallStatus

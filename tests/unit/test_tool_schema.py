@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import pickle
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from shop_tools import Address, Size, order, price_of
 
 from pyflink_durable import RunnerContext
 from pyflink_durable.errors import ConfigurationError
-from pyflink_durable.tools import InvalidArguments, Tool, ToolContext, tool
+from pyflink_durable.tools import InvalidArguments, Tool, ToolContext, ToolRegistry, tool
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -98,6 +100,59 @@ def test_methods_and_callable_objects_are_tools_too() -> None:
     assert Tool(Shop("corner"), name="shop").is_async
 
 
+class Library:
+    """Has tools for methods."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def was_lent(self, arguments: dict[str, Any], tool_call_id: str) -> Any:
+        return [self.name, arguments, tool_call_id]
+
+    @tool(reconciler=was_lent, timeout=3)
+    async def lend(self, book: str, ctx: ToolContext) -> str:
+        """Lends a book."""
+        return f"{book} of {self.name}"
+
+    @tool
+    def count(self) -> str:
+        return self.name
+
+
+def test_a_method_is_bound_to_the_object_that_it_is_taken_from() -> None:
+    here, there = Library("here"), Library("there")
+    assert list(Library.lend.schema.parameters["properties"]) == ["book"]
+    assert (here.count(), there.count()) == ("here", "there")
+    lend: Any = there.lend
+    assert asyncio.run(lend.run({"book": "Emma"}, None)) == "Emma of there"
+    assert asyncio.run(lend.rules.reconciler({}, "a")) == ["there", {}, "a"]
+    assert lend.is_async
+    assert lend.rules.timeout == 3
+    assert ToolRegistry([here.lend, here.count]).get("lend").func.__self__ is here
+
+
+def test_a_method_without_its_object_is_refused() -> None:
+    for method in (Library.count, Library.was_lent):
+        with pytest.raises(ConfigurationError, match="is a method: register it from an object"):
+            ToolRegistry([method])
+
+
+@pytest.mark.parametrize("by_value", [False, True], ids=["by name", "by value"])
+def test_a_bound_method_takes_its_object_along(by_value: bool) -> None:
+    module = sys.modules[__name__]
+    if by_value:
+        cloudpickle.register_pickle_by_value(module)
+    try:
+        pickled = cloudpickle.dumps(ToolRegistry([Library("here").lend]))
+    finally:
+        if by_value:
+            cloudpickle.unregister_pickle_by_value(module)
+    twin = cloudpickle.loads(pickled).get("lend")
+    assert asyncio.run(twin.run({"book": "Emma"}, None)) == "Emma of here"
+    assert twin.is_async
+    assert twin.openai_schema() == Library.lend.openai_schema()
+
+
 @pytest.mark.parametrize("context", [RunnerContext, ToolContext])
 def test_the_context_is_no_argument_wherever_it_stands(context: type) -> None:
     def where(item: str, ctx: context, shelf: int = 2) -> Any:  # type: ignore[valid-type]
@@ -143,7 +198,6 @@ def lost(item: Missing) -> None: ...  # type: ignore[name-defined]  # noqa: F821
     ("func", "message"),
     [
         (untyped, "parameter 'item' of tool untyped has no type: write `item: str`"),
-        (Shop.find, r"parameter 'self' of tool find has no type.*tool\(self.search\)"),
         (many, r"tool many takes \*items: .*: a model needs to know each argument"),
         (named, r"tool named takes \*\*items"),
         (takes_a_callback, "tool takes_a_callback has a parameter that JSON cannot carry"),

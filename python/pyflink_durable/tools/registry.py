@@ -7,6 +7,7 @@ from typing import Any
 
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.tools.errors import UnknownTool
+from pyflink_durable.tools.signature import is_method
 from pyflink_durable.tools.tool import Tool, tool
 
 
@@ -26,9 +27,13 @@ class ToolRegistry:
         """Adds a tool; also a decorator: ``@registry.register``.
 
         Raises:
-            ConfigurationError: Another tool has this name.
+            ConfigurationError: Another tool has this name, or it is a method without its object.
         """
         made = added if isinstance(added, Tool) else tool(added)
+        if is_method(made.func):
+            raise ConfigurationError(
+                f"tool {made.name!r} is a method: register it from an object, self.{made.name}"
+            )
         if made.name in self._tools:
             raise ConfigurationError(
                 f"there is a tool {made.name!r} already: a model could not tell them apart. Give "

@@ -27,8 +27,13 @@ class Documentation(NamedTuple):
         return cls("\n\n".join(part for part in parts if part), parameters)
 
 
+def is_method(func: Any) -> bool:
+    """Whether a function waits for the object that it is a method of."""
+    return inspect.isfunction(func) and func.__code__.co_varnames[:1] == ("self",)
+
+
 def resolved_signature(func: Callable[..., Any], name: str) -> inspect.Signature:
-    """The signature of a function, with types in place of their names.
+    """The signature of a function, with types in place of their names and without ``self``.
 
     Args:
         func: The function.
@@ -43,19 +48,22 @@ def resolved_signature(func: Callable[..., Any], name: str) -> inspect.Signature
     except NameError as error:
         raise ConfigurationError(
             f"tool {name} has a type that cannot be found: {error}. Define or import it at the "
-            "top of the module, not in a function or under TYPE_CHECKING"
+            "top of the module, not in a function or under TYPE_CHECKING. If it is there and this "
+            "is a script's method, mark the method itself with @tool: types are found where that "
+            "stands"
         ) from error
     signature = inspect.signature(func)
     parameters = []
-    for one, parameter in signature.parameters.items():
+    for place, (one, parameter) in enumerate(signature.parameters.items()):
+        if place == 0 and is_method(func):
+            continue
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise ConfigurationError(
                 f"tool {name} takes {parameter}: a model needs to know each argument by its name"
             )
         if one not in types:
             raise ConfigurationError(
-                f"parameter {one!r} of tool {name} has no type: write `{one}: str`, for example. "
-                "Of a method, make a tool when its object is there: tool(self.search)"
+                f"parameter {one!r} of tool {name} has no type: write `{one}: str`, for example"
             )
         parameters.append(parameter.replace(annotation=types[one]))
     return inspect.Signature(parameters)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import update_wrapper
+from types import MethodType
 from typing import Any, Protocol, overload
 
 import cloudpickle
@@ -17,6 +18,7 @@ from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.tools.context import ToolContext
 from pyflink_durable.tools.schema import FunctionSchema
+from pyflink_durable.tools.signature import is_method
 from pyflink_durable.validation import is_coroutine_function
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -56,7 +58,8 @@ class ToolCallRules:
 class Tool:
     """A typed function with a JSON schema of what it takes; made by `tool`.
 
-    Calling it calls the function, as if it were no tool.
+    Calling it calls the function, as if it were no tool. As a method it is bound to its object
+    where it is taken from it, and so is its reconciler if that is a method, too.
 
     Attributes:
         func: The function.
@@ -82,7 +85,24 @@ class Tool:
         self.schema = schema or FunctionSchema.of(func, self.name)
         self.description = description or self.schema.description
         self.rules = rules or ToolCallRules()
+        self._owner: Any = None
+        self._attribute = self.name
         update_wrapper(self, func, updated=())
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._attribute = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Tool:
+        if instance is None:
+            return self
+        rules = self.rules
+        if rules.reconciler is not None and is_method(rules.reconciler):
+            rules = replace(rules, reconciler=MethodType(rules.reconciler, instance))
+        bound = _restore(
+            MethodType(self.func, instance), self.name, self.description, rules, self.schema
+        )
+        bound._owner, bound._attribute = instance, self._attribute
+        return bound
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.func(*args, **kwargs)
@@ -113,6 +133,8 @@ class Tool:
 
     def __reduce__(self) -> Any:
         """By its name where it can be imported, as a function would be; else by its parts."""
+        if self._owner is not None:
+            return getattr, (self._owner, self._attribute)
         module = sys.modules.get(self.func.__module__)
         name = getattr(self.func, "__qualname__", "")
         if getattr(module, name, None) is self and not _goes_by_value(self.func.__module__):
@@ -152,8 +174,8 @@ def tool(
     parameter of type `RunnerContext` is given the context, and models do not see it.
 
     Args:
-        func: A function or a coroutine function. Of a method, make a tool when its object is there:
-            ``tool(self.search)``.
+        func: A function or a coroutine function; also a method, which is a tool when it is taken
+            from an object: ``self.search``.
         name: In place of the function's name.
         description: In place of the docstring's.
         **rules: How its calls are made, see `ToolCallRules`.
