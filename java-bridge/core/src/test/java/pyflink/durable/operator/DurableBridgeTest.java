@@ -21,7 +21,7 @@ class DurableBridgeTest {
 
     /** They reach no invocation; what a closing host still counts and logs is worth having. */
     private static final List<String> ALLOWED_AFTER_CLOSE =
-            List.of("wake", "count", "log", "hasSideOutput");
+            List.of("wake", "count", "record", "log", "hasSideOutput");
 
     private final RecordingHost host = new RecordingHost();
     private final DurableCounters counters =

@@ -28,6 +28,7 @@ import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.apache.flink.types.Row;
+import pyflink.durable.log.CallLog;
 
 /**
  * One subtask of a {@link HarnessOperator} with a state backend and a mailbox that runs when the
@@ -127,6 +128,7 @@ final class DurableHarness<K> implements AutoCloseable {
         private int parallelism = 1;
         private int subtask;
         private boolean objectReuse;
+        private CallLog callLog;
 
         private Setup(KeyKind<K> kind) {
             this.kind = kind;
@@ -160,6 +162,11 @@ final class DurableHarness<K> implements AutoCloseable {
             return this;
         }
 
+        Setup<K> callLog(CallLog log) {
+            callLog = log;
+            return this;
+        }
+
         /** Opens with no state. */
         DurableHarness<K> open() throws Exception {
             return open(null);
@@ -173,6 +180,7 @@ final class DurableHarness<K> implements AutoCloseable {
             if (objectReuse) {
                 harness.flink.getExecutionConfig().enableObjectReuse();
             }
+            harness.operator.setCallLog(callLog);
             harness.flink.setup(Types.STRING.createSerializer(new SerializerConfigImpl()));
             if (snapshot != null) {
                 harness.flink.initializeState(snapshot);

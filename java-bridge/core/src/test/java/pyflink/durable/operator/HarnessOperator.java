@@ -1,7 +1,7 @@
 package pyflink.durable.operator;
 
-import static org.assertj.core.api.Assertions.assertThat;
-
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -24,6 +24,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.types.Row;
+import pyflink.durable.log.CallLog;
 
 /**
  * {@link DurableKeyedProcessOperator} without Python: the same engine, and handlers that the test
@@ -39,6 +40,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
     private transient MailboxExecutor mailbox;
     private transient InvocationEngine<K, Row> engine;
+    @Nullable private transient CallLog callLog;
     private transient TimestampedCollector<String> collector;
 
     // the place of the Python host
@@ -53,6 +55,10 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
     HarnessOperator(Limits limits) {
         this.limits = limits;
+    }
+
+    void setCallLog(@Nullable CallLog log) {
+        callLog = log;
     }
 
     // ------------------------------------------------------------------ as in the real operator
@@ -75,7 +81,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
                 getOperatorConfig()
                         .getTypeSerializerIn(0, getContainingTask().getUserCodeClassLoader()),
                 getExecutionConfig().isObjectReuseEnabled(),
-                null);
+                callLog);
     }
 
     @Override
@@ -157,6 +163,9 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     private final class TestHost implements HandlerHost<K, Row> {
         @Override
         public Object[] start(Invocation<K, Row> invocation) {
+            if (callLog != null) {
+                identify(invocation);
+            }
             Handler handler = new Handler(invocation);
             running.put(handler.id, handler);
             started.add(handler.toString());
@@ -167,15 +176,25 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         @Override
         public Object[] resume(@Nullable Object[] released) {
             for (int i = 0; released != null && i < released.length; i += 3) {
-                assertThat(released[i + 2]).isNull();
                 Handler handler = running.get((long) released[i]);
-                handler.released((int) released[i + 1]);
+                handler.released((int) released[i + 1], (String) released[i + 2]);
             }
             return report();
         }
 
         @Override
         public void close() {}
+    }
+
+    /** As the Python host does before the handler starts; the value stands for its digest. */
+    private void identify(Invocation<K, Row> invocation) {
+        String digest = String.valueOf(invocation.input().value().getField(1));
+        String number = String.valueOf(invocation.input().sequence());
+        try {
+            bridge().identify(invocation.id(), number, digest);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** The report of a step, in the layout of the Python host. */
@@ -349,8 +368,8 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
                             "CHECKPOINT"));
         }
 
-        private void released(int slot) {
-            releases.add(name + " " + slot);
+        private void released(int slot, @Nullable String error) {
+            releases.add(name + " " + slot + (error == null ? "" : " failed: " + error));
             onRelease.accept(this);
         }
 
@@ -360,6 +379,25 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
         void schedule(int slot, String function, int attempt, long due) {
             bridge().scheduleCallAt(id, slot, function, "digest", attempt, due);
+        }
+
+        /** Announces a call that waits for the call log. */
+        void callLogged(int slot, String function) {
+            bridge().appendPendingCallAt(id, slot, function, "digest", "LOG");
+        }
+
+        /** Gives an outcome that waits for the call log. */
+        void succeedLogged(int slot, String function, String result) {
+            bridge().finalizeCallAt(id, slot, function, "digest", result.getBytes(), null, "LOG");
+        }
+
+        void failUnlogged(int slot, String function, String exception) {
+            byte[] payload = exception.getBytes();
+            bridge().finalizeCallAt(id, slot, function, "digest", null, payload, "NOT_LOGGED");
+        }
+
+        void clearFrom(int slot) {
+            bridge().clearCallResultsFrom(id, slot);
         }
 
         void succeed(int slot, String function, String result) {

@@ -1,0 +1,114 @@
+package pyflink.durable.operator;
+
+import java.io.IOException;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.function.Consumer;
+import javax.annotation.Nullable;
+import pyflink.durable.log.AppendCallback;
+import pyflink.durable.log.CallLog;
+import pyflink.durable.log.LogEntry;
+
+/**
+ * A log of one subtask that outlives its attempts, and whose appends become durable when the test
+ * says so.
+ */
+final class MemoryCallLog {
+
+    private static final class Record {
+        private final long epoch;
+        private final LogEntry entry;
+
+        Record(long epoch, LogEntry entry) {
+            this.epoch = epoch;
+            this.entry = entry;
+        }
+    }
+
+    private final List<Record> durable = new ArrayList<>();
+
+    /** What is durable, in the order of the appends. */
+    List<String> entries() {
+        List<String> entries = new ArrayList<>();
+        durable.forEach(
+                record ->
+                        entries.add(
+                                record.entry.slot()
+                                        + " "
+                                        + record.entry
+                                                .call()
+                                                .map(
+                                                        call ->
+                                                                call.functionId()
+                                                                        + " "
+                                                                        + call.status())
+                                                .orElse("dropped")));
+        return entries;
+    }
+
+    /** The log of an attempt that starts from this checkpoint; 0 for one that starts afresh. */
+    Attempt attempt(long restoredCheckpoint) {
+        return new Attempt(restoredCheckpoint);
+    }
+
+    /** The log as one attempt has it open. */
+    final class Attempt implements CallLog {
+        private final long restored;
+        private final Queue<Runnable> appending = new ArrayDeque<>();
+        private long epoch;
+        @Nullable private IOException failure;
+
+        private Attempt(long restored) {
+            this.restored = restored;
+            this.epoch = restored;
+        }
+
+        @Override
+        public void recover(Consumer<LogEntry> receiver) {
+            durable.stream()
+                    .filter(record -> record.epoch >= restored)
+                    .forEach(record -> receiver.accept(record.entry));
+        }
+
+        @Override
+        public void append(LogEntry entry, AppendCallback callback) {
+            Record record = new Record(epoch, entry);
+            appending.add(
+                    () -> {
+                        if (failure == null) {
+                            durable.add(record);
+                        }
+                        callback.onAppended(failure);
+                    });
+        }
+
+        /** Makes durable what was appended. */
+        void flush() {
+            Runnable append;
+            while ((append = appending.poll()) != null) {
+                append.run();
+            }
+        }
+
+        /** From here on no append succeeds. */
+        void failWith(String message) {
+            failure = new IOException(message);
+        }
+
+        @Override
+        public void onSnapshot(long checkpointId) {
+            epoch = checkpointId;
+        }
+
+        @Override
+        public void onCheckpointComplete(long checkpointId) {
+            flush();
+            durable.removeIf(record -> record.epoch < checkpointId);
+        }
+
+        @Override
+        public void close() {}
+    }
+}

@@ -1,0 +1,217 @@
+package pyflink.durable.operator;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.List;
+import org.apache.flink.core.execution.SavepointFormatType;
+import org.apache.flink.runtime.checkpoint.SavepointType;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** What the call log keeps of a call, when the call may go on, and what a failover gets back. */
+@Timeout(60)
+class WriteAheadTest {
+
+    private final MemoryCallLog log = new MemoryCallLog();
+    private MemoryCallLog.Attempt attempt;
+
+    private DurableHarness<String> open() throws Exception {
+        attempt = log.attempt(0);
+        return DurableHarness.setup().callLog(attempt).open();
+    }
+
+    /** A failover to a checkpoint of an earlier attempt. */
+    private DurableHarness<String> restore(DurableHarness<String> earlier, long checkpoint)
+            throws Exception {
+        attempt = log.attempt(checkpoint);
+        return DurableHarness.setup().callLog(attempt).open(earlier.snapshotOf(checkpoint));
+    }
+
+    private static HarnessOperator<String>.Handler send(
+            DurableHarness<String> harness, String value) throws Exception {
+        harness.send("a", value);
+        return harness.operator.handler("a:" + value);
+    }
+
+    @Test
+    void aCallStartsWhenTheLogHasItsAnnouncement() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            send(harness, "1").callLogged(0, "charge");
+            harness.runMails();
+            assertThat(harness.operator.takeReleases()).isEmpty();
+
+            attempt.flush();
+            harness.runMails();
+            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
+            assertThat(log.entries()).containsExactly("0 charge PENDING");
+        }
+    }
+
+    @Test
+    void anOutcomeIsSeenWhenTheLogHasIt() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            HarnessOperator<String>.Handler handler = send(harness, "1");
+            handler.call(0, "charge");
+            handler.succeedLogged(0, "charge", "receipt");
+            harness.runMails();
+            assertThat(harness.operator.takeReleases()).isEmpty();
+
+            attempt.flush();
+            harness.runMails();
+            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
+            assertThat(log.entries()).containsExactly("0 charge PENDING", "0 charge SUCCEEDED");
+        }
+    }
+
+    @Test
+    void whatIsNotToBeLoggedIsInTheJournalAlone() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            HarnessOperator<String>.Handler handler = send(harness, "1");
+            handler.call(0, "charge");
+            handler.failUnlogged(0, "charge", "unknown");
+            attempt.flush();
+            assertThat(handler.journal()).containsExactly("charge FAILED unknown");
+            assertThat(log.entries()).containsExactly("0 charge PENDING");
+        }
+    }
+
+    @Test
+    void aFailoverBeforeAnyCheckpointFindsTheCallsOfAnInputThatComesBack() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            HarnessOperator<String>.Handler handler = send(harness, "1");
+            handler.call(0, "charge");
+            handler.succeed(0, "charge", "receipt");
+            handler.call(1, "ship");
+            attempt.flush();
+        }
+        try (DurableHarness<String> after = open()) {
+            HarnessOperator<String>.Handler again = send(after, "1");
+            assertThat(again.restoredSlots()).isEqualTo(2);
+            assertThat(again.journal()).containsExactly("charge SUCCEEDED receipt", "ship PENDING");
+        }
+    }
+
+    @Test
+    void theLogBringsARestoredJournalUpToDate() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            HarnessOperator<String>.Handler handler = send(harness, "1");
+            handler.call(0, "charge");
+            long checkpoint = harness.checkpoint();
+            handler.succeed(0, "charge", "receipt");
+            handler.call(1, "ship");
+            handler.schedule(1, "ship", 2, 77);
+            attempt.flush();
+
+            try (DurableHarness<String> after = restore(harness, checkpoint)) {
+                after.runMails();
+                assertThat(after.operator.handler("a:1").journal())
+                        .containsExactly(
+                                "charge SUCCEEDED receipt", "ship PENDING attempt 2 due 77");
+
+                long next = after.checkpoint();
+                after.complete(next);
+                try (DurableHarness<String> later = restore(after, next)) {
+                    later.runMails();
+                    assertThat(later.operator.handler("a:1").journal())
+                            .as("the checkpoint holds what was merged")
+                            .containsExactly(
+                                    "charge SUCCEEDED receipt", "ship PENDING attempt 2 due 77");
+                }
+            }
+        }
+    }
+
+    @Test
+    void slotsThatWereDroppedStayDropped() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            HarnessOperator<String>.Handler handler = send(harness, "1");
+            handler.call(0, "charge");
+            handler.call(1, "ship");
+            long checkpoint = harness.checkpoint();
+            handler.clearFrom(1);
+            handler.call(1, "refund");
+            handler.clearFrom(1);
+            attempt.flush();
+
+            try (DurableHarness<String> after = restore(harness, checkpoint)) {
+                after.runMails();
+                assertThat(after.operator.handler("a:1").journal())
+                        .containsExactly("charge PENDING");
+            }
+        }
+    }
+
+    @Test
+    void anInputThatComesBackWithAnotherValueGetsNothingOfIt() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            send(harness, "1").call(0, "charge");
+            attempt.flush();
+        }
+        try (DurableHarness<String> after = open()) {
+            assertThat(send(after, "2").journal()).isEmpty();
+            assertThat(after.operator.engine().counters().toJsonMembers())
+                    .contains("\"unclaimed\": 1", "\"recovered\": 0");
+        }
+    }
+
+    @Test
+    void anInputThatComesBackLateFindsItsCallsAfterFurtherCheckpoints() throws Exception {
+        long checkpoint;
+        try (DurableHarness<String> harness = open()) {
+            checkpoint = harness.checkpoint();
+            send(harness, "1").call(0, "charge");
+            attempt.flush();
+
+            try (DurableHarness<String> after = restore(harness, checkpoint)) {
+                after.complete(after.checkpoint());
+                long second = after.checkpoint();
+                after.complete(second);
+                assertThat(log.entries()).containsExactly("0 charge PENDING");
+
+                try (DurableHarness<String> later = restore(after, second)) {
+                    assertThat(send(later, "1").journal()).containsExactly("charge PENDING");
+                    later.complete(later.checkpoint());
+                    assertThat(log.entries()).as("now the checkpoint holds it").isEmpty();
+                }
+            }
+        }
+    }
+
+    @Test
+    void aCompletedCheckpointHasTheLogForgetAndASavepointDoesNot() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            send(harness, "1").call(0, "charge");
+            attempt.flush();
+            harness.complete(
+                    harness.savepoint(SavepointType.suspend(SavepointFormatType.CANONICAL)));
+            assertThat(log.entries()).containsExactly("0 charge PENDING");
+
+            harness.complete(harness.checkpoint());
+            assertThat(log.entries()).isEmpty();
+        }
+    }
+
+    @Test
+    void anAppendThatFailedIsToldToItsCall() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            send(harness, "1").callLogged(0, "charge");
+            attempt.failWith("no space left");
+            attempt.flush();
+            harness.runMails();
+            assertThat(harness.operator.takeReleases())
+                    .isEqualTo(List.of("a:1 0 failed: no space left"));
+            assertThat(harness.operator.engine().counters().toJsonMembers())
+                    .contains("\"logAppends\": 1", "\"logErrors\": 1");
+        }
+    }
+
+    @Test
+    void aCallThatWaitsForALogThatIsNotThereIsRefused() throws Exception {
+        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            harness.send("a", "1");
+            assertThatThrownBy(() -> harness.operator.handler("a:1").callLogged(0, "charge"))
+                    .hasMessageContaining("the operator has none");
+        }
+    }
+}
