@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sys
+import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pyflink.common import Configuration, Types, WatermarkStrategy
@@ -13,7 +17,13 @@ from pyflink.datastream import KeyedProcessFunction, StreamExecutionEnvironment
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.java_gateway import get_gateway
 
-from pyflink_durable import durable_process
+from pyflink_durable import (
+    DurableOptions,
+    DurableProcessFunction,
+    FileCallLog,
+    RunnerContext,
+    durable_process,
+)
 
 KEYS = 100_000
 BATCH = 100
@@ -76,16 +86,47 @@ def batch_handler(size: int) -> Callable[..., Any]:
     return handle
 
 
+class Reconciled(DurableProcessFunction):
+    """One call with a reconciler, which at the stronger levels waits before it starts.
+
+    Attributes:
+        latencies: Where `close` writes the calls' latencies in milliseconds.
+    """
+
+    def __init__(self, size: int, latencies: Path) -> None:
+        self._size = size
+        self._latencies = latencies
+
+    def open(self, runtime_context: Any) -> None:
+        self._seen: list[float] = []
+
+    async def process(self, value: Any, ctx: RunnerContext) -> int:
+        started = time.perf_counter()
+        answer = await ctx.durable_execute_async(
+            call_coroutine, value[1], self._size, reconciler=lambda: b""
+        )
+        self._seen.append((time.perf_counter() - started) * 1000)
+        return len(answer)
+
+    def close(self) -> None:
+        self._latencies.write_text(json.dumps(sorted(self._seen)))
+
+
 @dataclass(frozen=True)
 class Case:
     """What is measured, and the limit the design sets for it.
 
     Attributes:
         name: Shown in the table.
-        handler: Makes the handler for a payload size in bytes; None for the stock operator.
+        handler: Makes the handler for a payload size in bytes; None for the stock operator, and for
+            a case with a level, whose handler makes a call with a reconciler.
         calls: Durable calls per element.
         elements: Elements of a run at scale 1.
         limit: Highest ratio to the stock operator, per call; None if the design sets none.
+        level: The durability.
+        in_flight: How many invocations run at a time.
+        interval: Between checkpoints.
+        least: Fewest calls per second that the design asks for; 0 if it asks for none.
     """
 
     name: str
@@ -93,6 +134,10 @@ class Case:
     calls: int
     elements: int
     limit: float | None
+    level: str | None = None
+    in_flight: int = 1_000
+    interval: str = "1s"
+    least: int = 0
 
 
 CASES = (
@@ -102,17 +147,20 @@ CASES = (
     Case("coroutine", coroutine_handler, 1, 100_000, 2.0),
     Case("def", def_handler, 1, 80_000, None),
     Case("batch-100", batch_handler, BATCH, 1_500, 0.7),
+    Case("reconciled", None, 1, 100_000, None, "checkpoint", 10_000, "200ms"),
+    Case("gated", None, 1, 200_000, 1.8, "gated", 10_000, "200ms"),
+    Case("write-ahead", None, 1, 60_000, None, "write-ahead", 1_000, "1s", 5_000),
 )
 
 
-def environment(backend: str) -> StreamExecutionEnvironment:
-    """A mini-cluster job's environment: one subtask, checkpoints every second."""
+def environment(backend: str, interval: str = "1s") -> StreamExecutionEnvironment:
+    """A mini-cluster job's environment: one subtask, checkpoints at an interval."""
     configuration = Configuration()
     for name, value in {
         "python.execution-mode": "thread",
         "python.executable": sys.executable,
         "python.client.executable": sys.executable,
-        "execution.checkpointing.interval": "1s",
+        "execution.checkpointing.interval": interval,
         "state.backend.type": backend,
         "restart-strategy.type": "none",
         "parallelism.default": "1",
@@ -140,13 +188,49 @@ def discard(stream: Any) -> None:
     stream._j_data_stream.sinkTo(sinks.DiscardingSink())
 
 
-def run_job(case: Case, backend: str, size: int, elements: int) -> float:
-    """Runs a case and gives Flink's net run time in seconds."""
-    env = environment(backend)
+@dataclass(frozen=True)
+class Run:
+    """What one run of a case took.
+
+    Attributes:
+        seconds: Flink's net run time.
+        latencies: Of the calls, in milliseconds, sorted; empty where they are not measured.
+    """
+
+    seconds: float
+    latencies: list[float]
+
+    def percentile(self, percent: float) -> float | None:
+        """The latency that this part of the calls did not exceed."""
+        if not self.latencies:
+            return None
+        return self.latencies[
+            min(len(self.latencies) - 1, int(len(self.latencies) * percent / 100))
+        ]
+
+
+def run_job(case: Case, backend: str, size: int, elements: int) -> Run:
+    """Runs a case."""
+    env = environment(backend, case.interval)
     keyed = keyed_numbers(env, elements)
-    if case.handler is None:
-        results = keyed.process(Stock(size), Types.LONG())
-    else:
-        results = durable_process(keyed, case.handler(size), output_type=Types.LONG())
-    discard(results)
-    return float(env.execute(case.name).get_net_runtime()) / 1000
+    with tempfile.TemporaryDirectory() as folder:
+        latencies = Path(folder, "latencies.json")
+        if case.level is not None:
+            options = options_of(case.level, case.in_flight, Path(folder))
+            handler: Any = Reconciled(size, latencies)
+            results = durable_process(
+                keyed, handler, output_type=Types.LONG(), options=options, uid=case.name
+            )
+        elif case.handler is not None:
+            results = durable_process(keyed, case.handler(size), output_type=Types.LONG())
+        else:
+            results = keyed.process(Stock(size), Types.LONG())
+        discard(results)
+        seconds = float(env.execute(case.name).get_net_runtime()) / 1000
+        return Run(seconds, json.loads(latencies.read_text()) if case.level else [])
+
+
+def options_of(level: Any, in_flight: int, folder: Path) -> DurableOptions:
+    """The options of a level; its log, if it has one, is in the folder."""
+    log = FileCallLog(directory=folder) if level == "write-ahead" else None
+    return DurableOptions(durability=level, call_log=log, max_in_flight=in_flight)

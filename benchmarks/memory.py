@@ -9,13 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cases import KEYS, Stock, discard, environment, keyed_numbers, sync_handler
+from cases import KEYS, Stock, discard, environment, keyed_numbers, options_of, sync_handler
 from pyflink.common import Types, WatermarkStrategy
 from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.java_gateway import get_gateway
 
-from pyflink_durable import DurableOptions, durable_process
+from pyflink_durable import durable_process
 
+LEVELS = ("checkpoint", "gated", "write-ahead")
 FINISHED = KEYS
 WAITING = 10_000
 SETTLE_SECONDS = 10
@@ -70,25 +71,24 @@ def _heap(counted: Path, operator: Callable[[Any], Any]) -> float:
     return (after - before) / FINISHED
 
 
-def idle_cpu() -> dict[str, float]:
-    """CPU seconds per second of an idle stock job, and of one with 10,000 calls waiting."""
+def idle_cpu(folder: Path) -> dict[str, float]:
+    """CPU seconds per second of an idle stock job, and with 10,000 calls waiting at each level."""
 
     async def call() -> None:
         await asyncio.sleep(3600)
 
     async def wait_long(value: Any, ctx: Any) -> int:
-        await ctx.durable_execute_async(call)
+        await ctx.durable_execute_async(call, reconciler=lambda: None)
         return 1
 
-    options = DurableOptions(max_in_flight=WAITING)
-    return {
-        "stock": _cpu(lambda keyed: keyed.process(Stock(1), Types.LONG())),
-        "durable": _cpu(
-            lambda keyed: durable_process(
-                keyed, wait_long, output_type=Types.LONG(), options=options
-            )
-        ),
-    }
+    def durable(level: str) -> Callable[[Any], Any]:
+        options = options_of(level, WAITING, folder)
+        return lambda keyed: durable_process(
+            keyed, wait_long, output_type=Types.LONG(), options=options, uid=level
+        )
+
+    used = {"stock": _cpu(lambda keyed: keyed.process(Stock(1), Types.LONG()))}
+    return used | {level: _cpu(durable(level)) for level in LEVELS}
 
 
 def _cpu(operator: Callable[[Any], Any]) -> float:

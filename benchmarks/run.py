@@ -13,7 +13,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from cases import CASES, Case, run_job
+from cases import CASES, Case, Run, run_job
 from rich.console import Console
 from rich.table import Table
 
@@ -22,13 +22,14 @@ RESULTS = HERE / "results.jsonl"
 SHORT_RUN = 0.1
 
 
-def measure(case: Case, backend: str, size: int, scale: float) -> float:
-    """Microseconds per element."""
+def measure(case: Case, backend: str, size: int, scale: float) -> tuple[float, Run]:
+    """Microseconds per element, and the longer run."""
     long = max(100, int(case.elements * scale))
     short = max(10, int(long * SHORT_RUN))
     run_job(case, backend, size, short)  # warms the JVM's compiler up
     baseline = run_job(case, backend, size, short)
-    return (run_job(case, backend, size, long) - baseline) / (long - short) * 1e6
+    run = run_job(case, backend, size, long)
+    return (run.seconds - baseline.seconds) / (long - short) * 1e6, run
 
 
 def main() -> int:
@@ -38,7 +39,10 @@ def main() -> int:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
     console = Console()
     cases = [case for case in CASES if case.name == "stock" or case.name in arguments.cases]
-    table = Table("case", "backend", "payload", "us/element", "us/call", "ratio", "limit")
+    table = Table(
+        *("case", "backend", "payload", "us/element", "us/call", "ratio", "limit"),
+        *("calls/s", "p50 ms", "p99 ms"),
+    )
     missed = False
     lines = []
     for backend in arguments.backends:
@@ -46,10 +50,13 @@ def main() -> int:
             stock = 0.0
             for case in cases:
                 console.log(f"{case.name} on {backend}, {size} B")
-                per_element = measure(case, backend, size, arguments.scale)
+                per_element, run = measure(case, backend, size, arguments.scale)
                 stock = stock or per_element
                 ratio = per_element / case.calls / stock
+                per_second = case.calls / per_element * 1e6
                 over = case.limit is not None and backend == "hashmap" and ratio > case.limit
+                over |= per_second < case.least
+                p50, p99 = run.percentile(50), run.percentile(99)
                 missed |= over
                 lines.append(
                     {
@@ -59,6 +66,9 @@ def main() -> int:
                         "us_per_element": round(per_element, 1),
                         "us_per_call": round(per_element / case.calls, 1),
                         "ratio_to_stock": round(ratio, 2),
+                        "calls_per_second": round(per_second),
+                        "latency_p50_ms": p50,
+                        "latency_p99_ms": p99,
                     }
                 )
                 table.add_row(
@@ -68,7 +78,10 @@ def main() -> int:
                     f"{per_element:,.1f}",
                     f"{per_element / case.calls:,.1f}",
                     f"[{'red' if over else 'default'}]{ratio:.2f}[/]",
-                    "" if case.limit is None else f"{case.limit}",
+                    f"{case.least:,}/s" if case.least else f"{case.limit or ''}",
+                    f"{per_second:,.0f}",
+                    "" if p50 is None else f"{p50:,.0f}",
+                    "" if p99 is None else f"{p99:,.0f}",
                 )
     if arguments.idle:
         lines += measure_idle(console)
@@ -86,20 +99,26 @@ def measure_idle(console: Console) -> list[dict[str, object]]:
         console.log(f"heap after {FINISHED:,} finished invocations")
         heap = heap_per_finished_invocation(Path(folder))
         console.log(f"CPU with {WAITING:,} calls waiting")
-        cpu = idle_cpu()
-    for name in heap:
-        console.print(
-            f"{name}: {heap[name]:,.0f} B of heap per finished invocation, "
-            f"{cpu[name]:.3f} CPU seconds per second while idle"
-        )
-    return [
+        cpu = idle_cpu(Path(folder))
+    for name, size in heap.items():
+        console.print(f"{name}: {size:,.0f} B of heap per finished invocation")
+    for name, seconds in cpu.items():
+        console.print(f"{name}: {seconds:.3f} CPU seconds per second while idle")
+    lines: list[dict[str, object]] = [
+        {
+            "case": f"heap-{name}",
+            "backend": "hashmap",
+            "heap_bytes_per_finished_invocation": round(size),
+        }
+        for name, size in heap.items()
+    ]
+    return lines + [
         {
             "case": f"idle-{name}",
             "backend": "hashmap",
-            "heap_bytes_per_finished_invocation": round(heap[name]),
-            "cpu_seconds_per_second": round(cpu[name], 4),
+            "cpu_seconds_per_second": round(seconds, 4),
         }
-        for name in heap
+        for name, seconds in cpu.items()
     ]
 
 
