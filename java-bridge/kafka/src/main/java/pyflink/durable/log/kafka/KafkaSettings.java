@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.TreeSet;
 import java.util.zip.CRC32C;
 import org.apache.kafka.clients.CommonClientConfigs;
@@ -41,7 +42,7 @@ final class KafkaSettings {
     private final Duration appendTimeout;
     private final Duration recoveryTimeout;
     private final int maxEntryBytes;
-    private final Optional<Short> replicationFactor;
+    private final OptionalInt replicationFactor;
     private final Map<String, String> properties;
 
     private KafkaSettings(LogSettings given, String operatorUid) {
@@ -51,9 +52,7 @@ final class KafkaSettings {
         this.appendTimeout = given.duration("append.timeout", "30 s");
         this.recoveryTimeout = given.duration("recovery.timeout", "2 min");
         this.maxEntryBytes = given.bytes("max.entry.size", "16 mb");
-        String replicas = given.text("replication.factor", "");
-        this.replicationFactor =
-                replicas.isEmpty() ? Optional.empty() : Optional.of(Short.valueOf(replicas));
+        this.replicationFactor = given.number("replication.factor");
         this.properties = given.startingWith("properties.");
         given.refuseUnknown();
         if (appendTimeout.compareTo(Duration.ofSeconds(1)) < 0) {
@@ -64,7 +63,11 @@ final class KafkaSettings {
 
     static KafkaSettings of(Map<String, String> settings, CallLogContext context) {
         LogSettings given = new LogSettings(KafkaCallLogFactory.IDENTIFIER, settings);
-        return new KafkaSettings(given, context.operatorUid());
+        KafkaSettings made = new KafkaSettings(given, context.operatorUid());
+        // A property that is refused is an error before the first contact.
+        made.producer();
+        made.consumer();
+        return made;
     }
 
     /** A uid as part of a topic's name; one that had to be changed gets a checksum. */
@@ -98,8 +101,11 @@ final class KafkaSettings {
         return maxEntryBytes;
     }
 
+    /** As Kafka's topics have it; empty for the broker's default. */
     Optional<Short> replicationFactor() {
-        return replicationFactor;
+        return replicationFactor.isPresent()
+                ? Optional.of((short) replicationFactor.getAsInt())
+                : Optional.empty();
     }
 
     /** The topic's {@code max.message.bytes} for the longest entry. */
@@ -142,7 +148,8 @@ final class KafkaSettings {
                 String.valueOf(Math.max(32L << 20, 2L * maxMessageBytes())));
         Map<String, Object> config = client(fixed);
         // below the delivery's, so that there is time for another attempt
-        config.put(CommonClientConfigs.REQUEST_TIMEOUT_MS_CONFIG, String.valueOf(timeout / 2));
+        config.putIfAbsent(
+                CommonClientConfigs.REQUEST_TIMEOUT_MS_CONFIG, String.valueOf(timeout / 2));
         return config;
     }
 

@@ -76,7 +76,6 @@ final class KafkaStorage implements LogStorage {
     }
 
     static KafkaStorage open(KafkaSettings settings, CallLogContext context) throws IOException {
-        settings.producer(); // a property it refuses is an error before the first contact
         try {
             return open(settings, context, new KafkaTopic(settings, context.maxParallelism()));
         } catch (KafkaException e) {
