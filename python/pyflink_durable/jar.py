@@ -31,8 +31,9 @@ def _packaged(name: str) -> Path:
     jars = sorted(folder.glob(f"{name}-[0-9]*.jar"))
     if not jars:
         raise ConfigurationError(
-            f"the package has no {name} jar in {folder}: it was installed from sources without "
-            "Maven. Install a wheel (pip install pyflink-durable), or run `make jar` in a checkout"
+            f"the package has no jar in {folder} of the name {name}-VERSION.jar: it was installed "
+            "from sources without Maven. Install a wheel (pip install pyflink-durable), or run "
+            "`make jar` in a checkout"
         )
     return jars[-1]
 
