@@ -38,7 +38,7 @@ $(READY): pyproject.toml hatch_build.py
 	$(BIN)/python -m pip install --quiet --use-pep517 --disable-pip-version-check --editable '.[dev,demo]'; \
 	touch $@
 
-jar: $(READY) ## build the Java bridge into the package, if its sources changed
+jar: $(READY) ## build the jars of java-bridge into the package, if their sources changed
 	@$(BIN)/python hatch_build.py
 
 lint: $(READY) ## check style and types: ruff, mypy --strict, spotless
@@ -70,5 +70,5 @@ bench: jar ## measure the cost per element and per call
 	@$(RUN) python benchmarks/run.py $(ARGS)
 
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

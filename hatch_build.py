@@ -1,8 +1,8 @@
-"""Build hook: compile java-bridge with Maven and put its jar into the package.
+"""Build hook: compile java-bridge with Maven and put its jars into the package.
 
 Also a command (`make jar` and `make setup` use it):
 
-    python hatch_build.py           build the jar, if its sources changed
+    python hatch_build.py           build the jars, if their sources changed
     python hatch_build.py --check   only say whether a JDK and Maven are there
 """
 
@@ -25,61 +25,64 @@ except ImportError:  # run as a command, outside a build
 ROOT = Path(__file__).resolve().parent
 BRIDGE = ROOT / "java-bridge"
 LIB = ROOT / "python" / "pyflink_durable" / "lib"
+# What each module of java-bridge makes; the version and ".jar" follow.
+JARS = {"core": "pyflink-durable", "kafka": "pyflink-durable-kafka"}
+# Holds the digest of the sources that the jars were built from.
+STAMP = LIB / "sources.sha256"
 MIN_JDK = 11
 
 
 class CustomBuildHook(BuildHookInterface):  # type: ignore[misc, unused-ignore]
-    """Adds the jar to the wheel and the sdist; an editable install finds it in the tree."""
+    """Adds the jars to the wheel and the sdist; an editable install finds them in the tree."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        jar = ensure_jar()
+        jars = ensure_jars()
+        included = build_data["force_include"]
         if self.target_name == "wheel" and version != "editable":
-            build_data["force_include"][str(jar)] = f"pyflink_durable/lib/{jar.name}"
+            included.update({str(jar): f"pyflink_durable/lib/{jar.name}" for jar in jars})
         elif self.target_name == "sdist":
-            # With the jar inside, installing from the sdist needs neither JDK nor Maven.
-            for file in (jar, stamp_of(jar)):
-                build_data["force_include"][str(file)] = str(file.relative_to(ROOT))
+            # With the jars inside, installing from the sdist needs neither JDK nor Maven.
+            included.update({str(file): str(file.relative_to(ROOT)) for file in (*jars, STAMP)})
 
 
-def ensure_jar() -> Path:
-    """Return the package's jar, built anew unless it is of the present sources."""
+def ensure_jars() -> list[Path]:
+    """Return the package's jars, built anew unless they are of the present sources."""
     version = project_version()
-    jar = LIB / f"pyflink-durable-{version}.jar"
-    stamp = stamp_of(jar)
+    jars = {module: LIB / f"{name}-{version}.jar" for module, name in JARS.items()}
+    missing = [jar.name for jar in jars.values() if not jar.is_file()]
     if not (BRIDGE / "pom.xml").is_file():
-        if jar.is_file():
-            return jar
-        raise SystemExit(f"error: {jar.name} and java-bridge/ are both missing from this source")
+        if not missing:
+            return list(jars.values())
+        raise SystemExit(
+            f"error: {' and '.join(missing)} and java-bridge/ are missing from this source"
+        )
     digest = source_digest()
-    if jar.is_file() and stamp.is_file() and stamp.read_text().strip() == digest:
-        return jar
+    if not missing and STAMP.is_file() and STAMP.read_text().strip() == digest:
+        return list(jars.values())
 
     maven = require_tools()
-    print(f"building {jar.name} with Maven", file=sys.stderr, flush=True)
+    print(f"building java-bridge {version} with Maven", file=sys.stderr, flush=True)
     # Not "package": that would fetch the test dependencies, which no installation needs.
-    done = subprocess.run([maven, "-q", "compile", "jar:jar"], cwd=BRIDGE, check=False)
+    goals = ["compile", "jar:jar", "shade:shade"]
+    done = subprocess.run([maven, "-q", *goals], cwd=BRIDGE, check=False)
     if done.returncode != 0:
         raise SystemExit("error: Maven could not build java-bridge (its messages are above)")
-    built = BRIDGE / "core" / "target" / jar.name
-    if not built.is_file():
-        raise SystemExit(
-            f"error: Maven made no {jar.name}: are the versions in pyproject.toml and "
-            "java-bridge/pom.xml the same?"
-        )
     LIB.mkdir(parents=True, exist_ok=True)
-    for old in LIB.glob("pyflink-durable-*.jar*"):
+    for old in LIB.iterdir():
         old.unlink()
-    # Renamed into place: a job that has the old jar open keeps an intact file.
-    partial = LIB / f"{jar.name}.partial"
-    shutil.copyfile(built, partial)
-    partial.replace(jar)
-    stamp.write_text(digest + "\n")
-    return jar
-
-
-def stamp_of(jar: Path) -> Path:
-    """The file beside the jar that holds the digest of the sources it was built from."""
-    return jar.with_name(jar.name + ".sources")
+    for module, jar in jars.items():
+        built = BRIDGE / module / "target" / jar.name
+        if not built.is_file():
+            raise SystemExit(
+                f"error: Maven made no {jar.name}: are the versions in pyproject.toml and in the "
+                "pom.xml files of java-bridge the same?"
+            )
+        # Renamed into place: a job that has the old jar open keeps an intact file.
+        partial = jar.with_name(f"{jar.name}.partial")
+        shutil.copyfile(built, partial)
+        partial.replace(jar)
+    STAMP.write_text(digest + "\n")
+    return list(jars.values())
 
 
 def source_digest() -> str:
@@ -128,6 +131,6 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["--check"]:
         require_tools()
     elif not sys.argv[1:]:
-        ensure_jar()
+        ensure_jars()
     else:
         raise SystemExit(__doc__)

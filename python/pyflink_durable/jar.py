@@ -1,4 +1,4 @@
-"""Finds the jar with the Java half of the package; one of the two modules that know py4j."""
+"""Finds the jars with the Java half of the package; one of the two modules that know py4j."""
 
 from __future__ import annotations
 
@@ -14,12 +14,26 @@ def bridge_jar() -> Path:
     Raises:
         ConfigurationError: The package was installed without it.
     """
+    return _packaged("pyflink-durable")
+
+
+def kafka_jar() -> Path:
+    """The jar with the call log in Kafka; only jobs that use it ship it.
+
+    Raises:
+        ConfigurationError: The package was installed without it.
+    """
+    return _packaged("pyflink-durable-kafka")
+
+
+def _packaged(name: str) -> Path:
     folder = Path(__file__).parent / "lib"
-    jars = sorted(folder.glob("pyflink-durable-*.jar"))
+    jars = sorted(folder.glob(f"{name}-[0-9]*.jar"))
     if not jars:
         raise ConfigurationError(
-            f"the package has no jar in {folder}: it was installed from sources without Maven. "
-            "Install a wheel (pip install pyflink-durable), or run `make jar` in a checkout"
+            f"the package has no jar in {folder} of the name {name}-VERSION.jar: it was installed "
+            "from sources without Maven. Install a wheel (pip install pyflink-durable), or run "
+            "`make jar` in a checkout"
         )
     return jars[-1]
 

@@ -2,6 +2,7 @@ package pyflink.durable.log;
 
 import java.time.Duration;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.flink.configuration.MemorySize;
@@ -45,6 +46,16 @@ public final class LogSettings {
             return Math.toIntExact(MemorySize.parse(value).getBytes());
         } catch (IllegalArgumentException | ArithmeticException e) {
             throw wrong(name, value, "a size below 2 gb, such as '64 mb'", e);
+        }
+    }
+
+    /** A whole number, or none. */
+    public OptionalInt number(String name) {
+        String value = text(name, "");
+        try {
+            return value.isEmpty() ? OptionalInt.empty() : OptionalInt.of(Integer.parseInt(value));
+        } catch (NumberFormatException e) {
+            throw wrong(name, value, "a whole number", e);
         }
     }
 

@@ -349,6 +349,23 @@ public abstract class CallLogConformance {
 
     // ------------------------------------------------------------------ histories
 
+    /** Seeds of the {@link RandomHistory random histories} to run. */
+    protected abstract long[] seeds();
+
+    /** The settings of a log of its own for a seed. */
+    protected abstract Map<String, String> settings(long seed);
+
+    @Test
+    void noEntryIsLostOrOvertakenInARandomHistory() throws Exception {
+        for (long seed : seeds()) {
+            try {
+                new RandomHistory(settings(seed), seed).run(60);
+            } catch (Throwable e) {
+                throw new AssertionError("With the seed " + seed, e);
+            }
+        }
+    }
+
     @Test
     void aJobWithoutStateTakesItsOwnEntriesButNotThoseOfAnEarlierJob() throws Exception {
         try (OpenLog earlier = open(ofJob("a0"))) {

@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,6 +29,16 @@ class FileCallLogTest extends CallLogConformance {
     @Override
     protected Map<String, String> settings() {
         return Map.of("type", "file", "directory", directory.toString(), "segment.size", "2 kb");
+    }
+
+    @Override
+    protected long[] seeds() {
+        return LongStream.range(0, 15).toArray();
+    }
+
+    @Override
+    protected Map<String, String> settings(long seed) {
+        return Map.of("type", "file", "directory", directory.resolve("" + seed).toString());
     }
 
     // ------------------------------------------------------------------ segments
@@ -89,6 +100,23 @@ class FileCallLogTest extends CallLogConformance {
             log.append(entry(0, 0));
         }
         assertThat(names(".segment")).hasSize(1);
+    }
+
+    @Test
+    void aSizeThatIsNoneIsAnErrorThatSaysWhatToWrite() {
+        Map<String, String> settings =
+                Map.of("type", "file", "directory", "x", "segment.size", "3 gb");
+        assertThatThrownBy(() -> ofJob("a0").open(settings))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("'segment.size'")
+                .hasMessageContaining("'3 gb'")
+                .hasMessageContaining("'64 mb'");
+    }
+
+    @Test
+    void aLogWithoutADirectoryIsAnError() {
+        assertThatThrownBy(() -> ofJob("a0").open(Map.of("type", "file")))
+                .hasMessageContaining("needs the setting 'directory'");
     }
 
     @Test
