@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from pyflink_durable.call_log import CallLog, KafkaCallLog
 from pyflink_durable.errors import ConfigurationError
 
 
@@ -38,14 +39,18 @@ def _packaged(name: str) -> Path:
     return jars[-1]
 
 
-def add_bridge_jar(env: Any) -> None:
-    """Ships the jar with the job, once however many durable operators it has."""
+def add_jars(env: Any, call_log: CallLog | None) -> None:
+    """Ships what the operator needs with the job, once however many durable operators it has."""
     from pyflink.java_gateway import get_gateway
     from pyflink.util.java_utils import get_j_env_configuration
 
+    jars = [bridge_jar()]
+    if isinstance(call_log, KafkaCallLog):
+        jars.append(kafka_jar())
     # by the option, since Flink's versions write the list in different ways
     option = get_gateway().jvm.org.apache.flink.configuration.PipelineOptions.JARS
-    url = bridge_jar().as_uri()
     configuration = get_j_env_configuration(env._j_stream_execution_environment)
-    if url not in (configuration.get(option) or ()):
-        env.add_jars(url)
+    present = configuration.get(option) or ()
+    for url in (jar.as_uri() for jar in jars):
+        if url not in present:
+            env.add_jars(url)

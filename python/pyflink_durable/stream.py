@@ -8,7 +8,7 @@ from pyflink_durable.call_log import CallLog
 from pyflink_durable.checkpoints import can_gate, checkpoint_interval, prepare_checkpoints
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.handler import Handler, check_handler
-from pyflink_durable.jar import add_bridge_jar
+from pyflink_durable.jar import add_jars
 from pyflink_durable.options import DurableOptions
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def durable_process(
     _check_runtime_mode(env)
     _check_uid(env, uid, options)
     prepare_checkpoints(env, options, name)
-    add_bridge_jar(env)
+    add_jars(env, options.call_log)
 
     results = _transform(stream, handler, output_type, options, name, uid or name)
     results.name(name)
