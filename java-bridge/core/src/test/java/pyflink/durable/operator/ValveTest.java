@@ -75,6 +75,13 @@ class ValveTest {
         harness.flink.notifyOfCompletedCheckpoint(checkpoint);
     }
 
+    /** In the test a mail ends the wait; in a task nothing would but the timer. */
+    private static void setTimeFiredByTimer(DurableHarness<String> harness, long time)
+            throws Exception {
+        assertThat(harness.flink.getProcessingTimeService().getNumActiveTimers()).isEqualTo(1);
+        harness.flink.setProcessingTime(time);
+    }
+
     private void send(DurableHarness<String> harness, String key, String value) throws Exception {
         harness.send(key, value);
         log.add(key + ":" + value + " taken in");
@@ -208,9 +215,8 @@ class ValveTest {
         @Test
         void itOpensWhenTheGateAloneHasHeldInputBackForACheckpointInterval() throws Exception {
             try (DurableHarness<String> harness = openFullAndShut()) {
-                duringTheWait(
-                        harness, "almost", () -> harness.flink.setProcessingTime(INTERVAL - 1));
-                duringTheWait(harness, "due", () -> harness.flink.setProcessingTime(INTERVAL));
+                duringTheWait(harness, "almost", () -> setTimeFiredByTimer(harness, INTERVAL - 1));
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, INTERVAL));
                 send(harness, "c", "1");
                 assertThat(log).containsExactly("almost", "due", "c:1 taken in");
 
@@ -223,12 +229,12 @@ class ValveTest {
         @Test
         void theNextSnapshotShutsItAgainAlsoThatOfASavepoint() throws Exception {
             try (DurableHarness<String> harness = openFullAndShut()) {
-                duringTheWait(harness, "due", () -> harness.flink.setProcessingTime(INTERVAL));
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, INTERVAL));
                 harness.send("c", "1");
                 harness.savepoint(SavepointType.savepoint(SavepointFormatType.CANONICAL));
 
                 duringTheWait(
-                        harness, "due again", () -> harness.flink.setProcessingTime(2 * INTERVAL));
+                        harness, "due again", () -> setTimeFiredByTimer(harness, 2 * INTERVAL));
                 send(harness, "d", "1");
                 assertThat(log).containsExactly("due", "due again", "d:1 taken in");
             }
@@ -246,8 +252,7 @@ class ValveTest {
                         });
                 duringTheWait(
                         harness, "at first due", () -> harness.flink.setProcessingTime(1_500));
-                duringTheWait(
-                        harness, "due", () -> harness.flink.setProcessingTime(2 * INTERVAL - 1));
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, 2 * INTERVAL - 1));
 
                 send(harness, "c", "1");
                 assertThat(log)
@@ -267,7 +272,7 @@ class ValveTest {
                         });
                 send(harness, "c", "1"); // a trickle is not a flow: still held back
 
-                duringTheWait(harness, "due", () -> harness.flink.setProcessingTime(INTERVAL));
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, INTERVAL));
                 send(harness, "d", "1");
                 assertThat(log)
                         .containsExactly(
@@ -290,8 +295,7 @@ class ValveTest {
                 send(harness, "d", "1");
 
                 duringTheWait(harness, "not due", () -> harness.flink.setProcessingTime(1_500));
-                duringTheWait(
-                        harness, "due", () -> harness.flink.setProcessingTime(2 * INTERVAL - 1));
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, 2 * INTERVAL - 1));
                 send(harness, "e", "1");
                 assertThat(log)
                         .containsExactly(
@@ -316,11 +320,11 @@ class ValveTest {
                 duringTheWait(
                         harness,
                         "almost",
-                        () -> harness.flink.setProcessingTime(INTERVAL + DRAIN_TIMEOUT - 1));
+                        () -> setTimeFiredByTimer(harness, INTERVAL + DRAIN_TIMEOUT - 1));
                 duringTheWait(
                         harness,
                         "late",
-                        () -> harness.flink.setProcessingTime(INTERVAL + DRAIN_TIMEOUT));
+                        () -> setTimeFiredByTimer(harness, INTERVAL + DRAIN_TIMEOUT));
 
                 assertThatThrownBy(harness.flink::endInput)
                         .isInstanceOf(IllegalStateException.class)
