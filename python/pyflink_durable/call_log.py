@@ -54,10 +54,10 @@ class KafkaCallLog(BaseModel):
     bootstrap_servers: str = Field(min_length=1)
     """Addresses of brokers, ``host:port`` with commas between."""
 
-    topic: str | None = None
+    topic: str | None = Field(default=None, min_length=1)
     """The topic's name. Default: ``pyflink-durable-`` and the operator's uid."""
 
-    append_timeout: float = Field(default=30.0, ge=1)
+    append_timeout: float = Field(default=30.0, ge=1, allow_inf_nan=False)
     """Seconds after which an append that Kafka has not confirmed has failed. Default 30."""
 
     replication_factor: int | None = Field(default=None, ge=1)

@@ -157,10 +157,10 @@ class CallLogError(DurableExecutionError):
 
 
 class NestedDurableCall(DurableExecutionError):
-    """A durable call was made inside the function of another durable call.
+    """A durable call was made inside the function of another, or ``ctx.now()`` and the like used.
 
-    The outer call is replayed as a whole, so the inner one would have no place in the journal. Make
-    both calls from the handler, one after the other.
+    The outer call is replayed as a whole, so what is inside would have no place in the journal.
+    Make both calls from the handler, one after the other.
     """
 
 

@@ -63,6 +63,11 @@ def compute_args_digest(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str
     Raises:
         ArgumentNotEncodable: An argument cannot be pickled, or contains itself.
     """
+    return _digest(canonical_text(args, kwargs))
+
+
+def canonical_text(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+    """Writes arguments in ASCII; raises as `compute_args_digest` does."""
     text = None if kwargs else literal(args, args)
     if text is None:
         try:
@@ -71,7 +76,7 @@ def compute_args_digest(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str
             raise ArgumentNotEncodable(
                 "an argument of a durable call is nested too deep; pass flatter data"
             ) from None
-    return _digest(text)
+    return text
 
 
 def _digest(text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -43,6 +43,28 @@ class Pause:
 
 
 @dataclass(frozen=True)
+class Sleep:
+    """A durable timer; it fires when its rank has come, as if it were a call."""
+
+    number: int
+    rank: int
+
+
+@dataclass(frozen=True)
+class Timeout:
+    number: int
+    rank: int
+    part: Any
+
+
+@dataclass(frozen=True)
+class Take:
+    """Takes the time, and a random number, which is part of the output."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Catch:
     part: Any
 
@@ -54,11 +76,12 @@ class Outside:
         self.started: list[int] = []  # by slot
         self.ran: list[int] = []
         self.looked_up: list[int] = []
+        self.given_up: set[int] = set()
         self.ranks: dict[Any, tuple[int, int]] = {}
         self._happened = happened
         self._is_over = is_over
 
-    def start(self, call: Call) -> None:
+    def start(self, call: Call | Sleep | Timeout | Take) -> None:
         """A call is about to take its slot."""
         if not self._is_over():
             self.started.append(call.number)
@@ -148,7 +171,36 @@ async def interpret(node: Any, ctx: FlinkRunnerContext, outside: Outside) -> Any
             return None
         case Catch(part):
             return await _text(again(part))
+        case Take():
+            outside.start(node)
+            return ctx.now().year > 2000, ctx.random.random()
+        case Sleep(number):
+            outside.start(node)
+            await ctx.sleep(seconds_of(number))
+            return None
+        case Timeout(number, _, part):
+            inner = asyncio.create_task(again(part))
+            outside.start(node)
+            try:
+                return await asyncio.wait_for(inner, seconds_of(number))
+            except (TimeoutError, asyncio.TimeoutError):
+                return "timed out"
     raise AssertionError(node)
+
+
+def seconds_of(number: int) -> float:
+    """How long a timer takes; under a clock that stands still, its deadline tells its number."""
+    return 1_000.0 * number
+
+
+def ranks_of_timers(node: Any) -> dict[int, tuple[int, int]]:
+    """The place of each timer in the order in which calls end."""
+    ranks = {}
+    if isinstance(node, (Sleep, Timeout)):
+        ranks[node.number] = (node.rank, node.number)
+    for part in _parts_of(node):
+        ranks |= ranks_of_timers(part)
+    return ranks
 
 
 async def _make(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
@@ -172,7 +224,13 @@ def _asynchronous(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
             outside.start(call)
         begin()
 
+    def note_whether_given_up(made: Any) -> None:
+        if made.cancelled():
+            outside.given_up.add(call.number)
+
     made.begin = begin_watched
+    # not by the method of the call, which starts it
+    asyncio.Future.add_done_callback(made, note_whether_given_up)
     return made
 
 
@@ -193,13 +251,21 @@ def calls_of(node: Any) -> list[Call]:
     """All calls of a program, made or not."""
     if isinstance(node, Call):
         return [node]
+    return [call for part in _parts_of(node) for call in calls_of(part)]
+
+
+def _parts_of(node: Any) -> list[Any]:
     parts = [*getattr(node, "parts", ())]
-    parts += [getattr(node, name) for name in ("on", "part") if hasattr(node, name)]
-    return [call for part in parts for call in calls_of(part)]
+    return parts + [getattr(node, name) for name in ("on", "part") if hasattr(node, name)]
 
 
 def _numbered(node: Any, counter: list[int]) -> Any:
-    """Gives each call a number of its own."""
+    """Gives whatever takes a slot a number of its own."""
+    if isinstance(node, (Sleep, Timeout, Take)):
+        counter[0] += 1
+        node = replace(node, number=counter[0])
+        if isinstance(node, Timeout):
+            node = replace(node, part=_numbered(node.part, counter))
     match node:
         case Call():
             counter[0] += 1
@@ -213,8 +279,8 @@ def _numbered(node: Any, counter: list[int]) -> Any:
     return node
 
 
-def programs(forms: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
-    """Programs of calls in these forms, combined in these ways."""
+def programs(forms: list[str], kinds: list[str], with_time: bool = False) -> st.SearchStrategy[Any]:
+    """Programs of calls in these forms, combined in these ways, with timers if so wanted."""
     call = st.builds(
         Call,
         number=st.just(0),
@@ -230,7 +296,12 @@ def programs(forms: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
         return st.builds(Steps, st.sampled_from(kinds), parts)
 
     leaf = call | call | call | st.builds(Pause, st.integers(1, 3))
+    ranks = st.integers(0, 9)
+    if with_time:
+        leaf = leaf | st.builds(Sleep, st.just(0), ranks) | st.builds(Take, st.just(0))
     small = steps(leaf)
+    if with_time:
+        small = small | st.builds(Timeout, st.just(0), ranks, small | leaf)
     middle = small | steps(small | leaf) | st.builds(Catch, small)
     branch = st.builds(Branch, middle, st.lists(small | leaf, min_size=2, max_size=3).map(tuple))
     return steps(middle | branch | branch).map(lambda node: _numbered(node, [0]))

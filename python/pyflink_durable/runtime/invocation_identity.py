@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
-from pyflink_durable.identity import compute_args_digest
+from pyflink_durable.identity import canonical_text
 
 _SEPARATOR = b"\0"
 
@@ -47,9 +47,11 @@ class InvocationIdentity:
     def digest(self, purpose: str) -> bytes:
         """16 bytes that are the same in every attempt, and others for every other purpose."""
         if self._seed is None:
-            # the key by its canonical digest, so that 1 and "1" are two keys
-            parts = (self.operator, compute_args_digest((self.key, self.id), {}))
-            self._seed = _SEPARATOR.join(part.encode() for part in parts)
+            # the key in canonical form, so that 1 and "1" are two keys; not the digest of calls:
+            # that tells the few calls of one invocation apart, this all calls of all times
+            parts = (self.operator, canonical_text((self.key, self.id), {}))
+            joined = _SEPARATOR.join(part.encode() for part in parts)
+            self._seed = blake2b(joined, digest_size=32).digest()
         return blake2b(self._seed + _SEPARATOR + purpose.encode(), digest_size=16).digest()
 
     def idempotency_key(self, slot: int, durable_id: str | None) -> str:

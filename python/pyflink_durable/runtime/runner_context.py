@@ -135,15 +135,18 @@ class FlinkRunnerContext(RunnerContext):
         return asyncio.sleep(seconds)
 
     def now(self) -> datetime:
+        self._refuse_inside_a_call("now()")
         return read_clock(self._calls)
 
     def uuid4(self) -> UUID:
+        self._refuse_inside_a_call("uuid4()")
         if self._uuids is None:
             self._uuids = Random(self._identity.digest("uuid4"))
         return UUID(int=self._uuids.getrandbits(128), version=4)
 
     @property
     def random(self) -> Random:
+        self._refuse_inside_a_call("random")
         if self._random is None:
             self._random = Random(self._identity.digest("random"))
         return self._random
@@ -311,6 +314,14 @@ class FlinkRunnerContext(RunnerContext):
         return batch
 
     # ---------------------------------------------------------------- checks
+
+    def _refuse_inside_a_call(self, what: str) -> None:
+        """A replay does not run the function, so it would not come this way again."""
+        if running_call.get() is not None:
+            raise NestedDurableCall(
+                f"ctx.{what} was used inside a durable call; take the value in the handler and "
+                "pass it to the function"
+            )
 
     def _check_call(self, func: Any, reconciler: Any) -> None:
         if not callable(func):

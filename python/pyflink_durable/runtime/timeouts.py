@@ -29,10 +29,11 @@ async def await_in_time(
         on_abandoned: Called with 1 if it does not even end when it is cancelled.
     """
     running_call.set(call.current)  # inherited by the task
-    task = asyncio.ensure_future(call.func(*call.args, **call.kwargs))
+    task = asyncio.ensure_future(_outcome_of(call))
     try:
         await asyncio.wait({task}, timeout=timeout)
-        if not task.done():
+        expired = not task.done()
+        if expired:
             task.cancel()
             await asyncio.wait({task}, timeout=CANCEL_SECONDS)
     except asyncio.CancelledError:  # the task attempt ends
@@ -40,21 +41,20 @@ async def await_in_time(
         raise
     if not task.done():
         on_abandoned(1)
-        task.add_done_callback(_retrieve)
-    call.report(_outcome_of(task))
+    outcome = Outcome(None, TimedOut())
+    if task.done() and not task.cancelled():
+        ended = task.result()
+        if not (expired and isinstance(ended.error, asyncio.CancelledError)):
+            outcome = ended
+    call.report(outcome)
 
 
-def _outcome_of(task: asyncio.Future[Any]) -> Outcome:
-    if not task.done() or task.cancelled():
-        return Outcome(None, TimedOut())
-    error = task.exception()
-    return Outcome(None, error) if error is not None else Outcome(task.result(), None)
-
-
-def _retrieve(task: asyncio.Future[Any]) -> None:
-    """Nobody wants to know any more; asyncio would complain about an exception."""
-    if not task.cancelled():
-        task.exception()
+async def _outcome_of(call: SubmittedCall) -> Outcome:
+    """Whatever the call raises is its outcome; a SystemExit of a task would end the thread."""
+    try:
+        return Outcome(await call.func(*call.args, **call.kwargs), None)
+    except BaseException as error:
+        return Outcome(None, error)
 
 
 class TimedFunction:
@@ -105,8 +105,8 @@ class TimedFunction:
             self._report(outcome)
 
     def is_closed(self) -> bool:
-        """The loop that waits is asked by the call itself."""
-        return False
+        """Whether the function was given up."""
+        return self.expired
 
     def _start_timer(self) -> None:
         if not self._ended:

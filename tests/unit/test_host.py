@@ -1,0 +1,212 @@
+"""The host between the operator and its handlers, over a bridge in Python."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from bridges import Slot, SlotsInMemory
+
+from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
+from pyflink_durable.identity import compute_args_digest
+from pyflink_durable.runtime.host import DurableHost
+from pyflink_durable.runtime.operation import DurableOperation
+
+PUT_ASIDE = DurableOptions(on_error="dead-letter")
+
+
+class Bridge:
+    """What the host asks of Java, for invocations that have journals of their own."""
+
+    def __init__(self) -> None:
+        self.journals: dict[int, SlotsInMemory] = {}
+        self.counters: Counter[str] = Counter()
+        self.identified: list[tuple[Any, ...]] = []
+        self.logged: list[Slot] = []
+
+    def wake(self) -> None: ...
+
+    def wakeAt(self, millis: int) -> None: ...
+
+    def log(self, level: str, message: str) -> None: ...
+
+    def count(self, name: str, count: int) -> None:
+        self.counters[name] += count
+
+    def getKey(self, invocation: int) -> Any:
+        return f"key-{invocation}"
+
+    def hasSideOutput(self, tag: str) -> bool:
+        return True
+
+    def getCalls(self, invocation: int) -> list[Any]:
+        return [list(slot) for slot in self.journals[invocation].slots]
+
+    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
+        return self.journals[invocation].getCallResultFieldsAt(slot)
+
+    def applyJournalWrites(self, executed: int, writes: Any) -> None: ...
+
+    def identify(self, invocation: int, invocation_id: str, digest: str) -> int:
+        self.identified.append((invocation, invocation_id, digest))
+        self.journals[invocation].slots.extend(self.logged)
+        return len(self.journals[invocation].slots)
+
+
+class Operation:
+    """PyFlink's operation, as far as it goes between the operator and the host."""
+
+    _chained_operations = ()
+
+    def __init__(self, host: DurableHost) -> None:
+        self._host = host
+
+    def process_element(self, value: Any) -> Iterator[Any]:
+        return self._host.process_element(value, self)  # type: ignore[arg-type]
+
+    def on_timer(self, timestamp: int) -> Iterator[Any]:
+        return self._host.on_timer(timestamp, self)  # type: ignore[arg-type]
+
+    class _key_converter:
+        @staticmethod
+        def to_internal(key: Any) -> Any:
+            return key
+
+    def close(self) -> None:
+        self._host.close()
+
+
+class Task:
+    """A task with one host."""
+
+    def __init__(self, handler: Callable[..., Any], options: DurableOptions) -> None:
+        self.bridge = Bridge()
+        self.operation = DurableOperation(self.bridge)
+        host = DurableHost(handler, options, "orders", "orders-1", can_gate=True)
+        host.open(None)
+        self.operation.bind(Operation(host))
+
+    def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
+        self.bridge.journals[invocation] = SlotsInMemory(slots)
+        return self.operation.start(value, invocation, None, len(slots), 5) or ()
+
+
+@pytest.fixture
+def new_task() -> Iterator[Callable[..., Task]]:
+    tasks: list[Task] = []
+
+    def new_task(handler: Callable[..., Any], **options: Any) -> Task:
+        tasks.append(Task(handler, DurableOptions(**options)))
+        return tasks[-1]
+
+    yield new_task
+    for task in tasks:
+        task.operation.close()
+
+
+async def tells_its_key(value: Any, ctx: Any) -> Any:
+    from pyflink_durable import current_call
+
+    return ctx.durable_execute(lambda: current_call().idempotency_key)
+
+
+def keys(report: tuple[Any, ...]) -> Any:
+    return report[3]
+
+
+class TestInvocationId:
+    def test_by_default_it_is_the_inputs_number(self, new_task: Callable[..., Task]) -> None:
+        task, other = new_task(tells_its_key), new_task(tells_its_key)
+        assert keys(task.start("a")) == keys(other.start("b"))
+
+    def test_what_the_user_gives_takes_its_place(self, new_task: Callable[..., Task]) -> None:
+        task = new_task(tells_its_key, invocation_id=lambda value: value["id"])
+        first = keys(task.start({"id": "e-1"}))
+        assert keys(task.start({"id": "e-2"})) != first
+        assert keys(task.start({"id": "e-1", "more": 1})) == first
+
+    @pytest.mark.parametrize(
+        ("gives", "message"),
+        [
+            (lambda value: value["missing"], "KeyError: 'missing'"),
+            (lambda value: None, "invocation_id must give a str or an int, not NoneType"),
+            (lambda value: True, "invocation_id must give a str or an int, not bool"),
+            (lambda value: 1.5, "invocation_id must give a str or an int, not float"),
+        ],
+        ids=["raises", "None", "bool", "float"],
+    )
+    def test_its_error_is_the_handlers(
+        self, new_task: Callable[..., Task], gives: Any, message: str
+    ) -> None:
+        task = new_task(tells_its_key, invocation_id=gives)
+        with pytest.raises(HandlerFailed, match=message):
+            task.start({"id": 1})
+
+    def test_its_error_may_go_to_the_dead_letters(self, new_task: Callable[..., Task]) -> None:
+        log = FileCallLog(directory=Path("/log"))
+        task = new_task(
+            tells_its_key,
+            on_error="dead-letter",
+            call_log=log,
+            invocation_id=lambda value: value["missing"],
+        )
+        [(_, letter)] = keys(task.start({"id": 1}))
+        assert isinstance(letter, DeadLetter)
+        assert (letter.key, letter.error_type) == ("key-1", "KeyError")
+        assert task.bridge.identified == []
+
+
+class TestCallLog:
+    def test_what_it_holds_of_the_invocation_is_replayed(
+        self, new_task: Callable[..., Task]
+    ) -> None:
+        async def handler(value: Any, ctx: Any) -> Any:
+            return await ctx.durable_execute_async(str, 1, durable_id="charge")
+
+        log = FileCallLog(directory=Path("/log"))
+        task = new_task(
+            handler,
+            durability="write-ahead",
+            in_doubt="raise",
+            call_log=log,
+            invocation_id=lambda value: value["id"],
+        )
+        task.bridge.logged = [Slot("charge", compute_args_digest((1,), {}))]
+        with pytest.raises(HandlerFailed) as caught:
+            task.start({"id": "e-1"})
+        assert isinstance(caught.value.__cause__, OutcomeUnknown)
+        assert task.bridge.identified == [(1, "e-1", compute_args_digest(({"id": "e-1"},), {}))]
+
+    def test_without_one_nobody_is_asked(self, new_task: Callable[..., Task]) -> None:
+        task = new_task(tells_its_key)
+        task.start("a")
+        assert task.bridge.identified == []
+
+
+class TestReleases:
+    def test_each_is_taken_in_before_the_next(self, new_task: Callable[..., Task]) -> None:
+        seen: list[str] = []
+
+        async def handler(value: Any, ctx: Any) -> None:
+            await ctx.durable_execute_async(int, durability="gated")
+
+        task = new_task(handler)
+        for invocation in (1, 2):
+            _, writes, _, _ = task.start("a", invocation)
+            assert writes[4] == "PENDING"
+            assert writes[9] == "CHECKPOINT"
+        expect = task.operation._host._holds.expect  # type: ignore[union-attr]
+        loop = task.operation._host._loop  # type: ignore[union-attr]
+        for name, invocation in (("first", 3), ("second", 4)):
+            hold = expect(invocation, 0)
+            hold.on_release(
+                lambda error, name=name: (
+                    seen.append(f"{name} {error}"),
+                    loop.call_soon(seen.append, f"after {name}"),
+                )
+            )
+        task.operation.resume([3, 0, None, 4, 0, "disk full", 9, 9, None])
+        assert seen == ["first None", "after first", "second disk full", "after second"]
