@@ -87,7 +87,7 @@ class RunnerContext(ABC):
                 asked only when a failure left the call in doubt; what it returns or raises is
                 the outcome of the call, unless it returns `NOT_EXECUTED`.
             durable_id: An identity to use in place of the function's name, and of the slot in the
-                idempotency key. Give each call of an invocation another.
+                idempotency key.
             durability: A level at least as strong as the operator's.
             in_doubt: Whether a call in doubt that has no reconciler runs again or raises.
             retry: How a failure is tried again. ``RetryPolicy(max_attempts=1)``: it is not.
@@ -373,10 +373,10 @@ class LocalRunnerContext(RunnerContext):
     def _next_call(self, durable_id: str | None) -> CurrentCall:
         slot = self._calls
         self._calls += 1
-        return CurrentCall(1, slot, durable_id, self._idempotency_key)
+        return CurrentCall(1, slot, durable_id, slot, self._idempotency_key)
 
-    def _idempotency_key(self, slot: int, durable_id: str | None) -> str:
-        text = f"{self._key!r} {slot if durable_id is None else durable_id}"
+    def _idempotency_key(self, slot: int, durable_id: str | None, occurrence: int) -> str:
+        text = f"{self._key!r} {slot} {durable_id}"
         return blake2b(text.encode(), digest_size=16).hexdigest()
 
 

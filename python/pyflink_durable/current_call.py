@@ -18,29 +18,32 @@ class CurrentCall:
         durable_id: The identity that the handler gave to the call, None if it gave none.
     """
 
-    __slots__ = ("_make_key", "attempt", "durable_id", "slot")
+    __slots__ = ("_make_key", "_occurrence", "attempt", "durable_id", "slot")
 
     def __init__(
         self,
         attempt: int,
         slot: int,
         durable_id: str | None,
-        make_key: Callable[[int, str | None], str],
+        occurrence: int,
+        make_key: Callable[[int, str | None, int], str],
     ) -> None:
         self.attempt = attempt
         self.slot = slot
         self.durable_id = durable_id
+        self._occurrence = occurrence
         self._make_key = make_key
 
     @property
     def idempotency_key(self) -> str:
         """A key to send along, by which the outside tells a repetition: 32 hexadecimal digits.
 
-        It is made from the operator's uid, the key of the input, the invocation's id and the slot
-        (or the `durable_id`). So it is the same in every attempt of the call, also when a crash has
-        lost the journal, and another for every other call.
+        It is made from the operator's uid, the key of the input, the invocation's id and the slot;
+        in place of the slot from the `durable_id`, if there is one, and its number among those of
+        the invocation that have the same. So it is the same in every attempt of the call, also when
+        a crash has lost the journal, and another for every other call.
         """
-        return self._make_key(self.slot, self.durable_id)
+        return self._make_key(self.slot, self.durable_id, self._occurrence)
 
     def __repr__(self) -> str:
         return (

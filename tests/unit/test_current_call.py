@@ -144,6 +144,20 @@ def test_keys_never_change_their_form() -> None:
     assert identity.idempotency_key(3, "charge") == "3d4d096d8102e373ba5ed666ade0b4ab"
 
 
+def test_calls_with_one_durable_id_have_a_key_each(executor: CallExecutor) -> None:
+    async def charge_twice(value: Any, ctx: Any) -> list[str]:
+        def key(amount: int) -> str:
+            return current_call().idempotency_key
+
+        return [
+            await ctx.durable_execute_async(key, amount, durable_id="charge") for amount in (7, 7)
+        ]
+
+    first = HandlerBench(charge_twice, executor).run()
+    assert len(set(first)) == 2
+    assert HandlerBench(charge_twice, executor).run() == first
+
+
 def test_a_key_says_more_than_the_digest_of_a_call() -> None:
     # two keys whose digests of 64 bits are equal turn up among some billions
     seeds = {InvocationIdentity(lambda: "k", "orders", 1).digest("x")}

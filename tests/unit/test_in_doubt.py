@@ -20,7 +20,6 @@ from pyflink_durable import (
     RetryPolicy,
 )
 from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime.bridge import NOT_LOGGED
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.payload import dump_result
 
@@ -130,14 +129,14 @@ def test_a_handler_that_decides_has_it_journaled_and_decides_again(
     assert charges.made == 0
 
 
-def test_it_goes_to_the_journal_and_not_to_the_log() -> None:
-    # a handler that lets it pass fails the task: the log then still says that it is in doubt
+def test_at_the_write_ahead_level_it_waits_for_the_log_as_every_outcome() -> None:
+    # else the handler would see it before outcomes that stand before it in the journal
     log = FileCallLog(directory=Path("/log"))
     options = DurableOptions(durability="write-ahead", in_doubt="raise", call_log=log)
     bench = HandlerBench(Charges("pool").handler, ByHand(), options, [IN_DOUBT]).start()
-    assert bench.journal.held == [(0, NOT_LOGGED)]
-    [outcome] = bench.ended
-    assert isinstance(outcome.error, OutcomeUnknown)
+    assert bench.journal.held == [(0, "LOG")]
+    assert bench.statuses == ["FAILED"]
+    assert bench.ended == []
 
 
 def test_it_does_not_overtake_what_ended_before_the_failure() -> None:

@@ -14,6 +14,7 @@ from pyflink_durable.runtime.bridge import (
 )
 from pyflink_durable.runtime.call_life import AT_ONCE
 from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
+from pyflink_durable.runtime.planning import Plan
 
 _Found = dict[int, CallFields | None]
 
@@ -54,9 +55,7 @@ def reserve(journal: CallJournal, planned: PlannedCall) -> PlannedCall:
     """Journals the place of a call that has none and is not to start yet."""
     identity = planned.call.identity
     journal.access.schedule(planned.slot, identity, 1, AT_ONCE)
-    return journal.plan_slot(planned.call, planned.slot, _reserved(identity))._replace(
-        progress=planned.progress
-    )
+    return planned._replace(plan=Plan.RESUME, found=_reserved(identity))
 
 
 def _reserved(identity: Identity) -> CallFields:

@@ -11,7 +11,7 @@ from pyflink_durable.batch import CallOutcome, CallPool, Outcomes
 from pyflink_durable.runtime.batch_outcomes import given_up, not_started, outcome_of
 from pyflink_durable.runtime.batch_planning import plan_batch, reserve
 from pyflink_durable.runtime.blocking_call import BlockingWaits, run_on_the_loop
-from pyflink_durable.runtime.bridge import PENDING, Identity, completion_of, due_of
+from pyflink_durable.runtime.bridge import BATCH_TIMER, PENDING, completion_of, due_of
 from pyflink_durable.runtime.call_life import InTurn, Life, live
 from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall, completion_order
 from pyflink_durable.runtime.executors import CallExecutor
@@ -19,7 +19,6 @@ from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.payload import dump_result
 from pyflink_durable.runtime.planning import Plan
 
-_BATCH_TIMER = Identity("pyflink_durable.batch_timer", "0" * 16)
 _TIME_IS_OVER = -2  # in place of the number of a life
 
 
@@ -123,14 +122,14 @@ class _BlockingBatch:
 
     def _start_timer(self, timeout: float) -> tuple[int, int | None]:
         """Starts the time, or goes on with it: its slot, and its completion if it is over."""
-        slot, found = self._journal.take_slot(_BATCH_TIMER)
+        slot, found = self._journal.take_slot(BATCH_TIMER)
         if found is not None and found[2] != PENDING:
-            self._journal.access.replayed(slot, _BATCH_TIMER)
+            self._journal.access.replayed(slot, BATCH_TIMER)
             return slot, completion_of(found)
         due = None if found is None else due_of(found)
         if due is None:
             due = int((time.time() + timeout) * 1000)
-            self._journal.access.schedule(slot, _BATCH_TIMER, 1, due)
+            self._journal.access.schedule(slot, BATCH_TIMER, 1, due)
         self._waits.sleep(_TIME_IS_OVER, due)
         return slot, None
 
@@ -154,7 +153,7 @@ class _BlockingBatch:
             self._outcomes[place] = not_started() if reserved else given_up(planned, now - started)
         if timer is not None and timer[1] is None:
             slot = timer[0]
-            self._journal.access.finalize(slot, _BATCH_TIMER, dump_result(None), None)
+            self._journal.access.finalize(slot, BATCH_TIMER, dump_result(None), None)
 
 
 def _told(planned: PlannedCall, outcome: Outcome, started: float) -> CallOutcome:

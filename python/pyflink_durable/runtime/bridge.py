@@ -30,11 +30,6 @@ PENDING = "PENDING"
 HoldKind = Literal["CHECKPOINT", "LOG"]
 """What a held call waits for: a completed checkpoint with its slot, or an append to the log."""
 
-NOT_LOGGED: Literal["NOT_LOGGED"] = "NOT_LOGGED"
-"""In place of a hold: what is written goes to the journal and not to the log."""
-
-Safety = Literal["CHECKPOINT", "LOG", "NOT_LOGGED"]
-
 
 class Bridge(Protocol):
     """The six methods that are enough for calls made one after another."""
@@ -56,6 +51,17 @@ class Bridge(Protocol):
     ) -> None: ...
 
     def clearCallResultsFromCurrentIndexAndPersist(self) -> None: ...
+
+
+_NO_ARGUMENTS = "0" * 16
+TIMER = Identity("pyflink_durable.timer", _NO_ARGUMENTS)
+BATCH_TIMER = Identity("pyflink_durable.batch_timer", _NO_ARGUMENTS)
+NOW = Identity("pyflink_durable.now", _NO_ARGUMENTS)
+
+
+def is_own(found: CallFields) -> bool:
+    """Whether a slot holds something of the runtime's own, and no call of the handler's."""
+    return (found[0], found[1]) in (TIMER, BATCH_TIMER, NOW)
 
 
 def completion_of(found: CallFields) -> int:

@@ -212,7 +212,7 @@ def _unknown(
 ) -> OutcomeUnknown:
     journal.telemetry.count("unknown")
     call = planned.call
-    key = journal.identity.idempotency_key(planned.slot, call.durable_id)
+    key = journal.identity.idempotency_key(planned.slot, call.durable_id, planned.occurrence)
     return OutcomeUnknown(*call.identity, key, attempt, reason)
 
 

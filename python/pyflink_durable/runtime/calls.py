@@ -8,10 +8,9 @@ from typing import Any, Literal, NamedTuple
 from pyflink_durable.batch import CallPool
 from pyflink_durable.context import Reconciler
 from pyflink_durable.current_call import CurrentCall
-from pyflink_durable.errors import JournalMismatch, NotInInvocation, OutcomeUnknown
+from pyflink_durable.errors import JournalMismatch, NotInInvocation
 from pyflink_durable.identity import compute_args_digest, compute_function_id
 from pyflink_durable.runtime.bridge import (
-    NOT_LOGGED,
     CallFields,
     HoldKind,
     Identity,
@@ -87,6 +86,7 @@ class PlannedCall(NamedTuple):
 
     Attributes:
         found: What stood in the slot, None if nothing did.
+        occurrence: How many calls with its durable_id the invocation has made, this one included.
         progress: Where to tell how far it has come; None if nobody asks.
     """
 
@@ -94,6 +94,7 @@ class PlannedCall(NamedTuple):
     slot: int
     plan: Plan
     found: CallFields | None
+    occurrence: int = 1
     progress: CallProgress | None = None
 
     @property
@@ -131,6 +132,7 @@ class CallJournal:
         self._on_mismatch = on_mismatch
         self._holds = holds
         self._next_slot = 0
+        self._made: dict[str, int] | None = None  # by durable_id; few handlers give any
 
     # ---------------------------------------------------------------- the start of a call
 
@@ -167,13 +169,21 @@ class CallJournal:
 
     def plan_slot(self, call: Call, slot: int, found: CallFields | None) -> PlannedCall:
         """Says what is to be done for a call, given what stands of it in its slot."""
+        occurrence = 1 if call.durable_id is None else self._count(call.durable_id)
         if found is None:
-            return PlannedCall(call, slot, Plan.EXECUTE, None)
+            return PlannedCall(call, slot, Plan.EXECUTE, None, occurrence)
         plan = plan_call(found, call.reconciler is not None, call.options.in_doubt)
         if plan is Plan.REPLAY:
             self.access.replayed(slot, call.identity)
             self.telemetry.count("replayed")
-        return PlannedCall(call, slot, plan, found)
+        return PlannedCall(call, slot, plan, found, occurrence)
+
+    def _count(self, durable_id: str) -> int:
+        """Numbers the calls of one durable_id: each has an idempotency key of its own."""
+        if self._made is None:
+            self._made = {}
+        self._made[durable_id] = occurrence = self._made.get(durable_id, 0) + 1
+        return occurrence
 
     def announce(self, planned: PlannedCall) -> Hold | None:
         """Journals that a call of an empty slot may have started from here on.
@@ -206,7 +216,11 @@ class CallJournal:
         if planned.progress is not None:
             planned.progress.attempt = attempt
         return CurrentCall(
-            attempt, planned.slot, planned.call.durable_id, self.identity.idempotency_key
+            attempt,
+            planned.slot,
+            planned.call.durable_id,
+            planned.occurrence,
+            self.identity.idempotency_key,
         )
 
     def give_back(self, planned: PlannedCall) -> None:
@@ -244,10 +258,6 @@ class CallJournal:
         slot, call = planned.slot, planned.call
         if announced:
             kind = call.options.outcome_hold
-            if isinstance(error, OutcomeUnknown) and call.options.in_doubt == "raise":
-                # the log keeps it in doubt; a checkpoint takes it in once the handler has gone on
-                self.access.finalize(slot, call.identity, payload, exception, NOT_LOGGED)
-                return outcome, None
             hold = self.expect(slot, kind)
             self.access.finalize(slot, call.identity, payload, exception, kind)
             return outcome, hold

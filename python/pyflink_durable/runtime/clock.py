@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from pyflink_durable.runtime.bridge import PENDING, Identity
+from pyflink_durable.runtime.bridge import NOW, PENDING
 from pyflink_durable.runtime.calls import CallJournal
 from pyflink_durable.runtime.payload import dump_result, load_result
-
-_NOW = Identity("pyflink_durable.now", "0" * 16)
 
 
 def read_clock(calls: CallJournal) -> datetime:
     """The time in UTC, or the one that an earlier run of the handler saw here."""
-    slot, found = calls.take_slot(_NOW)
+    slot, found = calls.take_slot(NOW)
     if found is not None and found[2] != PENDING:
-        calls.access.replayed(slot, _NOW)
+        calls.access.replayed(slot, NOW)
         seen = load_result(bytes(found[3]))
         assert isinstance(seen, datetime)
         return seen
     now = datetime.now(timezone.utc)
     if found is None:  # scheduled and not announced: it is no call, and counts as none
-        calls.access.schedule(slot, _NOW, 1, int(now.timestamp() * 1000))
-    calls.access.finalize(slot, _NOW, dump_result(now), None)
+        calls.access.schedule(slot, NOW, 1, int(now.timestamp() * 1000))
+    calls.access.finalize(slot, NOW, dump_result(now), None)
     return now

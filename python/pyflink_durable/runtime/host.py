@@ -21,6 +21,7 @@ from pyflink_durable.handler import (
 )
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.runtime.bridge import is_own
 from pyflink_durable.runtime.call_options import CallOptionsOf
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handlers import (
@@ -142,9 +143,16 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._uid,
             sequence,
         )
-        not_started = self._identify(identity, value)
-        if not_started is None and self._options.call_log is not None:
-            digest = compute_args_digest((value,), {})
+        digest = ""
+        not_started: Exception | None = None
+        try:
+            if self._options.invocation_id is not None:
+                identity.id = check_invocation_id(self._options.invocation_id(value))
+            if self._options.call_log is not None:
+                digest = compute_args_digest((value,), {})
+        except Exception as error:  # it is the handler's, as far as the user is concerned
+            not_started = error
+        if digest:
             slots = self._bridge.identify(number, str(identity.id), digest)
         context = FlinkRunnerContext(
             self._runner.journal_of(self._bridge, number, slots),
@@ -166,15 +174,6 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         else:
             invocation.outcome = Outcome(None, not_started)
             self._to_end.append(invocation)
-
-    def _identify(self, identity: InvocationIdentity, value: Any) -> Exception | None:
-        """Gives the invocation the id that the user has for it; an error is the handler's."""
-        if self._options.invocation_id is not None:
-            try:
-                identity.id = check_invocation_id(self._options.invocation_id(value))
-            except Exception as error:
-                return error
-        return None
 
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds in their order, with the loop run to quiescence between them."""
@@ -251,7 +250,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             error_type=type(error).__name__,
             message=str(error),
             traceback=text,
-            calls=tuple(JournaledCall(*call[:5]) for call in calls),
+            calls=tuple(JournaledCall(*call[:5]) for call in calls if not is_own(call)),
         )
 
     # ---------------------------------------------------------------- side outputs

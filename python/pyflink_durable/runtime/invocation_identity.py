@@ -54,9 +54,11 @@ class InvocationIdentity:
             self._seed = blake2b(joined, digest_size=32).digest()
         return blake2b(self._seed + _SEPARATOR + purpose.encode(), digest_size=16).digest()
 
-    def idempotency_key(self, slot: int, durable_id: str | None) -> str:
+    def idempotency_key(self, slot: int, durable_id: str | None, occurrence: int = 1) -> str:
         """The key of a call: 32 hexadecimal digits; see `CurrentCall.idempotency_key`."""
-        purpose = f"slot {slot}" if durable_id is None else f"id {durable_id}"
+        purpose = f"slot {slot}"
+        if durable_id is not None:
+            purpose = f"id {durable_id}" if occurrence == 1 else f"id {occurrence} {durable_id}"
         return self.digest(purpose).hex()
 
     def describe(self) -> str:

@@ -13,7 +13,6 @@ from pyflink_durable.runtime.bridge import (
     CallFields,
     HoldKind,
     Identity,
-    Safety,
 )
 
 # what a journal write of a step does, next to PENDING
@@ -55,7 +54,7 @@ class JournalAccess(ABC):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
-        safety: Safety | None = None,
+        hold: HoldKind | None = None,
     ) -> None:
         """Writes the outcome of a pending call."""
 
@@ -113,7 +112,7 @@ class CursorJournal(JournalAccess):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
-        safety: Safety | None = None,
+        hold: HoldKind | None = None,
     ) -> None:
         self._require_cursor(slot)
         self._bridge.finalizeCurrentCall(*identity, result, exception)
@@ -191,9 +190,9 @@ class SlotJournal(JournalAccess):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
-        safety: Safety | None = None,
+        hold: HoldKind | None = None,
     ) -> None:
-        self._bridge.finalizeCallAt(*self._invocation, slot, *identity, result, exception, safety)
+        self._bridge.finalizeCallAt(*self._invocation, slot, *identity, result, exception, hold)
 
     def record(
         self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
@@ -279,9 +278,9 @@ class StepJournal(SlotJournal):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
-        safety: Safety | None = None,
+        hold: HoldKind | None = None,
     ) -> None:
-        write = (self._id, slot, *identity, FINALIZED, result, exception, None, None, safety)
+        write = (self._id, slot, *identity, FINALIZED, result, exception, None, None, hold)
         self._writes.of(self._id).extend(write)
 
     def record(

@@ -11,12 +11,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from pyflink_durable.errors import CallLogError
-from pyflink_durable.runtime.bridge import PENDING, HoldKind, Identity, completion_of, due_of
+from pyflink_durable.runtime.bridge import PENDING, TIMER, HoldKind, completion_of, due_of
 from pyflink_durable.runtime.calls import CallJournal
 from pyflink_durable.runtime.deadlines import due_in
 from pyflink_durable.runtime.payload import dump_result
 
-_TIMER = Identity("pyflink_durable.timer", "0" * 16)
 _FIRED = dump_result(None)
 
 
@@ -64,16 +63,16 @@ class DurableTimers:
         context: Any,
     ) -> asyncio.TimerHandle:
         """Starts a timer, or goes on with the one that the journal holds in its place."""
-        slot, found = self._calls.take_slot(_TIMER)
+        slot, found = self._calls.take_slot(TIMER)
         timer = _Timer(loop, delay, callback, args, context)
         if found is not None and found[2] != PENDING:
-            self._calls.access.replayed(slot, _TIMER)
+            self._calls.access.replayed(slot, TIMER)
             loop.replay_in_turn(completion_of(found), timer.run)
             return timer.handle
         due = None if found is None else due_of(found)
         if due is None:
             due = due_in(delay)
-            self._calls.access.schedule(slot, _TIMER, 1, due)
+            self._calls.access.schedule(slot, TIMER, 1, due)
         loop.wake_up_at(due, partial(self._fire, slot, timer), timer.handle)
         return timer.handle
 
@@ -82,7 +81,7 @@ class DurableTimers:
         hold = None
         if self.open:
             hold = self._calls.expect(slot, self._hold)
-            self._calls.access.finalize(slot, _TIMER, _FIRED, None, self._hold)
+            self._calls.access.finalize(slot, TIMER, _FIRED, None, self._hold)
         if hold is None:
             timer.run()
         else:

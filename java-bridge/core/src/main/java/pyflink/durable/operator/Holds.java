@@ -31,12 +31,11 @@ final class Holds<K, IN> {
     /**
      * A slot was written.
      *
-     * @param hold {@code CHECKPOINT}, {@code LOG}, or null for a call that waits for nothing;
-     *     {@code NOT_LOGGED} for one whose outcome only a checkpoint is to keep
+     * @param hold {@code CHECKPOINT}, {@code LOG}, or null for a call that waits for nothing
      */
     void written(Invocation<K, IN> invocation, int slot, @Nullable String hold) {
         boolean toLog = "LOG".equals(hold);
-        if (writeAhead != null && !"NOT_LOGGED".equals(hold)) {
+        if (writeAhead != null) {
             writeAhead.written(invocation, slot, toLog);
         } else if (toLog) {
             throw refused(
@@ -48,7 +47,6 @@ final class Holds<K, IN> {
         switch (hold == null ? "" : hold) {
             case "":
             case "LOG":
-            case "NOT_LOGGED":
                 gate.leave(invocation, slot, slot);
                 break;
             case "CHECKPOINT":

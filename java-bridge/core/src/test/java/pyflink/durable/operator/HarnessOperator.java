@@ -391,11 +391,6 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
             bridge().finalizeCallAt(id, slot, function, "digest", result.getBytes(), null, "LOG");
         }
 
-        void failUnlogged(int slot, String function, String exception) {
-            byte[] payload = exception.getBytes();
-            bridge().finalizeCallAt(id, slot, function, "digest", null, payload, "NOT_LOGGED");
-        }
-
         void clearFrom(int slot) {
             bridge().clearCallResultsFrom(id, slot);
         }

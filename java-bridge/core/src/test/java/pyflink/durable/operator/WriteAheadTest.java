@@ -65,18 +65,6 @@ class WriteAheadTest {
     }
 
     @Test
-    void whatIsNotToBeLoggedIsInTheJournalAlone() throws Exception {
-        try (DurableHarness<String> harness = open()) {
-            HarnessOperator<String>.Handler handler = send(harness, "1");
-            handler.call(0, "charge");
-            handler.failUnlogged(0, "charge", "unknown");
-            attempt.flush();
-            assertThat(handler.journal()).containsExactly("charge FAILED unknown");
-            assertThat(log.entries()).containsExactly("0 charge PENDING");
-        }
-    }
-
-    @Test
     void aFailoverBeforeAnyCheckpointFindsTheCallsOfAnInputThatComesBack() throws Exception {
         try (DurableHarness<String> harness = open()) {
             HarnessOperator<String>.Handler handler = send(harness, "1");
