@@ -25,7 +25,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from pyflink_durable import DurableOptions
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from pyflink_durable import DurableOptions, FileCallLog, KafkaCallLog, RetryPolicy
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -228,13 +231,38 @@ def rows_of(page: Path, heading: str) -> dict[str, list[str]]:
     return {row[0].strip().strip("`"): [cell.strip() for cell in row[1:]] for row in rows[2:]}
 
 
-def test_every_option_is_documented_with_its_default() -> None:
-    documented = rows_of(DOCS / "tuning.md", "Options")
-    assert set(documented) == set(DurableOptions.model_fields)
-    for name, field in DurableOptions.model_fields.items():
-        default = field.default
-        shown = f'`"{default}"`' if isinstance(default, str) else f"{default:,}"
-        assert documented[name][0] == shown
+def default_of(field: FieldInfo) -> str:
+    """The default of an option as the tables show it."""
+    if field.is_required():
+        return "required"
+    default = field.get_default(call_default_factory=True)
+    if isinstance(default, (int, float)):
+        return f"{default:,}"
+    if isinstance(default, str):
+        return f'`"{default}"`'
+    if isinstance(default, BaseModel):
+        assert default == type(default)()
+        return f"`{type(default).__name__}()`"
+    if isinstance(default, tuple):
+        return f"`({''.join(f'{kind.__name__},' for kind in default)})`"
+    return f"`{default}`"
+
+
+@pytest.mark.parametrize(
+    ("heading", "options"),
+    [
+        ("Options", DurableOptions),
+        ("Retry policy", RetryPolicy),
+        ("Call log in a directory", FileCallLog),
+        ("Call log in Kafka", KafkaCallLog),
+    ],
+)
+def test_every_option_is_documented_with_its_default(
+    heading: str, options: type[BaseModel]
+) -> None:
+    documented = {name: row[0] for name, row in rows_of(DOCS / "tuning.md", heading).items()}
+    fields = {name: field for name, field in options.model_fields.items() if name != "type"}
+    assert documented == {name: default_of(field) for name, field in fields.items()}
 
 
 def test_every_metric_is_documented() -> None:
@@ -242,6 +270,7 @@ def test_every_metric_is_documented() -> None:
     counters = (java / "DurableCounters.java").read_text(encoding="utf-8")
     names = re.findall(r'^ +"(\w+)", //', counters, re.MULTILINE)
     names += re.findall(r'gauge\("(\w+)"', counters)
+    names += re.findall(r'String TOOL_LATENCY = "(\w+)"', counters)
     documented = rows_of(DOCS / "operations.md", "Metrics")
     assert set(documented) == {f"durable.{name}" for name in names}
 
