@@ -11,8 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 class FileCallLog(BaseModel):
     """A log in a directory: on a local disk for one machine, on a shared one for several.
 
-    Every subtask writes segments of its own, and after a failure reads those of all. Each operator
-    needs a directory of its own; the operator's uid is part of the path.
+    Each operator has a folder in it, named after the operator's uid. Every subtask writes segments
+    of its own there, and after a failure reads those of all.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -256,9 +256,10 @@ class RunnerContext(ABC):
 
 
 class LocalRunnerContext(RunnerContext):
-    """Runs calls plainly, with no journal; options of calls are validated and ignored.
+    """Runs each call plainly and once, with no journal.
 
-    For unit tests of a handler: ``asyncio.run(handler(value, LocalRunnerContext(key="k")))``.
+    Reconcilers are checked, and not asked; levels, retries and timeouts of calls are ignored. For
+    unit tests of a handler: ``asyncio.run(handler(value, LocalRunnerContext(key="k")))``.
 
     Args:
         key: What `key` answers.

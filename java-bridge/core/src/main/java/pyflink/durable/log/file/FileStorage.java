@@ -187,9 +187,9 @@ final class FileStorage implements LogStorage {
         } catch (IOException e) {
             throw new IOException(
                     String.format(
-                            "The call log cannot write to %s: %s. Calls wait for their entry, so"
-                                    + " none of these has started. Look after the disk; the job"
-                                    + " goes on from its last checkpoint.",
+                            "The call log cannot write to %s: %s. A call that waits for its start"
+                                    + " does not start; one that has ended is in doubt. Look after"
+                                    + " the disk; the job goes on from its last checkpoint.",
                             directory.path(), e.getMessage()),
                     e);
         }

@@ -155,9 +155,9 @@ final class KafkaStorage implements LogStorage {
         return new IOException(
                 String.format(
                         "The call log cannot write to the topic %s at %s within the append.timeout"
-                                + " of %s: %s. Calls wait for their entry, so none of these has"
-                                + " started. Look after Kafka; the job goes on from its last"
-                                + " checkpoint.",
+                                + " of %s: %s. A call that waits for its start does not start; one"
+                                + " that has ended is in doubt. Look after Kafka; the job goes on"
+                                + " from its last checkpoint.",
                         topic.name(),
                         settings.bootstrapServers(),
                         settings.appendTimeout(),

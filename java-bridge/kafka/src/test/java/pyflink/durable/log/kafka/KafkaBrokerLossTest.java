@@ -38,7 +38,7 @@ class KafkaBrokerLossTest {
             assertThatThrownBy(() -> OpenLog.await(appends.get(0)))
                     .isInstanceOf(IOException.class)
                     .hasMessageContaining("append.timeout")
-                    .hasMessageContaining("none of these has started");
+                    .hasMessageContaining("one that has ended is in doubt");
             assertThatThrownBy(() -> OpenLog.await(appends.get(48)))
                     .isInstanceOf(IOException.class);
             assertThatThrownBy(() -> hasty.append(entry(0, 99)))
