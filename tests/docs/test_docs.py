@@ -24,7 +24,6 @@ from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
