@@ -99,7 +99,8 @@ class OutcomeUnknown(DurableExecutionError):
 
     With ``in_doubt="raise"`` it is in the journal only once the handler has gone on without
     failing. A handler that lets it pass fails its task, and the call is in doubt again: a new
-    release of the handler may bring a reconciler then.
+    release of the handler may bring a reconciler then. With a call log it is in the log when it is
+    raised, and stays: catch it.
 
     Attributes:
         function_id: The function, or the call's durable_id.

@@ -144,6 +144,13 @@ def test_keys_never_change_their_form() -> None:
     assert identity.idempotency_key(3, "charge") == "3d4d096d8102e373ba5ed666ade0b4ab"
 
 
+def test_the_second_call_of_a_durable_id_is_no_other_durable_id() -> None:
+    identity = InvocationIdentity(lambda: "k", "orders", 3)
+    second = identity.idempotency_key(1, "charge", 2)
+    assert second != identity.idempotency_key(1, "2 charge", 1)
+    assert second != identity.idempotency_key(1, "next 2 charge", 1)
+
+
 def test_calls_with_one_durable_id_have_a_key_each(executor: CallExecutor) -> None:
     async def charge_twice(value: Any, ctx: Any) -> list[str]:
         def key(amount: int) -> str:

@@ -58,7 +58,8 @@ class InvocationIdentity:
         """The key of a call: 32 hexadecimal digits; see `CurrentCall.idempotency_key`."""
         purpose = f"slot {slot}"
         if durable_id is not None:
-            purpose = f"id {durable_id}" if occurrence == 1 else f"id {occurrence} {durable_id}"
+            # another word for the second one: a durable_id may itself begin with a number
+            purpose = f"id {durable_id}" if occurrence == 1 else f"next {occurrence} {durable_id}"
         return self.digest(purpose).hex()
 
     def describe(self) -> str:
