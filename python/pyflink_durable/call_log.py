@@ -60,6 +60,12 @@ class KafkaCallLog(BaseModel):
     append_timeout: float = Field(default=30.0, ge=1, allow_inf_nan=False)
     """Seconds after which an append that Kafka has not confirmed has failed. Default 30."""
 
+    recovery_timeout: float = Field(default=120.0, gt=0, allow_inf_nan=False)
+    """Seconds without progress after which reading the log at the start has failed. Default 120."""
+
+    max_entry_megabytes: int = Field(default=16, ge=1, le=1_024)
+    """The largest entry, that is the result of a call and some bytes more. Default 16."""
+
     replication_factor: int | None = Field(default=None, ge=1)
     """Of a topic that is made. Default None: the broker's own default."""
 
@@ -72,6 +78,8 @@ class KafkaCallLog(BaseModel):
             "type": self.type,
             "bootstrap.servers": self.bootstrap_servers,
             "append.timeout": f"{int(self.append_timeout * 1000)} ms",
+            "recovery.timeout": f"{int(self.recovery_timeout * 1000)} ms",
+            "max.entry.size": f"{self.max_entry_megabytes} mb",
         }
         if self.topic is not None:
             settings["topic"] = self.topic

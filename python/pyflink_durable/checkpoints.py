@@ -20,6 +20,11 @@ def prepare_checkpoints(env: Any, options: DurableOptions, name: str) -> None:
     """
     config = env.get_checkpoint_config()
     if options.durability != "gated":
+        if options.call_log is not None and not config.is_checkpointing_enabled():
+            raise ConfigurationError(
+                f"operator {name!r} has a call log, which only a completed checkpoint lets forget, "
+                "and checkpointing is off. Turn it on with env.enable_checkpointing(milliseconds)"
+            )
         if not config.is_checkpointing_enabled():
             logger.warning(
                 "operator=%s checkpointing is off: after a failure the job starts over and every "

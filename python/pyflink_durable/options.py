@@ -64,8 +64,8 @@ class DurableOptions(BaseModel):
     part of every checkpoint. Invocations that wait for a checkpoint count here. Default 10,000."""
 
     drain_timeout: float = Field(default=60.0, gt=0, le=86_400)
-    """Seconds that the end of the input waits without a checkpoint for calls that need one, as
-    ``stop --drain`` makes it. Default 60."""
+    """Seconds that a checkpoint may be late at the end of the input, while only calls that wait for
+    it are left. Flink takes none while ``stop --drain`` ends a job: that fails then. Default 60."""
 
     call_threads: int = Field(default=16, ge=1, le=4_096)
     """Threads for ordinary functions given to `durable_execute_async`. Default 16."""

@@ -12,7 +12,12 @@ from typing import Any
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
-from pyflink_durable.errors import ConfigurationError, DurableExecutionError, HandlerFailed
+from pyflink_durable.errors import (
+    CallLogError,
+    ConfigurationError,
+    DurableExecutionError,
+    HandlerFailed,
+)
 from pyflink_durable.handler import (
     DurableProcessFunction,
     Handler,
@@ -233,7 +238,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._telemetry.count("handlerErrors")
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         key = invocation.context.key
-        if self._options.on_error == "fail" or not isinstance(error, Exception):
+        fails = self._options.on_error == "fail" or not isinstance(error, Exception)
+        if fails or isinstance(error, CallLogError):  # the next input would fare no better
             raise HandlerFailed(self._name, repr(key), text) from error
         invocation.context.end()
         self._bridge.applyJournalWrites(*self._runner.take_writes())

@@ -39,10 +39,24 @@ final class RecoveredJournal {
      * Brings a journal that a checkpoint holds to the state of the log.
      *
      * @return how many slots were written
+     * @throws IllegalStateException if slots are missing between the two: their calls would be made
+     *     again
      */
     int mergeInto(Journal journal) {
         if (clearedFrom < journal.size()) {
             journal.clearCallResultsFrom(clearedFrom);
+        }
+        int next = journal.size();
+        if (!calls.isEmpty() && calls.lastKey() - calls.tailMap(next).size() + 1 > next) {
+            throw new IllegalStateException(
+                    String.format(
+                            "The call log holds slots %s of an invocation, and the restored journal"
+                                    + " ends at slot %d: what lies between has been deleted from"
+                                    + " the log, as a newer checkpoint than the restored one held"
+                                    + " it. Restore the newest checkpoint, or give the job a new"
+                                    + " log: what was called since the restored one is then made"
+                                    + " again.",
+                            calls.keySet(), next));
         }
         calls.forEach(journal::recover);
         return calls.size();

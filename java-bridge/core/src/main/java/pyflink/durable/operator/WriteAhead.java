@@ -18,6 +18,7 @@ import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.journal.Call;
+import pyflink.durable.log.AppendCallback;
 import pyflink.durable.log.CallLog;
 import pyflink.durable.log.LogEntry;
 
@@ -38,6 +39,8 @@ import pyflink.durable.log.LogEntry;
  *       would answer the call for another.
  *   <li>What was recovered and not yet asked for is appended again at each snapshot. Its input may
  *       come back after the next checkpoint, with whose completion the old entries are deleted.
+ *   <li>A failed append is the error of the call that waits for it. If none waits, it fails the
+ *       task: the next entries would be written behind a hole.
  *   <li>Only a completed checkpoint has entries deleted, never a savepoint: a failure after a
  *       savepoint goes back to the checkpoint before it (see {@link Gate}).
  * </ul>
@@ -90,6 +93,10 @@ final class WriteAhead<K, IN> implements AutoCloseable {
     private final Map<List<Object>, RecoveredJournal> recovered = new HashMap<>();
     private final Queue<Object[]> released = new ConcurrentLinkedQueue<>();
     private final SortedSet<Long> checkpoints = new TreeSet<>();
+
+    /** Why an entry that no call waits for is not in the log; null if all are. */
+    @Nullable private volatile IOException failure;
+
     private final DataOutputSerializer keyBuffer = new DataOutputSerializer(64);
 
     /**
@@ -183,12 +190,13 @@ final class WriteAhead<K, IN> implements AutoCloseable {
         Owner owner = owner(invocation);
         Call call = invocation.journal().callAt(slot);
         long id = invocation.id();
-        append(owner.entry(slot, call), held ? error -> release(id, slot, error) : error -> {});
+        LogEntry entry = owner.entry(slot, call);
+        append(entry, held ? error -> release(id, slot, describe(error)) : this::failTask);
     }
 
     /** Slots were dropped, from this one on. */
     void cleared(Invocation<K, IN> invocation, int slot) {
-        append(owner(invocation).entry(slot, null), error -> {});
+        append(owner(invocation).entry(slot, null), this::failTask);
     }
 
     private static Owner owner(Invocation<?, ?> invocation) {
@@ -200,20 +208,28 @@ final class WriteAhead<K, IN> implements AutoCloseable {
         return owner;
     }
 
-    private interface OnAppended {
-        void ended(@Nullable String error);
-    }
-
-    private void append(LogEntry entry, OnAppended onAppended) {
+    private void append(LogEntry entry, AppendCallback callback) {
         counters.add("logAppends", 1);
         log.append(
                 entry,
-                failure -> {
-                    if (failure != null) {
+                error -> {
+                    if (error != null) {
                         counters.add("logErrors", 1);
                     }
-                    onAppended.ended(failure == null ? null : String.valueOf(failure.getMessage()));
+                    callback.onAppended(error);
                 });
+    }
+
+    @Nullable
+    private static String describe(@Nullable IOException error) {
+        return error == null ? null : String.valueOf(error.getMessage());
+    }
+
+    private void failTask(@Nullable IOException error) {
+        if (error != null) {
+            failure = error;
+            wake.run();
+        }
     }
 
     private void release(long invocation, int slot, @Nullable String error) {
@@ -225,7 +241,12 @@ final class WriteAhead<K, IN> implements AutoCloseable {
 
     /** Adds the holds that are over, in the order of their appends, to those of the gate. */
     @Nullable
-    Object[] takeReleased(@Nullable Object[] ofGate) {
+    Object[] takeReleased(@Nullable Object[] ofGate) throws IOException {
+        IOException failed = failure;
+        if (failed != null) {
+            throw new IOException(
+                    "Operator " + operator + " could not write to its call log", failed);
+        }
         if (released.isEmpty()) {
             return ofGate;
         }
@@ -247,7 +268,7 @@ final class WriteAhead<K, IN> implements AutoCloseable {
         }
         for (RecoveredJournal journal : recovered.values()) {
             journal.forEachEntry(
-                    (slot, call) -> append(journal.owner().entry(slot, call), e -> {}));
+                    (slot, call) -> append(journal.owner().entry(slot, call), this::failTask));
         }
     }
 

@@ -195,6 +195,34 @@ class WriteAheadTest {
     }
 
     @Test
+    void anAppendThatFailedAndThatNoCallWaitsForFailsTheTask() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            send(harness, "1").call(0, "charge");
+            attempt.failWith("no space left");
+            attempt.flush();
+            assertThatThrownBy(harness::runMails)
+                    .hasMessageContaining("could not write to its call log")
+                    .hasRootCauseMessage("no space left");
+        }
+    }
+
+    @Test
+    void anOlderCheckpointThanTheLogStartsFromIsRefused() throws Exception {
+        try (DurableHarness<String> harness = open()) {
+            HarnessOperator<String>.Handler handler = send(harness, "1");
+            long old = harness.checkpoint();
+            handler.call(0, "charge");
+            harness.complete(harness.checkpoint());
+            handler.call(1, "ship");
+            attempt.flush();
+            try (DurableHarness<String> after = restore(harness, old)) {
+                assertThatThrownBy(after::runMails)
+                        .hasStackTraceContaining("Restore the newest checkpoint");
+            }
+        }
+    }
+
+    @Test
     void aCallThatWaitsForALogThatIsNotThereIsRefused() throws Exception {
         try (DurableHarness<String> harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
