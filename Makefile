@@ -10,13 +10,18 @@ READY := $(VENV)/.ready
 # Flink's Python workers are started as plain `python`.
 RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 MVN := cd java-bridge && mvn -q
+# What the proof is about: make proof ORDERS=20000 SECONDS=600 SEED=7 LEVELS=gated,write-ahead
+ORDERS ?=
+SECONDS ?=
+SEED ?=
+LEVELS ?=
 # Arguments for demo, bench, test and test-unit: make demo ARGS="--orders my.ndjson"
 ARGS ?=
 # The interpreter for the virtual environment; by default the first of
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit demo bench clean
+.PHONY: help setup jar lint format test test-java test-unit demo proof bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -65,6 +70,10 @@ test-unit: jar ## run the fast Python tests only (no mini-cluster)
 
 demo: jar ## charge orders through crashes and show what happened
 	@$(RUN) python -m pyflink_durable.demo $(ARGS)
+
+proof: jar ## fail at random points and count charges: ORDERS, SECONDS, SEED, LEVELS
+	@$(RUN) python -m pyflink_durable.proof $(if $(ORDERS),--orders $(ORDERS)) \
+	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(LEVELS),--levels $(LEVELS))
 
 bench: jar ## measure the cost per element and per call
 	@$(RUN) python benchmarks/run.py $(ARGS)

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from pyflink_durable import LocalRunnerContext
+from pyflink_durable import NOT_EXECUTED, LocalRunnerContext
 from pyflink_durable.demo import payments
 from pyflink_durable.demo.arrivals import (
     Arrivals,
@@ -95,12 +95,13 @@ def test_a_charge_that_never_goes_through_is_an_error(monkeypatch: pytest.Monkey
         handle(FakeService(*[503] * 100), monkeypatch)
 
 
-def test_the_reconciler_finds_or_charges(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_reconciler_looks_and_never_charges(monkeypatch: pytest.MonkeyPatch) -> None:
     service = FakeService()
     use(service, monkeypatch)
-    made = payments.find_or_charge("http://service", ORDER)
-    assert payments.find_or_charge("http://service", ORDER) == made
-    assert len(service.charges) == 1
+    assert payments.find_charge("http://service", ORDER) is NOT_EXECUTED
+    made = payments.charge_card("http://service", ORDER)
+    assert payments.find_charge("http://service", ORDER) == made
+    assert service.requests == ["GET /charges", "POST /charges", "GET /charges"]
 
 
 def plan(tmp_path: Path, failures: int, orders: int = 1) -> FailurePlan:

@@ -8,6 +8,7 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 from rich.console import Console
 
 from pyflink_durable.demo.flinklog import FlinkLog, LogFollower, Restart
@@ -27,6 +28,7 @@ def counters_line(**counters: int) -> str:
 
 def outcome(**changes: Any) -> Outcome:
     fields: dict[str, Any] = {
+        "level": "checkpoint",
         "orders": ["a", "b"],
         "stats": Stats(
             orders_charged=2,
@@ -132,6 +134,22 @@ def test_the_table_shows_the_figures_as_they_are() -> None:
 def test_nothing_is_explained_when_nothing_doubled() -> None:
     assert explanations(outcome()) == []
     assert outcome().kept_its_promise
+
+
+def test_at_the_stronger_levels_it_is_said_why_nothing_doubled() -> None:
+    (gated,) = explanations(outcome(level="gated"))
+    assert "starts only when it is noted in a checkpoint that it may" in gated
+    (write_ahead,) = explanations(outcome(level="write-ahead"))
+    assert "noted in the log" in write_ahead
+    assert explanations(outcome(level="gated", log=FlinkLog())) == []  # nothing failed
+
+
+@pytest.mark.parametrize("level", ["gated", "write-ahead"])
+def test_at_the_stronger_levels_every_doubled_charge_is_a_defect(level: str) -> None:
+    result = outcome(level=level, doubled=doubled("a", FAILED - 0.1))
+    (defect,) = explanations(result)
+    assert "a defect: a" in defect
+    assert not result.kept_its_promise
 
 
 def test_a_charge_made_after_the_last_checkpoint_is_explained() -> None:

@@ -42,11 +42,17 @@ def rows(output: str) -> dict[str, str]:
     return {line[1].strip(): line[2].strip() for line in lines}
 
 
-def test_the_demo_fails_twice_and_answers_every_order_once(tmp_path: Path) -> None:
-    with start_demo(tmp_path) as demo:
+@pytest.mark.parametrize("options", [(), ("--level", "write-ahead"), ("--level", "checkpoint")])
+def test_the_demo_fails_twice_and_answers_every_order_once(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    with start_demo(tmp_path, *options) as demo:
         output, _ = demo.communicate(timeout=120)
     assert demo.returncode == 0, output
     table = rows(output)
+    if "checkpoint" not in options:
+        assert table["charges"] == "20"
+        assert table["orders charged twice"] == "0"
     assert table["orders answered"] == table["orders charged"] == "20"
     assert table["orders answered twice"] == "0"
     assert table["restarts"] == "2"

@@ -41,8 +41,8 @@ class _Interruption:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
-    if missing := _missing():
-        print(missing, file=sys.stderr)
+    if problem := missing():
+        print(problem, file=sys.stderr)
         return 2
     try:
         orders = load_orders(options.orders) if options.orders else sample_orders()
@@ -74,6 +74,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help='one JSON object a line: {"id": "a-1", "customer": "c-1", "amount": 9.5};'
         " default: examples/orders.ndjson",
+    )
+    parser.add_argument(
+        "--level",
+        choices=["checkpoint", "gated", "write-ahead"],
+        default="gated",
+        help="the guarantee: at checkpoint, a failure doubles some charges; default gated",
     )
     parser.add_argument(
         "--failures", type=_count, default=2, metavar="N", help="times the job fails; default 2"
@@ -124,7 +130,8 @@ def _plan(options: argparse.Namespace, orders: list[Order]) -> Plan:
             f" {counted(room, 'failure')}",
             file=sys.stderr,
         )
-    return Plan(orders, min(options.failures, room), options.seed, options.rate)
+    failures = min(options.failures, room)
+    return Plan(options.level, orders, failures, options.seed, options.rate)
 
 
 @contextmanager
@@ -139,7 +146,7 @@ def _workspace(keep: bool) -> Iterator[Path]:
             shutil.rmtree(workspace, ignore_errors=True)
 
 
-def _missing() -> str:
+def missing() -> str:
     """What to install before the demo can run; empty if nothing."""
     if any(importlib.util.find_spec(name) is None for name in ("rich", "httpx")):
         return "error: the demo needs rich and httpx: pip install 'pyflink-durable[demo]'"

@@ -7,6 +7,7 @@ whatever calls it has running, and restores both from the last completed checkpo
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,8 @@ class FailurePlan:
     """When an attempt fails: as soon as a checkpoint completes after its first `orders` orders.
 
     A failure then finds calls in flight that the checkpoint knows (replayed or reconciled after
-    it) and a few that were made in the milliseconds since (made again: nothing knows of them).
+    it) and at the checkpoint level a few that were made in the milliseconds since (made again:
+    nothing knows of them).
 
     Attributes:
         failures: How many attempts fail.
@@ -43,14 +45,21 @@ class FailurePlan:
     def is_due(self) -> bool:
         return len(list(self.markers.iterdir())) < self.failures
 
-    def newest_checkpoint(self) -> int:
-        found = self.checkpoints.glob("*/chk-*/_metadata")
-        return max((int(file.parent.name.removeprefix("chk-")) for file in found), default=0)
-
     def fail(self) -> None:
         number = len(list(self.markers.iterdir())) + 1
         (self.markers / f"failure-{number}").touch()
         raise InjectedFailure(f"failure {number} of {self.failures}, made by the demo")
+
+
+def started_checkpoints(directory: Path) -> Iterator[int]:
+    """The numbers of the checkpoints whose folders are there, complete or not."""
+    return (int(folder.name.removeprefix("chk-")) for folder in directory.glob("*/chk-*"))
+
+
+def newest_checkpoint(directory: Path) -> int:
+    """The number of the newest complete checkpoint; 0 if there is none."""
+    found = directory.glob("*/chk-*/_metadata")
+    return max((int(file.parent.name.removeprefix("chk-")) for file in found), default=0)
 
 
 class Arrivals:
@@ -66,7 +75,7 @@ class Arrivals:
         self._wait()
         self._arrived += 1
         if self._arrived == self._plan.orders and self._plan.is_due():
-            self._checkpoint_before = self._plan.newest_checkpoint()
+            self._checkpoint_before = newest_checkpoint(self._plan.checkpoints)
         return parse_order(line)
 
     def _wait(self) -> None:
@@ -79,7 +88,7 @@ class Arrivals:
                 time.sleep(min(left, _LOOK_AGAIN_SECONDS))
 
     def _fail_after_checkpoint(self, before: int) -> None:
-        if self._plan.newest_checkpoint() > before:
+        if newest_checkpoint(self._plan.checkpoints) > before:
             self._plan.fail()
 
 

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pyflink_durable import RunnerContext, durable_process
-from pyflink_durable.demo.arrivals import Arrivals
+from pyflink_durable import DurableOptions, FileCallLog, RunnerContext, durable_process
 from pyflink_durable.demo.orders import Order
 from pyflink_durable.demo.payments import (
     AnswerLost,
     PaymentError,
     ServiceBusy,
     charge_card,
+    find_charge,
     find_or_charge,
     send_receipt,
 )
+from pyflink_durable.options import Durability
 
 if TYPE_CHECKING:
     from pyflink.common import Configuration
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Order, RunnerContext], Awaitable[dict[str, Any]]]
 
-CHECKPOINT_INTERVAL_MS = 500
+_CHECKPOINT_INTERVAL_MS = 500
 # Longer than the service takes for a charge: what was under way at the failure has arrived by the
 # time the reconciler asks for it.
 _RESTART_DELAY_MS = 1000
@@ -38,23 +39,28 @@ def order_handler(url: str) -> Handler:
     """The handler, for the payment service at `url`."""
 
     async def handle_order(order: Order, ctx: RunnerContext) -> dict[str, Any]:
-        charge = await _charge(url, order, ctx)
+        charge = await charge_order(url, order, ctx)
         receipt = await ctx.durable_execute_async(send_receipt, url, order["id"])
         return {"order": order["id"], "charge": charge["id"], "receipt": receipt["id"]}
 
     return handle_order
 
 
-async def _charge(url: str, order: Order, ctx: RunnerContext) -> dict[str, Any]:
+async def charge_order(
+    url: str,
+    order: Order,
+    ctx: RunnerContext,
+    charge: Callable[[str, Order], dict[str, Any]] = charge_card,
+) -> dict[str, Any]:
     """Every try is a durable call of its own, so a restart goes on counting where it was."""
-    call = charge_card
+    call = charge
     for _ in range(_MAX_TRIES):
         try:
             return await ctx.durable_execute_async(
-                call, url, order, reconciler=lambda: find_or_charge(url, order)
+                call, url, order, reconciler=lambda: find_charge(url, order)
             )
         except ServiceBusy:
-            call = charge_card
+            call = charge
         except AnswerLost:
             call = find_or_charge  # it may have been charged: look before charging again
     raise PaymentError(f"order {order['id']} could not be charged in {_MAX_TRIES} tries")
@@ -70,13 +76,15 @@ class JobFiles:
     scratch: Path
 
 
-def job_configuration(files: JobFiles, restarts: int) -> Configuration:
+def job_configuration(
+    files: JobFiles, restarts: int, checkpoint_interval_ms: int = _CHECKPOINT_INTERVAL_MS
+) -> Configuration:
     """Everything runs in one process, with the Python that runs this, in thread mode."""
     from pyflink.common import Configuration
 
     settings = {
         "execution.runtime-mode": "STREAMING",
-        "execution.checkpointing.interval": f"{CHECKPOINT_INTERVAL_MS} ms",
+        "execution.checkpointing.interval": f"{checkpoint_interval_ms} ms",
         "execution.checkpointing.storage": "filesystem",
         "execution.checkpointing.dir": files.checkpoints.as_uri(),
         "restart-strategy.type": "fixed-delay",
@@ -94,8 +102,19 @@ def job_configuration(files: JobFiles, restarts: int) -> Configuration:
     return configuration
 
 
+def options_of(level: Durability, files: JobFiles) -> DurableOptions:
+    """A level's options; the write-ahead log is a directory among the job's files."""
+    log = FileCallLog(directory=files.scratch / "call-log") if level == "write-ahead" else None
+    return DurableOptions(durability=level, call_log=log)
+
+
 def build_job(
-    env: StreamExecutionEnvironment, url: str, files: JobFiles, arrivals: Arrivals
+    env: StreamExecutionEnvironment,
+    files: JobFiles,
+    arrivals: Callable[[str], Order],
+    handler: Handler,
+    options: DurableOptions,
+    write: Callable[[dict[str, Any]], str] = json.dumps,
 ) -> None:
     from pyflink.common import Types, WatermarkStrategy
     from pyflink.common.serialization import Encoder
@@ -110,12 +129,13 @@ def build_job(
     orders = lines.map(arrivals, Types.PICKLED_BYTE_ARRAY()).name("arrivals").set_parallelism(1)
     answers = durable_process(
         orders.key_by(lambda order: order["customer"], Types.STRING()),
-        order_handler(url),
+        handler,
         output_type=Types.PICKLED_BYTE_ARRAY(),
+        options=options,
         name="orders",
         uid="orders",
     )
-    answers.map(json.dumps, Types.STRING()).name("as JSON").sink_to(sink)
+    answers.map(write, Types.STRING()).name("as JSON").sink_to(sink)
 
 
 def read_results(results: Path) -> list[dict[str, Any]]:

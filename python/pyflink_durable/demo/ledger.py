@@ -89,16 +89,17 @@ class Ledger:
         with self._lock, self._connection:
             return f"receipt-{self._record(RECEIPT, order, arrived, 201)}"
 
-    def doubled(self) -> dict[str, list[Charge]]:
-        """The charges of every order that has more than one, oldest first."""
-        of_doubled = (
-            "WHERE order_id IN (SELECT order_id FROM charges GROUP BY order_id HAVING COUNT(*) > 1)"
-        )
+    def charges(self) -> dict[str, list[Charge]]:
+        """All charges by order, oldest first."""
         orders: dict[str, list[Charge]] = {}
         with self._lock:
-            for charge in self._charges(of_doubled):
+            for charge in self._charges():
                 orders.setdefault(charge.order, []).append(charge)
         return orders
+
+    def doubled(self) -> dict[str, list[Charge]]:
+        """The charges of every order that has more than one, oldest first."""
+        return {order: charges for order, charges in self.charges().items() if len(charges) > 1}
 
     def stats(self) -> Stats:
         with self._lock:
@@ -121,7 +122,7 @@ class Ledger:
             (kind, order, arrived, status),
         ).lastrowid
 
-    def _charges(self, where: str, *values: str) -> list[Charge]:
+    def _charges(self, where: str = "", *values: str) -> list[Charge]:
         rows = self._connection.execute(
             f"SELECT id, order_id, amount, arrived FROM charges {where} ORDER BY id", values
         )

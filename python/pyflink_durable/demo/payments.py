@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from pyflink_durable import NOT_EXECUTED
 from pyflink_durable.demo.orders import Order
 
 # Longer than the service ever takes; a lost connection must not hold a worker thread for ever.
@@ -32,12 +33,23 @@ def charge_card(url: str, order: Order) -> dict[str, Any]:
     return charge
 
 
-def find_or_charge(url: str, order: Order) -> dict[str, Any]:
-    """What a charge in doubt came to: the charge that is there, or else one made now."""
+def find_charge(url: str, order: Order) -> Any:
+    """What a charge in doubt came to; `NOT_EXECUTED` if the service knows of none.
+
+    That is sure, since the service shows a charge as soon as it has made it, and no request is
+    still on its way: the job restarts only after longer than a request takes.
+    """
     charges: list[dict[str, Any]] = _result(
         _request("GET", f"{url}/charges", params={"order": order["id"]})
     )
-    return charges[0] if charges else charge_card(url, order)
+    return charges[0] if charges else NOT_EXECUTED
+
+
+def find_or_charge(url: str, order: Order) -> dict[str, Any]:
+    """After a lost answer: the charge that is there, or else one made now."""
+    charge = find_charge(url, order)
+    found: dict[str, Any] = charge_card(url, order) if charge is NOT_EXECUTED else charge
+    return found
 
 
 def send_receipt(url: str, order_id: str) -> dict[str, Any]:

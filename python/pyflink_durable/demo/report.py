@@ -10,6 +10,7 @@ from rich.table import Table
 
 from pyflink_durable.demo.flinklog import FlinkLog, Restart
 from pyflink_durable.demo.ledger import Charge, Stats
+from pyflink_durable.options import Durability
 
 # A charge that was sent before the failure may reach the service a little after it.
 _UNDER_WAY_SECONDS = 0.5
@@ -20,6 +21,7 @@ class Outcome:
     """Everything the table shows.
 
     Attributes:
+        level: The guarantee that the job ran at.
         orders: The ids of the orders in the file.
         stats: The counts of the service's database.
         doubled: The charges of every order that has more than one.
@@ -28,6 +30,7 @@ class Outcome:
         seconds: From the submission of the job to its end.
     """
 
+    level: Durability
     orders: Sequence[str]
     stats: Stats
     doubled: Mapping[str, Sequence[Charge]]
@@ -41,7 +44,12 @@ class Outcome:
 
     @property
     def unexplained(self) -> list[str]:
-        """Orders charged twice though no failure came between a checkpoint and the charge."""
+        """Orders charged twice that the level does not account for.
+
+        At the checkpoint level a failure between a checkpoint and the charge does, else nothing.
+        """
+        if self.level != "checkpoint":
+            return list(self.doubled)
         return [
             order
             for order, charges in self.doubled.items()
@@ -72,7 +80,8 @@ def counted(number: int, noun: str) -> str:
 
 def explanations(outcome: Outcome) -> list[str]:
     """A sentence for each thing in the table that needs one."""
-    return [text for text in (_doubled(outcome), _unexplained(outcome), _answers(outcome)) if text]
+    texts = (_none_doubled(outcome), _doubled(outcome), _unexplained(outcome), _answers(outcome))
+    return [text for text in texts if text]
 
 
 def _service_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
@@ -98,6 +107,16 @@ def _job_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "seconds", f"{outcome.seconds:.1f}"
 
 
+def _none_doubled(outcome: Outcome) -> str:
+    if outcome.level == "checkpoint" or outcome.doubled or not outcome.log.restarts:
+        return ""
+    place = "in a checkpoint" if outcome.level == "gated" else "in the log"
+    return (
+        f"No order was charged twice. At the {outcome.level} level a charge starts only when it is "
+        f"noted {place} that it may, so after a failure the job knows which charges to look up."
+    )
+
+
 def _doubled(outcome: Outcome) -> str:
     count = len(outcome.doubled) - len(outcome.unexplained)
     if not count:
@@ -106,7 +125,7 @@ def _doubled(outcome: Outcome) -> str:
     return (
         f"{counted(count, 'order')} {were} charged twice: the first charge was made after the last "
         "completed checkpoint before a failure, so the restored job knew nothing of it. This is "
-        "what the checkpoint level promises and no more."
+        "what the checkpoint level promises and no more; at the gated level it does not happen."
     )
 
 
@@ -114,7 +133,7 @@ def _unexplained(outcome: Outcome) -> str:
     if not outcome.unexplained:
         return ""
     return (
-        "No failure accounts for these orders being charged twice, which is a defect: "
+        "The level does not account for these orders being charged twice, which is a defect: "
         + ", ".join(outcome.unexplained)
     )
 

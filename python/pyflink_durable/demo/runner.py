@@ -19,11 +19,19 @@ from pyflink_durable.demo.arrivals import (
     orders_before_failure,
 )
 from pyflink_durable.demo.flinklog import FlinkLog, LogFollower
-from pyflink_durable.demo.job import JobFiles, build_job, job_configuration, read_results
+from pyflink_durable.demo.job import (
+    JobFiles,
+    build_job,
+    job_configuration,
+    options_of,
+    order_handler,
+    read_results,
+)
 from pyflink_durable.demo.ledger import Ledger
 from pyflink_durable.demo.orders import Order, write_orders
 from pyflink_durable.demo.processes import DemoError, flink_process, payment_service
 from pyflink_durable.demo.report import Outcome
+from pyflink_durable.options import Durability
 
 if TYPE_CHECKING:
     from pyflink.common import JobClient
@@ -37,6 +45,7 @@ _LOOK_AGAIN_SECONDS = 0.2
 class Plan:
     """What the user asked for: what to charge, how often to fail, how many orders a second."""
 
+    level: Durability
     orders: list[Order]
     failures: int
     seed: int
@@ -57,23 +66,24 @@ Watch = Callable[[Progress], None]
 def run(plan: Plan, workspace: Path, watch: Watch) -> Outcome:
     """Runs service and job in an empty directory; both are gone when this returns or raises."""
     database = workspace / "payments.db"
-    logs = _folder(workspace, "log")
+    logs = new_folder(workspace, "log")
     files = JobFiles(
         orders=workspace / "orders.ndjson",
         results=workspace / "results",
-        checkpoints=_folder(workspace, "checkpoints"),
-        scratch=_folder(workspace, "tmp"),
+        checkpoints=new_folder(workspace, "checkpoints"),
+        scratch=new_folder(workspace, "tmp"),
     )
     write_orders(plan.orders, files.orders)
     follower = LogFollower(logs)
     with payment_service(database, plan.seed) as url, flink_process(files.scratch, logs):
-        client = _submit(plan, url, files, markers=_folder(workspace, "failures"))
+        client = _submit(plan, url, files, markers=new_folder(workspace, "failures"))
         started = time.monotonic()
-        _wait_for_end(client, lambda: watch(Progress(_orders_charged(url), follower.catch_up())))
+        wait_for_end(client, lambda: watch(Progress(_orders_charged(url), follower.catch_up())))
         seconds = time.monotonic() - started
     # Both processes have ended, so database and log are complete.
     with closing(Ledger(database)) as ledger:
         return Outcome(
+            level=plan.level,
             orders=[order["id"] for order in plan.orders],
             stats=ledger.stats(),
             doubled=ledger.doubled(),
@@ -97,11 +107,11 @@ def _submit(plan: Plan, url: str, files: JobFiles, markers: Path) -> JobClient:
     env = StreamExecutionEnvironment.get_execution_environment(
         job_configuration(files, restarts=plan.failures + _SPARE_RESTARTS)
     )
-    build_job(env, url, files, arrivals)
+    build_job(env, files, arrivals, order_handler(url), options_of(plan.level, files))
     return env.execute_async("pyflink-durable demo")
 
 
-def _wait_for_end(client: JobClient, watch: Callable[[], None]) -> None:
+def wait_for_end(client: JobClient, watch: Callable[[], None]) -> None:
     result = client.get_job_execution_result()
     try:
         while not result.done():
@@ -134,7 +144,7 @@ def _orders_charged(url: str) -> int:
     return int(stats["orders_charged"])
 
 
-def _folder(workspace: Path, name: str) -> Path:
+def new_folder(workspace: Path, name: str) -> Path:
     folder = workspace / name
     folder.mkdir()
     return folder

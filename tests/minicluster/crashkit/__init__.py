@@ -10,9 +10,13 @@ from crashkit.jobs import (
     cancel,
     durable,
     environment,
+    failed_checkpoints,
+    last_failure,
     run,
     start,
     stop_with_savepoint,
+    take_checkpoint,
+    take_savepoint,
     write_outputs,
 )
 from crashkit.script import Stage, scripted
@@ -30,6 +34,8 @@ __all__ = [
     "cancel",
     "durable",
     "environment",
+    "failed_checkpoints",
+    "last_failure",
     "look_up",
     "run",
     "scripted",
@@ -37,5 +43,7 @@ __all__ = [
     "stop_with_savepoint",
     "stuck_at_first",
     "take_a_while",
+    "take_checkpoint",
+    "take_savepoint",
     "write_outputs",
 ]

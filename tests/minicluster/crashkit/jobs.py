@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from pyflink.common import Configuration, JobClient, Types
@@ -16,6 +17,7 @@ from crashkit.world import World
 from pyflink_durable import durable_process
 
 _JOB_SECONDS = 45.0
+_TASKS_ARE_STARTING = "Not all required tasks are currently running"
 
 
 class JobFailed(AssertionError):
@@ -115,18 +117,80 @@ def cancel(client: JobClient) -> None:
         raise JobFailed(f"the job ended before it was cancelled: {failure}")
 
 
-def stop_with_savepoint(client: JobClient, world: World) -> str:
-    """Stops a job without draining it and gives the path of the savepoint.
+def take_checkpoint(client: JobClient) -> None:
+    """Takes a checkpoint now and waits until it is complete; waits for a job that is starting.
+
+    By way of the mini-cluster itself, since a client of PyFlink cannot ask for one.
+    """
+    cluster = _cluster_of(client)
+    kind = get_gateway().jvm.org.apache.flink.core.execution.CheckpointType.CONFIGURED
+    job = client.get_job_id()._j_job_id
+    _ask_again_on("CheckpointException", lambda: cluster.triggerCheckpoint(job, kind).get())
+
+
+def _ask_again_on(trouble: str, ask: Callable[[], Any]) -> Any:
+    """Asks Flink until the answer is no error of this kind, such as tasks that do not run yet."""
+    deadline = time.monotonic() + _JOB_SECONDS
+    while True:
+        try:
+            return ask()
+        except Exception as error:
+            failure = JobFailed(_without_frames(error))
+            if trouble not in str(error) or time.monotonic() > deadline:
+                raise failure from error
+        time.sleep(0.05)
+
+
+def last_failure(client: JobClient) -> str:
+    """What the job has last been restarted for."""
+    graph = _cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    return str(graph.getFailureInfo().getExceptionAsString())
+
+
+def failed_checkpoints(client: JobClient) -> int:
+    """How many checkpoints of a job were aborted."""
+    graph = _cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    return int(graph.getCheckpointStatsSnapshot().getCounts().getNumberOfFailedCheckpoints())
+
+
+def _cluster_of(client: JobClient) -> Any:
+    j_client = client._j_job_client
+    fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
+    fields["miniCluster"].setAccessible(True)
+    return fields["miniCluster"].get(j_client)
+
+
+def take_savepoint(client: JobClient, world: World) -> str:
+    """Takes a savepoint of a job that goes on, and gives its path."""
+    folder = world.folder_of("savepoints").as_uri()
+    j_client = client._j_job_client
+    path = _ask_again_on(
+        _TASKS_ARE_STARTING, lambda: j_client.triggerSavepoint(folder, _canonical()).get()
+    )
+    return str(path)
+
+
+def stop_with_savepoint(client: JobClient, world: World, *, drain: bool = False) -> str:
+    """Stops a job and gives the path of the savepoint.
 
     By way of Java, since the method of PyFlink 2 passes too few arguments.
+
+    Raises:
+        JobFailed: Flink gave the savepoint up, or the job did not finish behind it.
     """
-    canonical = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
     folder = world.folder_of("savepoints").as_uri()
     result = client.get_job_execution_result()
-    path = client._j_job_client.stopWithSavepoint(False, folder, canonical).get()
+    path = _ask_again_on(
+        _TASKS_ARE_STARTING,
+        lambda: client._j_job_client.stopWithSavepoint(drain, folder, _canonical()).get(),
+    )
     if not _is_done(result) or _failure_of(result) is not None:
         raise JobFailed("the job did not finish after its savepoint")
     return str(path)
+
+
+def _canonical() -> Any:
+    return get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
 
 
 def _is_done(future: Any) -> bool:
@@ -139,10 +203,15 @@ def _is_done(future: Any) -> bool:
 
 
 def _failure_of(future: Any) -> str | None:
-    """What a future of Flink's client failed with, without Java's stack frames."""
+    """What a future of Flink's client failed with."""
     try:
         future.result()
     except Exception as error:
-        lines = str(error).splitlines()
-        return "\n".join(line for line in lines if not line.strip().startswith(("at ", "... ")))
+        return _without_frames(error)
     return None
+
+
+def _without_frames(error: Exception) -> str:
+    """Java's chain of causes."""
+    lines = str(error).splitlines()
+    return "\n".join(line for line in lines if not line.strip().startswith(("at ", "... ")))
