@@ -19,7 +19,9 @@ class RetryPolicy(BaseModel):
     ``min(initial_interval * backoff ** (n - 1), max_interval)``, less a random part of it.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", arbitrary_types_allowed=True, allow_inf_nan=False
+    )
 
     max_attempts: int = Field(default=3, ge=1)
     """How often the call is started at the most, the first time included. Default 3."""
@@ -72,6 +74,6 @@ class RetryPolicy(BaseModel):
         try:
             longest = self.initial_interval * self.backoff ** (attempt - 1)
         except OverflowError:  # a float of so many attempts; max_interval rules long before
-            longest = self.max_interval
+            longest = self.max_interval if self.initial_interval else 0.0
         interval = min(longest, self.max_interval)
         return interval * (1 - self.jitter * random.random())
