@@ -13,6 +13,19 @@ PATIENCE = 30.0
 """Seconds after which a test that waits for something fails."""
 
 
+class Clock:
+    """Stands in for the module `time`; the two clocks have different origins."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def time(self) -> float:
+        return self.now + 1_700_000_000.0
+
+
 class Operator:
     """The task thread, as far as the loop knows it.
 

@@ -54,6 +54,7 @@ class Outside:
         self.started: list[int] = []  # by slot
         self.ran: list[int] = []
         self.looked_up: list[int] = []
+        self.given_up: set[int] = set()
         self.ranks: dict[Any, tuple[int, int]] = {}
         self._happened = happened
         self._is_over = is_over
@@ -172,7 +173,13 @@ def _asynchronous(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
             outside.start(call)
         begin()
 
+    def note_whether_given_up(made: Any) -> None:
+        if made.cancelled():
+            outside.given_up.add(call.number)
+
     made.begin = begin_watched
+    # not by the method of the call, which starts it
+    asyncio.Future.add_done_callback(made, note_whether_given_up)
     return made
 
 

@@ -9,26 +9,13 @@ from typing import Any
 
 import pytest
 from bridges import SixMethods
-from loops import Operator
+from loops import Clock, Operator
 
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime import loop as loop_module
 from pyflink_durable.runtime.handlers import AsyncHandlerRunner, Invocation
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.telemetry import LocalTelemetry
-
-
-class Clock:
-    """Stands in for the module `time`; the two clocks have different origins."""
-
-    def __init__(self) -> None:
-        self.now = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def time(self) -> float:
-        return self.now + 1_700_000_000.0
 
 
 @pytest.fixture

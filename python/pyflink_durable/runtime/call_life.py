@@ -7,7 +7,7 @@ thread of a ``def`` handler; `run_on_the_loop` is for calls that wait for nothin
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Callable, Generator
 from typing import Any, NamedTuple, NoReturn
 
@@ -21,6 +21,7 @@ from pyflink_durable.runtime.calls import (
     due_time,
     replay,
 )
+from pyflink_durable.runtime.deadlines import due_in
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.outcome import Outcome, TimedOut
 from pyflink_durable.runtime.planning import Plan
@@ -43,7 +44,7 @@ class SleepUntil(NamedTuple):
 
 
 class InTurn(NamedTuple):
-    """Wait for the turn of a call that is answered from the journal; send None."""
+    """Wait for a place in the order in which calls are answered from the journal; send None."""
 
     completion: int
 
@@ -52,6 +53,9 @@ Step = Run | SleepUntil | InTurn | Hold
 """What a life needs next; for a `Hold`, wait until it is released, and send its error."""
 
 Life = Generator[Step, Any, Outcome]
+
+AFTER_REPLAY = sys.maxsize
+"""The turn of a call that a failure interrupted: behind all that had ended by then."""
 
 AT_ONCE = 0
 """The time of a call whose place in the journal is reserved, and which its batch starts."""
@@ -81,6 +85,9 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         return replay(planned)
     attempt = planned.attempt
     outcome: Outcome | None = None
+    if planned.plan is not Plan.EXECUTE:
+        # what is replayed may have the handler give this call up again: then it does not run
+        yield InTurn(AFTER_REPLAY)
     if planned.plan is Plan.EXECUTE:
         if announced:
             yield from _wait(journal.announce(planned), planned)
@@ -126,9 +133,9 @@ def _attempts(
         error = outcome.error
         if stands or options.retry is None or not isinstance(error, Exception):
             return outcome
-        if not options.retry.allows(error, attempt):
+        if not _tries_again(journal, planned, error, attempt):
             return outcome
-        due = int((time.time() + options.retry.interval(attempt)) * 1000)
+        due = due_in(options.retry.interval(attempt))
         attempt += 1
         journal.telemetry.count("retried")
         journal.schedule(planned, attempt, due)
@@ -164,10 +171,24 @@ def _after_timeout(
     if call.reconciler is not None:
         outcome = yield from _reconcile(journal, planned, attempt)
         return (Outcome(None, timed_out), False) if outcome is None else (outcome, True)
-    repeats = options.retry is not None and options.retry.allows(timed_out, attempt)
-    if options.in_doubt == "execute" and repeats:
+    if options.in_doubt == "execute" and _tries_again(journal, planned, timed_out, attempt):
         return Outcome(None, timed_out), False
     return Outcome(None, _unknown(journal, planned, attempt, "timeout")), True
+
+
+def _tries_again(
+    journal: CallJournal, planned: PlannedCall, error: Exception, attempt: int
+) -> bool:
+    """Whether the retry policy has another attempt for an error."""
+    retry = planned.call.options.retry
+    try:
+        return retry is not None and retry.allows(error, attempt)
+    except Exception as broken:  # of the user's own function: what is known of the call stands
+        journal.telemetry.warning(
+            f"{journal.identity.describe()} slot={planned.slot} attempt={attempt} retry_on raised "
+            f"{broken!r} for {error!r}: the call is not tried again"
+        )
+        return False
 
 
 def _reconcile(

@@ -24,6 +24,9 @@ from pyflink_durable.runtime.timers import DurableTimers
 
 T = TypeVar("T")
 
+_FEW_TIMERS = 100
+"""So many cancelled timers are not worth a look through all."""
+
 
 class InvocationTasks:
     """What the running handler has started, numbered in order.
@@ -89,6 +92,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._inbox: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._wake_asked = False
         self._timers: list[tuple[float, int, asyncio.TimerHandle, asyncio.TimerHandle]] = []
+        self._cancelled_timers = 0
         self._next_wake_at = float("inf")
         self._replays: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()  # equal entries of a heap keep their order
@@ -232,7 +236,16 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         return timers if timers is not None and timers.open else None
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Called by `TimerHandle.cancel`; the handle is passed over when its time comes."""
+        """Called by `TimerHandle.cancel`; the handle is passed over when its time comes.
+
+        Timeouts of an hour around calls of a second would fill the memory until then, so now and
+        again those are dropped that have been cancelled.
+        """
+        self._cancelled_timers += 1
+        if self._cancelled_timers > max(_FEW_TIMERS, len(self._timers) // 2):
+            self._cancelled_timers = 0
+            self._timers = [timer for timer in self._timers if not timer[3].cancelled()]
+            heapq.heapify(self._timers)
 
     def time(self) -> float:
         """The clock, which stands still while a callback runs.

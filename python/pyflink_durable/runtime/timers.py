@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
+from pyflink_durable.errors import CallLogError
 from pyflink_durable.runtime.bridge import PENDING, HoldKind, Identity, completion_of, due_of
 from pyflink_durable.runtime.calls import CallJournal
+from pyflink_durable.runtime.deadlines import due_in
 from pyflink_durable.runtime.payload import dump_result
 
 _TIMER = Identity("pyflink_durable.timer", "0" * 16)
@@ -71,7 +72,7 @@ class DurableTimers:
             return timer.handle
         due = None if found is None else due_of(found)
         if due is None:
-            due = int((time.time() + delay) * 1000)
+            due = due_in(delay)
             self._calls.access.schedule(slot, _TIMER, 1, due)
         loop.wake_up_at(due, partial(self._fire, slot, timer), timer.handle)
         return timer.handle
@@ -85,7 +86,17 @@ class DurableTimers:
         if hold is None:
             timer.run()
         else:
-            hold.on_release(lambda error: timer.run())
+            hold.on_release(lambda error: self._released(slot, timer, error))
+
+    def _released(self, slot: int, timer: _Timer, error: str | None) -> None:
+        """Has the handler see that the time has come, if the log has taken it.
+
+        Raises:
+            CallLogError: It has not. A timer has nobody to give an error to, so the task fails.
+        """
+        if error is not None:
+            raise CallLogError(f"slot {slot}: that a timer has fired is not safe: {error}")
+        timer.run()
 
 
 class _Timer:

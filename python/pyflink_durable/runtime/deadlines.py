@@ -1,0 +1,13 @@
+"""Times at which something is due, as they stand in the journal."""
+
+from __future__ import annotations
+
+import time
+
+_LATEST = 253_402_300_799_000
+"""The end of the year 9999. A float of seconds goes beyond what Java's clock can tell."""
+
+
+def due_in(seconds: float) -> int:
+    """The time so many seconds from now, in milliseconds since the epoch."""
+    return int(min((time.time() + seconds) * 1000, _LATEST))

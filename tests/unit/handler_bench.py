@@ -1,0 +1,151 @@
+"""One invocation over slots in memory, run as in the operator, and run again after failures."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from bridges import Slot, SlotsInMemory
+from loops import PATIENCE, Operator
+
+from pyflink_durable import DurableOptions
+from pyflink_durable.runtime import FlinkRunnerContext
+from pyflink_durable.runtime.call_options import CallOptionsOf
+from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.handlers import (
+    AsyncHandlerRunner,
+    HandlerRunner,
+    Invocation,
+    ThreadHandlerRunner,
+)
+from pyflink_durable.runtime.holds import Holds
+from pyflink_durable.runtime.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.journal import SlotJournal
+from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.runtime.thread_pool import ThreadPool
+from pyflink_durable.validation import is_coroutine_function
+
+NUMBER = 7
+
+
+class HandlerBench:
+    """Runs a handler, ``async def`` or ``def``, as the host does.
+
+    Args:
+        handler: ``(value, ctx)``.
+        executor: Where its calls run.
+        options: Settings of the operator.
+        slots: The journal it starts from.
+        identity: The operator's uid, the key and the invocation's id.
+    """
+
+    def __init__(
+        self,
+        handler: Callable[..., Any],
+        executor: Any,
+        options: DurableOptions | None = None,
+        slots: Sequence[Slot] = (),
+        identity: tuple[str, Any, int | str] = ("orders", "k", 3),
+    ) -> None:
+        self._handler = handler
+        self._executor: CallExecutor = executor
+        self._options = options or DurableOptions()
+        self._identity = identity
+        self.operator = Operator()
+        self.journal = SlotsInMemory(slots)
+        self.holds = Holds()
+        self.telemetry = LocalTelemetry()
+        self.ended: list[Outcome] = []
+        self._pool = ThreadPool("handler", 2)
+        self.runner = self._make_runner()
+        uid, key, invocation = identity
+        self.ctx = FlinkRunnerContext(
+            SlotJournal(self.journal, size=len(slots)),
+            executor,
+            identity=InvocationIdentity(lambda: key, uid, invocation),
+            number=NUMBER,
+            call_options=CallOptionsOf(self._options, can_gate=True),
+            holds=self.holds,
+            telemetry=self.telemetry,
+        )
+
+    def _make_runner(self) -> HandlerRunner:
+        def on_end(invocation: Invocation) -> None:
+            assert invocation.outcome is not None
+            invocation.context.end()
+            self.ended.append(invocation.outcome)
+
+        loop = self.operator.loop
+        if is_coroutine_function(self._handler):
+            return AsyncHandlerRunner(self._handler, loop, self.telemetry, on_end)
+        return ThreadHandlerRunner(self._handler, loop, self._executor, self._pool, on_end)
+
+    # ---------------------------------------------------------------- runs
+
+    def start(self) -> HandlerBench:
+        """Runs the handler to its first wait."""
+        self.runner.start(Invocation(NUMBER, "value", self.ctx))
+        self.operator.loop.run_until_idle()
+        return self
+
+    def run(self) -> Any:
+        """Runs the handler to its end; gives its result."""
+        self.start()
+        return self.result()
+
+    def result(self) -> Any:
+        """Waits for the handler's end; gives its result."""
+        self.operator.drain_until(lambda: bool(self.ended))
+        assert self._pool.close(time.monotonic() + PATIENCE) == []
+        [outcome] = self.ended
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def release(self, slot: int, error: str | None = None) -> None:
+        """What the operator tells when a hold is over."""
+        self.holds.release(NUMBER, slot, error)
+        self.operator.loop.run_until_idle()
+
+    def again(
+        self, slots: Sequence[Slot] | None = None, options: DurableOptions | None = None
+    ) -> HandlerBench:
+        """The same invocation after a failure, over what the journal kept."""
+        return HandlerBench(
+            self._handler,
+            self._executor,
+            options or self._options,
+            tuple(self.journal.slots if slots is None else slots),
+            self._identity,
+        )
+
+    # ---------------------------------------------------------------- what a test reads
+
+    @property
+    def slots(self) -> list[Slot]:
+        return self.journal.slots
+
+    @property
+    def statuses(self) -> list[str]:
+        """Of each slot; SCHEDULED for a pending one that has not started."""
+        return ["SCHEDULED" if slot.due is not None else slot.status for slot in self.journal.slots]
+
+
+class ByHand:
+    """An executor whose calls end when the test says so.
+
+    Attributes:
+        started: What was started, by the arguments of the call.
+    """
+
+    def __init__(self) -> None:
+        self.started: dict[Any, Callable[[Any], None]] = {}
+
+    def submit(self, loop: Any, on_outcome: Any, func: Any, args: Any = (), *ignored: Any) -> None:
+        def end(value: Any) -> None:
+            error = value if isinstance(value, BaseException) else None
+            loop.call_soon_threadsafe(on_outcome, Outcome(None if error else value, error))
+
+        self.started[args[0] if args else func.__name__] = end
