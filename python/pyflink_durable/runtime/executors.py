@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from typing import Any
 
 from pyflink_durable.current_call import CurrentCall, running_call
@@ -104,6 +104,10 @@ class CallExecutor:
     def _run_function(self, call: SubmittedCall) -> None:
         outcome = run_inside_call(call.current, call.func, call.args, call.kwargs)
         if isawaitable(outcome.value):  # a lambda around a coroutine function, for example
+            if call.loop.is_closed():  # it came to nothing before its timeout, and starts no more
+                if iscoroutine(outcome.value):
+                    outcome.value.close()
+                return
             awaiting = call._replace(func=_identity, args=(outcome.value,), kwargs={})
             self._asyncio.submit(lambda: self._start_coroutine(awaiting))
         else:
@@ -113,11 +117,15 @@ class CallExecutor:
         self._on_abandoned(1)
         self._pool.replace_one()
 
-    def close(self, deadline: float) -> list[str]:
-        """Ends all threads; see `ThreadPool.close` and `AsyncioThread.close`."""
+    def end_waits(self) -> None:
+        """Wakes the threads that wait for calls, so that they can be joined; see `on_closing`."""
         self._closed = True
         for callback in tuple(self._closing_callbacks):
             callback()
+
+    def close(self, deadline: float) -> list[str]:
+        """Ends all threads; see `ThreadPool.close` and `AsyncioThread.close`."""
+        self.end_waits()
         return self._asyncio.close(deadline) + self._pool.close(deadline)
 
 

@@ -140,6 +140,7 @@ class ThreadHandlerRunner:
         self._pool = pool
         self._on_end = on_end
         self._requests: set[Future[Any]] = set()
+        self._closed = False
 
     def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
         return SlotJournal(bridge, invocation, size=size)
@@ -175,12 +176,15 @@ class ThreadHandlerRunner:
 
         self._requests.add(request)
         try:
+            if self._closed:
+                request.cancel()
             self._loop.call_soon_threadsafe(answer)
             return request.result()
         finally:
             self._requests.discard(request)
 
     def close(self, deadline: float) -> list[str]:
+        self._closed = True
         for request in list(self._requests):
             request.cancel()
         return self._pool.close(deadline)

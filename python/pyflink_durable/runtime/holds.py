@@ -18,11 +18,11 @@ class Hold:
     def __init__(self) -> None:
         self.released = False
         self.error: str | None = None
-        self._on_release: Callable[[str | None], None] | None = None
+        self._on_release: list[Callable[[str | None], None]] = []
 
     def on_release(self, callback: Callable[[str | None], None]) -> None:
         """Has the callback called with `error` when the wait is over, or now if it is."""
-        self._on_release = callback
+        self._on_release.append(callback)
         if self.released:  # by the task thread, while a worker came here
             self._call()
 
@@ -33,9 +33,11 @@ class Hold:
         self._call()
 
     def _call(self) -> None:
-        callback, self._on_release = self._on_release, None
-        if callback is not None:
-            callback(self.error)
+        try:
+            callback = self._on_release.pop()
+        except IndexError:  # not there yet, or the other of two threads has taken it
+            return
+        callback(self.error)
 
 
 class Holds:
@@ -59,10 +61,3 @@ class Holds:
     def forget(self, invocation: int) -> None:
         """Drops the holds of an invocation that has ended."""
         self._by_invocation.pop(invocation, None)
-
-    def close(self) -> None:
-        """Ends every wait, so that no thread waits for a task that has ended."""
-        waiting = [hold for holds in self._by_invocation.values() for hold in holds.values()]
-        self._by_invocation.clear()
-        for hold in waiting:
-            hold.release("the task attempt of this call has ended")

@@ -111,7 +111,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def close(self) -> None:
         """Ends handlers, calls and threads; what they still do touches nothing."""
         deadline = time.monotonic() + self._options.close_timeout
-        self._holds.close()
+        self._executor.end_waits()
+        self._tool_executor.end_waits()
         alive = self._runner.close(deadline)
         alive += self._executor.close(deadline) + self._tool_executor.close(deadline)
         if alive:
