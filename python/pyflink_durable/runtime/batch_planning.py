@@ -14,6 +14,7 @@ from pyflink_durable.runtime.bridge import (
 )
 from pyflink_durable.runtime.call_life import AT_ONCE
 from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
+from pyflink_durable.runtime.planning import Plan
 
 _Found = dict[int, CallFields | None]
 
@@ -51,7 +52,9 @@ def plan_batch(journal: CallJournal, calls: Sequence[Call]) -> list[PlannedCall]
 
 
 def reserve(journal: CallJournal, planned: PlannedCall) -> PlannedCall:
-    """Journals the place of a call that has none and is not to start yet."""
+    """Journals the place of a call that is not to start yet, if it has none."""
+    if planned.plan is not Plan.EXECUTE:
+        return planned
     identity = planned.call.identity
     journal.access.schedule(planned.slot, identity, 1, AT_ONCE)
     return journal.plan_slot(planned.call, planned.slot, _reserved(identity))._replace(
