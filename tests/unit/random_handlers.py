@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from hypothesis import strategies as st
 
-from pyflink_durable import NOT_EXECUTED
+from pyflink_durable import NOT_EXECUTED, DurableCall, Outcomes
 from pyflink_durable.runtime import FlinkRunnerContext
 
 
@@ -27,8 +27,12 @@ class Call:
 
 @dataclass(frozen=True)
 class Steps:
-    kind: str  # "sequence", "gather", "task gather", "race", "race and cancel"
+    kind: str  # "sequence", "gather", "task gather", "outcomes", "race", "race and cancel", BATCHES
     parts: tuple[Any, ...]
+
+
+BATCHES = {"batch": None, "batch of two": 2}
+"""Kinds of steps that are calls made together, and how many of them run at a time."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +133,21 @@ async def interpret(node: Any, ctx: FlinkRunnerContext, outside: Outside) -> Any
                 for part in parts
             ]
             return _texts(await asyncio.gather(*bare, return_exceptions=True))
+        case Steps("outcomes", parts):
+            made = [
+                _asynchronous(part, ctx, outside)
+                if isinstance(part, Call) and part.form == "await"
+                else again(part)
+                for part in parts
+            ]
+            return _outcomes(await ctx.gather(*made))
+        case Steps(kind, parts) if kind in BATCHES:
+            batch = _batch(parts, outside)
+            try:
+                return _outcomes(await ctx.durable_execute_all_async(batch, BATCHES[kind]))
+            except asyncio.CancelledError:
+                outside.given_up.update(call.number for call in parts)
+                raise
         case Steps("task gather", parts):
             tasks = [asyncio.create_task(again(part)) for part in parts]
             return [await _text(task) for task in tasks]
@@ -152,11 +171,63 @@ async def interpret(node: Any, ctx: FlinkRunnerContext, outside: Outside) -> Any
     raise AssertionError(node)
 
 
+def interpret_plainly(node: Any, ctx: FlinkRunnerContext, outside: Outside) -> Any:
+    """The ``def`` handler that a random program is."""
+
+    def again(part: Any) -> Any:
+        return interpret_plainly(part, ctx, outside)
+
+    match node:
+        case Call():
+            return _make_here(node, ctx, outside)
+        case Steps("sequence", parts):
+            return [again(part) for part in parts]
+        case Steps(kind, parts):
+            batch = _batch(parts, outside)
+            return _outcomes(ctx.durable_execute_all(batch, BATCHES[kind]))
+        case Branch(on, parts):
+            text = repr(_text_here(again, on))
+            return again(parts[sum(text.encode()) % len(parts)])
+        case Pause():
+            return None
+        case Catch(part):
+            return _text_here(again, part)
+    raise AssertionError(node)
+
+
+def _text_here(again: Callable[[Any], Any], part: Any) -> Any:
+    try:
+        return again(part)
+    except ValueError as error:
+        return f"raised {error}"
+
+
+def _batch(calls: tuple[Call, ...], outside: Outside) -> list[DurableCall]:
+    """The calls of a batch; to be made at once, for they take their slots together."""
+    for call in calls:
+        outside.start(call)
+    return [
+        DurableCall(outside.function(call), (call.argument,), reconciler=outside.reconciler(call))
+        for call in calls
+    ]
+
+
+def _outcomes(outcomes: Outcomes) -> list[Any]:
+    return [
+        outcome.value if outcome.error is None else f"raised {outcome.error!r}"
+        for outcome in outcomes
+    ]
+
+
 async def _make(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
     if call.form == "task":
         return await asyncio.create_task(_asynchronous(call, ctx, outside))
     if call.form == "await":
         return await _asynchronous(call, ctx, outside)
+    return _make_here(call, ctx, outside)
+
+
+def _make_here(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
     outside.start(call)
     func, reconciler = outside.function(call), outside.reconciler(call)
     return ctx.durable_execute(func, call.argument, reconciler=reconciler)
@@ -220,7 +291,9 @@ def _numbered(node: Any, counter: list[int]) -> Any:
     return node
 
 
-def programs(forms: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
+def programs(
+    forms: list[str], kinds: list[str], batches: Iterable[str] = ()
+) -> st.SearchStrategy[Any]:
     """Programs of calls in these forms, combined in these ways."""
     call = st.builds(
         Call,
@@ -236,7 +309,10 @@ def programs(forms: list[str], kinds: list[str]) -> st.SearchStrategy[Any]:
         parts = st.lists(inner, min_size=2, max_size=4).map(tuple)
         return st.builds(Steps, st.sampled_from(kinds), parts)
 
-    leaf = call | call | call | st.builds(Pause, st.integers(1, 3))
+    leaf: st.SearchStrategy[Any] = call | call | call | st.builds(Pause, st.integers(1, 3))
+    if batches:
+        together = st.lists(call, min_size=2, max_size=4).map(tuple)
+        leaf |= st.builds(Steps, st.sampled_from(list(batches)), together)
     small = steps(leaf)
     middle = small | steps(small | leaf) | st.builds(Catch, small)
     branch = st.builds(Branch, middle, st.lists(small | leaf, min_size=2, max_size=3).map(tuple))
