@@ -339,7 +339,7 @@ class LocalRunnerContext(RunnerContext):
         max_parallelism: int | None = None,
         timeout: float | None = None,
     ) -> Awaitable[Outcomes]:
-        return run_all_plainly(calls, max_parallelism, timeout)
+        return run_all_plainly(calls, self._next_call, max_parallelism, timeout)
 
     def durable_execute_all(
         self,
@@ -347,7 +347,7 @@ class LocalRunnerContext(RunnerContext):
         max_parallelism: int | None = None,
         timeout: float | None = None,
     ) -> Outcomes:
-        return run_each_plainly(calls, timeout)
+        return run_each_plainly(calls, self._next_call, timeout)
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
         return gather_plainly(awaitables)

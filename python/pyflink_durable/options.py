@@ -71,8 +71,9 @@ class DurableOptions(BaseModel):
     """Threads for ordinary functions given to `durable_execute_async`. Default 16."""
 
     tool_calls: ToolCallOptions = ToolCallOptions()
-    """How `pyflink_durable.tools.call_tools` makes the calls of a request, and how many threads
-    tools have. Default ``ToolCallOptions()``."""
+    """How `pyflink_durable.tools.call_tools` makes the calls of a request, and the limits of all of
+    them together. A field that is not given is taken from ``tool-call.*`` of Flink's configuration.
+    Default ``ToolCallOptions()``."""
 
     handler_threads: int = Field(default=64, ge=1, le=4_096)
     """Threads for ``def`` handlers; as many of them run at a time. Default 64."""

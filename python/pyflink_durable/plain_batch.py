@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from inspect import isawaitable, iscoroutine
 from typing import Any
 
 from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes, check_batch
+from pyflink_durable.current_call import CurrentCall, running_call
 from pyflink_durable.errors import CallNotStarted
+
+Number = Callable[[str | None], CurrentCall]
+"""Gives a call its number, and all else that its function may ask about it."""
 
 
 async def run_all_plainly(
     calls: Iterable[DurableCall],
+    number: Number,
     max_parallelism: int | None = None,
     timeout: float | None = None,
 ) -> Outcomes:
@@ -23,6 +28,7 @@ async def run_all_plainly(
 
     Args:
         calls: The batch.
+        number: Gives each call what its function may ask about it.
         max_parallelism: How many run at a time.
         timeout: Seconds for the whole batch. A function that runs here cannot be interrupted; the
             calls behind it do not start.
@@ -30,7 +36,10 @@ async def run_all_plainly(
     batch = check_batch(calls, max_parallelism, timeout)
     limit = asyncio.Semaphore(max_parallelism or max(1, len(batch)))
     end = _end_of(timeout)
-    tasks = [asyncio.create_task(_run_within(call, limit, end)) for call in batch]
+    tasks = [
+        asyncio.create_task(_run_within(call, number(call.durable_id), limit, end))
+        for call in batch
+    ]
     try:
         return Outcomes([await task for task in tasks])
     finally:
@@ -38,12 +47,15 @@ async def run_all_plainly(
             task.cancel()
 
 
-def run_each_plainly(calls: Iterable[DurableCall], timeout: float | None = None) -> Outcomes:
+def run_each_plainly(
+    calls: Iterable[DurableCall], number: Number, timeout: float | None = None
+) -> Outcomes:
     """Runs ordinary functions here, one after another; see `run_all_plainly`."""
     end = _end_of(timeout)
+    numbered = [(call, number(call.durable_id)) for call in check_batch(calls, timeout=timeout)]
     return Outcomes(
-        _not_started() if time.monotonic() >= end else _run_here(call)
-        for call in check_batch(calls, timeout=timeout)
+        _not_started() if time.monotonic() >= end else _run_here(call, current)
+        for call, current in numbered
     )
 
 
@@ -66,7 +78,10 @@ async def _outcome_of(awaitable: Awaitable[Any]) -> CallOutcome:
     return CallOutcome(value, duration=time.monotonic() - started)
 
 
-async def _run_within(call: DurableCall, limit: asyncio.Semaphore, end: float) -> CallOutcome:
+async def _run_within(
+    call: DurableCall, current: CurrentCall, limit: asyncio.Semaphore, end: float
+) -> CallOutcome:
+    running_call.set(current)  # a task has a context of its own
     try:
         await asyncio.wait_for(limit.acquire(), _left(end))
     except asyncio.TimeoutError:
@@ -98,14 +113,17 @@ async def _await(call: DurableCall) -> Any:
     return await result if isawaitable(result) else result
 
 
-def _run_here(call: DurableCall) -> CallOutcome:
+def _run_here(call: DurableCall, current: CurrentCall) -> CallOutcome:
     started = time.monotonic()
+    token = running_call.set(current)
     try:
         value = call.func(*call.args, **call.keywords)
         if isawaitable(value):
             raise _not_ordinary(value)
     except Exception as error:
         return _failed(error, time.monotonic() - started)
+    finally:
+        running_call.reset(token)
     return CallOutcome(value, duration=time.monotonic() - started)
 
 

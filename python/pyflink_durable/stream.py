@@ -10,6 +10,7 @@ from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.jar import add_jars
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.tool_options import ToolCallOptions
 
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
@@ -47,8 +48,8 @@ def durable_process(
     _check_stream(stream)
     check_handler(handler)
     _check_output_type(output_type)
-    options = _check_options(options)
     env = stream.get_execution_environment()
+    options = _with_tool_calls_of(env, _check_options(options))
     _check_runtime_mode(env)
     _check_uid(env, uid, options)
     prepare_checkpoints(env, options, name)
@@ -155,6 +156,15 @@ def _check_options(options: Any) -> DurableOptions:
             f"options must be a DurableOptions(...), not {type(options).__name__}"
         )
     return options
+
+
+def _with_tool_calls_of(env: Any, options: DurableOptions) -> DurableOptions:
+    """Adds the ``tool-call.*`` options of the job's configuration; what is in the options wins."""
+    from pyflink.util.java_utils import get_j_env_configuration
+
+    configuration = get_j_env_configuration(env._j_stream_execution_environment).toMap()
+    tool_calls = ToolCallOptions.from_configuration(dict(configuration), options.tool_calls)
+    return options.model_copy(update={"tool_calls": tool_calls})
 
 
 def _check_runtime_mode(env: Any) -> None:

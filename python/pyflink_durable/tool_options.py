@@ -17,6 +17,7 @@ _FIELD_OF_KEY = {
     "tool-call.parallel": "parallel",
     "tool-call.parallelism": "parallelism",
     "tool-call.num-threads": "num_threads",
+    "tool-call.max-in-flight": "max_in_flight",
     "tool-call.timeout": "timeout",
 }
 
@@ -62,6 +63,10 @@ class ToolCallOptions(BaseModel):
     """Threads for tools that are ordinary functions, per subtask and for tools only: they take no
     thread from other calls. Coroutine functions need none. Default 16."""
 
+    max_in_flight: int | None = Field(default=None, ge=1)
+    """How many tools of a subtask run at a time, of all its requests together, coroutine functions
+    included. Default None: no limit."""
+
     timeout: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Seconds for all tools of a request together; a single tool can have its own. Default None:
     no limit."""
@@ -95,11 +100,16 @@ class ToolCallOptions(BaseModel):
         return self.parallelism if self.mode is ToolCallMode.PARALLEL else 1
 
     @classmethod
-    def from_configuration(cls, configuration: Mapping[str, str]) -> ToolCallOptions:
+    def from_configuration(
+        cls, configuration: Mapping[str, str], explicit: ToolCallOptions | None = None
+    ) -> ToolCallOptions:
         """Reads the ``tool-call.*`` options of a Flink configuration; other keys are not looked at.
+
+        `durable_process` does it with the configuration of the job.
 
         Args:
             configuration: Keys and values, such as ``Configuration.to_dict()`` gives them.
+            explicit: Options whose fields, as far as they were given, go before the configuration.
 
         Raises:
             ConfigurationError: A key that starts with ``tool-call.`` is unknown, or a value is
@@ -113,6 +123,8 @@ class ToolCallOptions(BaseModel):
                 known = ", ".join(_FIELD_OF_KEY)
                 raise ConfigurationError(f"{key} is no option; there are {known}")
             given[_FIELD_OF_KEY[key]] = _seconds(key, value) if key.endswith("timeout") else value
+        if explicit is not None:
+            given |= explicit.model_dump(exclude_unset=True)
         try:
             return cls.model_validate(given)
         except ValidationError as error:

@@ -61,7 +61,7 @@ class BatchContext(LocalRunnerContext):
         batch = list(calls)
         limits = {"max_parallelism": max_parallelism, "timeout": timeout}
         self.batches.append(("async", batch, limits))
-        ran = await run_all_plainly(self._to_run(batch), max_parallelism, timeout)
+        ran = await run_all_plainly(self._to_run(batch), self._next_call, max_parallelism, timeout)
         return self._with_replays(batch, ran)
 
     def durable_execute_all(
@@ -73,7 +73,8 @@ class BatchContext(LocalRunnerContext):
         batch = list(calls)
         limits = {"max_parallelism": max_parallelism, "timeout": timeout}
         self.batches.append(("sync", batch, limits))
-        return self._with_replays(batch, run_each_plainly(self._to_run(batch), timeout))
+        ran = run_each_plainly(self._to_run(batch), self._next_call, timeout)
+        return self._with_replays(batch, ran)
 
     def _to_run(self, batch: list[DurableCall]) -> list[DurableCall]:
         missing = [call for call in batch if identity_of(call) not in self.journal]

@@ -67,6 +67,7 @@ class HandlerBench:
             identity=InvocationIdentity(lambda: key, uid, invocation),
             number=NUMBER,
             call_options=CallOptionsOf(self._options, can_gate=True),
+            on_mismatch=self._options.on_mismatch,
             holds=self.holds,
             telemetry=self.telemetry,
         )

@@ -129,9 +129,21 @@ def test_a_deadline_that_has_passed_during_the_failure_fires_at_once(clock: Cloc
     first = HandlerBench(sleeps, ByHand()).start()
     clock.now += 3_600
     again = first.again().start()
-    assert again.ended == []  # what is replayed comes before
-    again.operator.loop.drain()
     assert again.ended == [("slept", None)]
+    assert again.operator.wakes_at == []
+
+
+def test_a_deadline_that_has_passed_comes_before_a_call_in_doubt_and_after_what_has_ended(
+    clock: Clock,
+) -> None:
+    deadline = Slot(*TIMER, due=millis(clock, 5))
+    pending = charged("order", 0)._replace(status="PENDING", result=None, completion=-1)
+    clock.now += 3_600
+    for slot, path in [(pending, "timed out"), (charged("order", 0), "charged order")]:
+        races, hands = Races(), ByHand()
+        HandlerBench(races.handle, hands, slots=[deadline, slot]).start()
+        assert races.paths == [path]
+        assert list(hands.started) == [f"after {path}"]
 
 
 def test_timers_replay_among_calls_in_the_order_of_completion(clock: Clock) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
-from pyflink_durable.batch import CallStatus, DurableCall
+from pyflink_durable import LocalRunnerContext, current_call
+from pyflink_durable.batch import CallStatus, DurableCall, Outcomes
 from pyflink_durable.errors import CallNotStarted
-from pyflink_durable.plain_batch import run_all_plainly, run_each_plainly
 
 FOREVER = 3600.0
 
@@ -49,6 +50,15 @@ class Crowd:
             raise
 
 
+def together(*batch: Any, **limits: Any) -> Coroutine[Any, Any, Outcomes]:
+    outcomes: Any = LocalRunnerContext().durable_execute_all_async(*batch, **limits)
+    return outcomes  # type: ignore[no-any-return]
+
+
+def one_by_one(*batch: Any, **limits: Any) -> Outcomes:
+    return LocalRunnerContext().durable_execute_all(*batch, **limits)
+
+
 def statuses(outcomes: Any) -> list[str]:
     return [outcome.status.value for outcome in outcomes]
 
@@ -67,7 +77,7 @@ def test_outcomes_come_in_input_order_whatever_fails() -> None:
         DurableCall(fail),
         DurableCall(lambda: triple(3)),
     ]
-    outcomes = asyncio.run(run_all_plainly(calls))
+    outcomes = asyncio.run(together(calls))
     assert [outcome.value for outcome in outcomes] == [4, None, 4, None, 9]
     assert statuses(outcomes) == ["SUCCEEDED", "FAILED", "SUCCEEDED", "FAILED", "SUCCEEDED"]
     assert [type(outcome.error) for outcome in outcomes if outcome.error] == [
@@ -80,7 +90,7 @@ def test_outcomes_come_in_input_order_whatever_fails() -> None:
 @pytest.mark.parametrize(("limit", "most"), [(None, 20), (1, 1), (7, 7), (50, 20)])
 def test_the_limit_holds_exactly(limit: int | None, most: int) -> None:
     crowd = Crowd()
-    outcomes = asyncio.run(run_all_plainly([DurableCall(crowd.visit)] * 20, limit))
+    outcomes = asyncio.run(together([DurableCall(crowd.visit)] * 20, limit))
     assert outcomes.values() == ["seen"] * 20
     assert crowd.most == most
 
@@ -88,7 +98,7 @@ def test_the_limit_holds_exactly(limit: int | None, most: int) -> None:
 def test_a_call_that_takes_too_long_is_cancelled_and_the_others_are_not() -> None:
     crowd = Crowd()
     calls = [DurableCall(crowd.stay, timeout=0.01), DurableCall(double, (1,), timeout=FOREVER)]
-    outcomes = asyncio.run(run_all_plainly(calls))
+    outcomes = asyncio.run(together(calls))
     assert statuses(outcomes) == ["TIMED_OUT", "SUCCEEDED"]
     assert crowd.cancelled == 1
     with pytest.raises(TimeoutError):
@@ -99,14 +109,14 @@ def test_a_timeout_that_the_function_raises_itself_is_a_failure() -> None:
     async def give_up() -> None:
         raise asyncio.TimeoutError("no answer")
 
-    outcomes = asyncio.run(run_all_plainly([DurableCall(give_up, timeout=FOREVER)]))
+    outcomes = asyncio.run(together([DurableCall(give_up, timeout=FOREVER)]))
     assert statuses(outcomes) == ["FAILED"]
 
 
 def test_at_the_end_of_the_time_some_run_and_some_have_not_started() -> None:
     crowd = Crowd()
     calls = [DurableCall(double, (1,)), *[DurableCall(crowd.stay)] * 2, DurableCall(double, (2,))]
-    outcomes = asyncio.run(run_all_plainly(calls, 2, timeout=0.05))
+    outcomes = asyncio.run(together(calls, 2, timeout=0.05))
     assert statuses(outcomes) == ["SUCCEEDED", "TIMED_OUT", "TIMED_OUT", "NOT_STARTED"]
     assert isinstance(outcomes[3].error, CallNotStarted)
     assert (outcomes[3].attempt, outcomes[3].duration) == (0, 0.0)
@@ -116,7 +126,7 @@ def test_who_gives_up_the_batch_gives_up_its_calls() -> None:
     crowd = Crowd()
 
     async def give_up() -> None:
-        batch = asyncio.create_task(run_all_plainly([DurableCall(crowd.stay)] * 3))
+        batch = asyncio.create_task(together([DurableCall(crowd.stay)] * 3))
         while crowd.running < 3:
             await asyncio.sleep(0)
         batch.cancel()
@@ -128,17 +138,17 @@ def test_who_gives_up_the_batch_gives_up_its_calls() -> None:
 
 
 def test_an_empty_batch() -> None:
-    assert asyncio.run(run_all_plainly([])) == []
-    assert run_each_plainly([]) == []
+    assert asyncio.run(together([])) == []
+    assert one_by_one([]) == []
 
 
 def test_a_batch_is_checked_before_anything_runs() -> None:
     ran: list[int] = []
     calls = [DurableCall(ran.append, (1,), durable_id="a")] * 2
     with pytest.raises(ValueError, match="durable_id 'a'"):
-        asyncio.run(run_all_plainly(calls))
+        asyncio.run(together(calls))
     with pytest.raises(ValueError, match="durable_id 'a'"):
-        run_each_plainly(calls)
+        one_by_one(calls)
     assert ran == []
 
 
@@ -146,7 +156,7 @@ def test_ordinary_functions_one_after_another() -> None:
     async def asynchronous() -> None: ...
 
     calls = [DurableCall(double, (1,)), DurableCall(refuse, ("no",)), DurableCall(asynchronous)]
-    outcomes = run_each_plainly(calls)
+    outcomes = one_by_one(calls)
     assert statuses(outcomes) == ["SUCCEEDED", "FAILED", "FAILED"]
     assert "durable_execute_all_async" in str(outcomes[2].error)
 
@@ -155,8 +165,24 @@ def test_functions_behind_the_end_of_the_time_do_not_start() -> None:
     import time
 
     calls = [DurableCall(time.sleep, (0.02,)), DurableCall(double, (1,))]
-    outcomes = run_each_plainly(calls, timeout=0.01)
+    outcomes = one_by_one(calls, timeout=0.01)
     assert [outcome.status for outcome in outcomes] == [
         CallStatus.SUCCEEDED,
         CallStatus.NOT_STARTED,
     ]
+
+
+def test_each_call_knows_itself() -> None:
+    def who() -> tuple[Any, ...]:
+        call = current_call()
+        return call.slot, call.durable_id, call.attempt, call.idempotency_key
+
+    async def who_async() -> tuple[Any, ...]:
+        return who()
+
+    context = LocalRunnerContext(key="k")
+    calls = [DurableCall(who_async), DurableCall(who, durable_id="b")]
+    answers = asyncio.run(context.durable_execute_all_async(calls)).values()
+    answers += context.durable_execute_all([DurableCall(who)]).values()
+    assert [answer[:3] for answer in answers] == [(0, None, 1), (1, "b", 1), (2, None, 1)]
+    assert len({answer[3] for answer in answers}) == 3

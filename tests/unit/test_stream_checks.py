@@ -12,6 +12,8 @@ from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, RuntimeExecutionMode, StreamExecutionEnvironment
 
 from pyflink_durable import ConfigurationError, DurableOptions, RunnerContext, durable_process, jar
+from pyflink_durable.runtime import host
+from pyflink_durable.tools import ToolCallOptions
 
 
 async def handler(value: Any, ctx: RunnerContext) -> None: ...
@@ -55,6 +57,26 @@ def test_a_good_job_gets_one_operator_with_name_and_uid(env: StreamExecutionEnvi
     assert strategy == "HEAD"
     results.print()
     assert "orders" in env.get_execution_plan()
+
+
+def test_tool_calls_are_made_as_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[DurableOptions] = []
+    build = host.DurableHost.__init__
+
+    def note(self: Any, handler: Any, options: DurableOptions, *others: Any) -> None:
+        made.append(options)
+        build(self, handler, options, *others)
+
+    monkeypatch.setattr(host.DurableHost, "__init__", note)
+    env = environment(tool__call_parallelism="4", tool__call_timeout="30 s")
+    process(env, name="configured")
+    process(env, name="told", options=DurableOptions(tool_calls=ToolCallOptions(timeout=5)))
+    assert [options.tool_calls for options in made] == [
+        ToolCallOptions(parallelism=4, timeout=30),
+        ToolCallOptions(parallelism=4, timeout=5),
+    ]
+    with pytest.raises(ConfigurationError, match=r"tool-call\.threads is no option"):
+        process(environment(tool__call_threads="4"))
 
 
 def test_the_jar_is_shipped_once(env: StreamExecutionEnvironment) -> None:

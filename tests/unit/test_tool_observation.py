@@ -13,7 +13,6 @@ from tool_calls import SHOP, Outside, Scripted, answer, request_of
 
 from pyflink_durable import LocalRunnerContext
 from pyflink_durable.batch import CallOutcome, CallStatus
-from pyflink_durable.plain_batch import run_all_plainly
 from pyflink_durable.tools import ToolRegistry, call_tools, tool
 
 SECRET = "secret-payload"
@@ -97,12 +96,9 @@ def test_calls_that_time_ran_out_for(status: CallStatus) -> None:
 
 
 def test_where_there_is_no_telemetry_lines_go_to_the_log(caplog: pytest.LogCaptureFixture) -> None:
-    class Plain(LocalRunnerContext):
-        durable_execute_all_async = staticmethod(run_all_plainly)
-
     request = request_of(("a", "price_of", {"item": "tea"}))
     with caplog.at_level(logging.INFO, "pyflink_durable"):
-        asyncio.run(call_tools(Plain(), SHOP, request))
+        asyncio.run(call_tools(LocalRunnerContext(), SHOP, request))
     assert [record.message.split(" tool=")[0] for record in caplog.records] == [
         "tool call started",
         "tool call ended",

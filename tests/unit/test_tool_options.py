@@ -19,6 +19,7 @@ def test_defaults() -> None:
         "parallel": True,
         "parallelism": None,
         "num_threads": 16,
+        "max_in_flight": None,
         "timeout": None,
     }
     assert ToolCallOptions.from_configuration({}) == options
@@ -47,6 +48,7 @@ def test_the_mode(given: Any, mode: ToolCallMode, max_parallelism: int | None) -
         ({"async_": False, "parallel": True}, "tool-call.parallel needs tool-call.async"),
         ({"async_": False, "timeout": 30}, "tool-call.timeout needs tool-call.async"),
         ({"parallelism": 0}, "greater than or equal to 1"),
+        ({"max_in_flight": 0}, "greater than or equal to 1"),
         ({"num_threads": 0}, "greater than or equal to 1"),
         ({"timeout": 0}, "greater than 0"),
         ({"paralel": True}, "Extra inputs are not permitted"),
@@ -64,12 +66,24 @@ def test_all_options_of_a_configuration() -> None:
         "tool-call.parallel": "false",
         "tool-call.parallelism": "8",
         "tool-call.num-threads": "32",
+        "tool-call.max-in-flight": "64",
         "tool-call.timeout": "1 min",
         "parallelism.default": "4",
     }.items():
         configuration.set_string(key, value)
     options = ToolCallOptions.from_configuration(configuration.to_dict())
-    assert options == ToolCallOptions(parallel=False, parallelism=8, num_threads=32, timeout=60.0)
+    assert options == ToolCallOptions(
+        parallel=False, parallelism=8, num_threads=32, max_in_flight=64, timeout=60.0
+    )
+
+
+def test_what_is_given_goes_before_the_configuration() -> None:
+    configuration = {"tool-call.parallelism": "8", "tool-call.num-threads": "4"}
+    explicit = ToolCallOptions(num_threads=16, timeout=5)  # 16 is the default, and given
+    merged = ToolCallOptions.from_configuration(configuration, explicit)
+    assert merged == ToolCallOptions(parallelism=8, num_threads=16, timeout=5)
+    with pytest.raises(ConfigurationError, match=r"tool-call\.timeout needs"):
+        ToolCallOptions.from_configuration({"tool-call.async": "false"}, explicit)
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,22 @@ from functools import partial
 from typing import Any
 
 from pyflink_durable.batch import CallOutcome, Outcomes
+from pyflink_durable.errors import (
+    CallLogError,
+    DurableExecutionError,
+    JournalMismatch,
+    NotInInvocation,
+    PayloadNotLoadable,
+)
 from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
-from pyflink_durable.runtime.batch_outcomes import given_up, not_started, outcome_of
+from pyflink_durable.runtime.batch_outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batch_planning import plan_batch, reserve
-from pyflink_durable.runtime.calls import Call, PlannedCall
+from pyflink_durable.runtime.calls import Call
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.planning import Plan
+
+_OF_THE_RUNTIME = (CallLogError, JournalMismatch, NotInInvocation, PayloadNotLoadable)
+"""What the runtime raises where it could not do its part; never the outcome of a call."""
 
 
 async def run_batch(
@@ -28,9 +38,14 @@ async def run_batch(
     if not calls:
         return Outcomes()
     loop = asyncio.get_running_loop()
-    if not starter.journal.access.concurrent:  # its calls are made one after another anyway
-        return await gather([AsyncCall(starter, call, loop) for call in calls])
-    return await _Batch(starter, calls, max_parallelism or len(calls), loop).run(timeout)
+    if starter.journal.access.concurrent:
+        return await _Batch(starter, calls, max_parallelism or len(calls), loop).run(timeout)
+    if timeout is not None:
+        raise DurableExecutionError(
+            "this journal takes calls one after another, and none behind one that was given up: a "
+            "batch over it cannot have a timeout"
+        )
+    return await gather([AsyncCall(starter, call, loop) for call in calls])
 
 
 async def gather(awaitables: Sequence[Awaitable[Any]]) -> Outcomes:
@@ -45,21 +60,40 @@ async def gather(awaitables: Sequence[Awaitable[Any]]) -> Outcomes:
     ended: dict[int, float] = {}
     for place, future in enumerate(futures):
         future.add_done_callback(partial(_note_end, ended, place))
-    results = await asyncio.gather(*futures, return_exceptions=True)
-    outcomes = Outcomes()
-    for place, (future, result) in enumerate(zip(futures, results, strict=True)):
-        failed = future.cancelled() or future.exception() is not None
-        if failed and not isinstance(result, Exception):
-            raise result  # a cancellation, or the end of the task
-        outcome = Outcome(None, result) if failed else Outcome(result, None)
-        planned = future.planned if isinstance(future, AsyncCall) else None
-        seconds = ended.get(place, started) - started
-        outcomes.append(outcome_of(planned, outcome, seconds))
-    return outcomes
+    await asyncio.gather(*futures, return_exceptions=True)
+    return Outcomes(
+        _gathered(future, ended.get(place, started) - started)
+        for place, future in enumerate(futures)
+    )
 
 
 def _note_end(ended: dict[int, float], place: int, future: asyncio.Future[Any]) -> None:
     ended[place] = time.monotonic()
+
+
+def _gathered(future: asyncio.Future[Any], seconds: float) -> CallOutcome:
+    """The outcome of one that has ended.
+
+    Raises:
+        BaseException: It was cancelled, or the runtime could not do its part.
+    """
+    if future.cancelled():
+        raise asyncio.CancelledError
+    error = future.exception()
+    if error is None:
+        outcome = Outcome(future.result(), None)
+    elif not isinstance(error, Exception) or _is_of_the_runtime(future, error):
+        raise error
+    else:
+        outcome = Outcome(None, error)
+    planned = future.planned if isinstance(future, AsyncCall) else None
+    return outcome_of(planned, outcome, seconds)
+
+
+def _is_of_the_runtime(future: asyncio.Future[Any], error: Exception) -> bool:
+    if isinstance(future, AsyncCall):
+        return future.broken
+    return isinstance(error, _OF_THE_RUNTIME)
 
 
 class _Batch:
@@ -81,16 +115,14 @@ class _Batch:
         self._outcomes: dict[int, CallOutcome] = {}
         self._in_line: deque[int] = deque()
         self._running = 0
-        self._interrupted: BaseException | None = None
         self._ended = loop.create_future()
 
     async def run(self, timeout: float | None) -> Outcomes:
         for place, planned in enumerate(self._planned):
             if planned.plan is Plan.REPLAY or self._running < self._limit:
-                self._begin(place, planned)
+                self._begin(place)
             else:
-                if planned.plan is Plan.EXECUTE:
-                    self._planned[place] = reserve(self._starter.journal, planned)
+                self._planned[place] = reserve(self._starter.journal, planned)
                 self._in_line.append(place)
         # on the handlers' loop a durable timer: a replay gives up the same calls
         timer = None if timeout is None else self._loop.call_later(timeout, self._expire)
@@ -101,11 +133,10 @@ class _Batch:
                 timer.cancel()
             for run in self._runs.values():
                 run.cancel()
-        if self._interrupted is not None:
-            raise self._interrupted
         return Outcomes(self._outcomes[place] for place in range(len(self._planned)))
 
-    def _begin(self, place: int, planned: PlannedCall) -> None:
+    def _begin(self, place: int) -> None:
+        planned = self._planned[place]
         run = self._runs[place] = AsyncCall(self._starter, planned.call, self._loop)
         self._started_at[place] = time.monotonic()
         if planned.plan is not Plan.REPLAY:
@@ -113,35 +144,33 @@ class _Batch:
         run.begin_planned(planned)
         run.add_done_callback(lambda run: self._end(place, run))
 
-    def _end(self, place: int, run: asyncio.Future[Any]) -> None:
+    def _end(self, place: int, run: Any) -> None:
         if self._ended.done():
             return
-        planned = self._planned[place]
-        error = asyncio.CancelledError() if run.cancelled() else run.exception()
-        if error is not None and not isinstance(error, Exception):
-            self._interrupted = error
-            self._ended.set_result(None)
+        if run.cancelled():
+            self._ended.cancel()
+            return
+        planned, error = self._planned[place], run.exception()
+        if error is not None and (run.broken or not isinstance(error, Exception)):
+            self._ended.set_exception(error)
             return
         seconds = time.monotonic() - self._started_at[place]
-        outcome = Outcome(None, error) if error is not None else Outcome(run.result(), None)
+        outcome = Outcome(None if error is not None else run.result(), error)
         self._outcomes[place] = outcome_of(planned, outcome, seconds)
         if planned.plan is not Plan.REPLAY:
             self._running -= 1
         while self._in_line and self._running < self._limit:
-            following = self._in_line.popleft()
-            self._begin(following, self._planned[following])
+            self._begin(self._in_line.popleft())
         if len(self._outcomes) == len(self._planned):
             self._ended.set_result(None)
 
     def _expire(self) -> None:
+        """The time is over: what has not ended is given up."""
         if self._ended.done():
             return
         now = time.monotonic()
         for place, planned in enumerate(self._planned):
-            if place in self._outcomes:
-                continue
-            if place in self._runs:
-                self._outcomes[place] = given_up(planned, now - self._started_at[place])
-            else:
-                self._outcomes[place] = not_started()
+            if place not in self._outcomes:
+                seconds = now - self._started_at.get(place, now)
+                self._outcomes[place] = given_up(planned, seconds)
         self._ended.set_result(None)

@@ -64,6 +64,8 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     Attributes:
         planned: The call with its slot, once it has begun.
+        broken: Whether its error is no outcome of the call: the runtime could not do its part. The
+            journal does not hold it, and a replay would give something else.
     """
 
     def __init__(self, starter: CallStarter, call: Call, loop: asyncio.AbstractEventLoop) -> None:
@@ -73,6 +75,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         self._loop_of_handler = loop
         self._started = False
         self.planned: PlannedCall | None = None
+        self.broken = False
         self._progress: CallProgress | None = None
         self._life: Life | None = None
         self._steps: Generator[Any, None, Any] | None = None
@@ -98,7 +101,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         try:
             planned = self._starter.journal.plan(self._call)
         except Exception as error:
-            self._resolve(Outcome(None, error))
+            self._break(error)
         else:
             self.begin_planned(planned)
 
@@ -126,7 +129,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         except StopIteration as end:
             self._resolve(end.value)
         except Exception as error:
-            self._resolve(Outcome(None, error))
+            self._break(error)
         else:
             self._take(step)
 
@@ -147,6 +150,10 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             loop.wake_up_at(step.due, lambda: self._advance(None))
         else:
             loop.call_later(max(0.0, step.due / 1000 - time.time()), self._advance, None)
+
+    def _break(self, error: Exception) -> None:
+        self.broken = True
+        self._resolve(Outcome(None, error))
 
     def _end_life(self, life: Life) -> None:
         self._life = None

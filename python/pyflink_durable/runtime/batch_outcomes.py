@@ -38,16 +38,25 @@ def outcome_of(planned: PlannedCall | None, outcome: Outcome, seconds: float) ->
 
 
 def given_up(planned: PlannedCall, seconds: float) -> CallOutcome:
-    """The outcome of a call that still ran when the time of its batch was over."""
-    attempt = (planned.progress and planned.progress.attempt) or planned.attempt
-    error = TimeoutError(
+    """The outcome of a call that had not ended when the time of its batch was over.
+
+    Told from what the journal holds of it, so that each run of the handler is told the same.
+    """
+    attempt = _last_start(planned)
+    if attempt == 0:
+        error = CallNotStarted("the timeout of the batch came before this call had started")
+        return CallOutcome(None, error, CallStatus.NOT_STARTED, attempt=0)
+    timed_out = TimeoutError(
         f"{planned.call.identity.function_id} still ran when the time of its batch was over; it "
         "may or may not have happened"
     )
-    return CallOutcome(None, error, CallStatus.TIMED_OUT, duration=seconds, attempt=attempt)
+    return CallOutcome(None, timed_out, CallStatus.TIMED_OUT, duration=seconds, attempt=attempt)
 
 
-def not_started() -> CallOutcome:
-    """The outcome of a call that was in line when the time of its batch was over."""
-    error = CallNotStarted("the timeout of the batch came before this call had started")
-    return CallOutcome(None, error, CallStatus.NOT_STARTED, attempt=0)
+def _last_start(planned: PlannedCall) -> int:
+    if planned.progress is not None and planned.progress.attempt:
+        return planned.progress.attempt
+    if planned.plan is Plan.EXECUTE:
+        return 0
+    # what is scheduled is the start that comes next
+    return planned.attempt - 1 if planned.plan is Plan.RESUME else planned.attempt

@@ -52,7 +52,9 @@ def plan_batch(journal: CallJournal, calls: Sequence[Call]) -> list[PlannedCall]
 
 
 def reserve(journal: CallJournal, planned: PlannedCall) -> PlannedCall:
-    """Journals the place of a call that has none and is not to start yet."""
+    """Journals the place of a call that is not to start yet, if it has none."""
+    if planned.plan is not Plan.EXECUTE:
+        return planned
     identity = planned.call.identity
     journal.access.schedule(planned.slot, identity, 1, AT_ONCE)
     return planned._replace(plan=Plan.RESUME, found=_reserved(identity))

@@ -1,4 +1,4 @@
-"""Calls that a ``def`` handler makes together; its thread waits for them."""
+"""Calls that are made together where a thread waits for them."""
 
 from __future__ import annotations
 
@@ -8,25 +8,49 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyflink_durable.batch import CallOutcome, CallPool, Outcomes
-from pyflink_durable.runtime.batch_outcomes import given_up, not_started, outcome_of
+from pyflink_durable.errors import CallLogError, DurableExecutionError
+from pyflink_durable.runtime.batch_outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batch_planning import plan_batch, reserve
-from pyflink_durable.runtime.blocking_call import BlockingWaits, run_on_the_loop
-from pyflink_durable.runtime.bridge import BATCH_TIMER, PENDING, completion_of, due_of
+from pyflink_durable.runtime.batch_timer import BatchTimer
+from pyflink_durable.runtime.blocking_call import BlockingWaits, check_ordinary, run_on_the_loop
 from pyflink_durable.runtime.call_life import InTurn, Life, live
-from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall, completion_order
+from pyflink_durable.runtime.call_options import without_waiting
+from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.payload import dump_result
 from pyflink_durable.runtime.planning import Plan
 
-_TIME_IS_OVER = -2  # in place of the number of a life
+_TIMER = -2  # in place of the number of a life
 
 
-def run_each_on_the_loop(journal: CallJournal, calls: Sequence[Call], announced: bool) -> Outcomes:
-    """Makes ordinary functions one after another where nothing can be waited for."""
-    outcomes = Outcomes()
+def run_batch_on_the_loop(
+    journal: CallJournal, calls: Sequence[Call], timeout: float | None, announced: bool
+) -> Outcomes:
+    """Makes ordinary functions one after another in an ``async def`` handler, and holds its loop.
+
+    Args:
+        journal: The invocation's journal.
+        calls: The calls.
+        timeout: Refused: nothing can interrupt them.
+        announced: See `live`.
+    """
+    if timeout is not None:
+        raise DurableExecutionError(
+            "ctx.durable_execute_all with a timeout cannot be given up in an `async def` handler: "
+            "use `await ctx.durable_execute_all_async(...)`"
+        )
     for call in calls:
-        planned = journal.plan(call)
+        check_ordinary(call.func, call.reconciler)
+    plain = [
+        call._replace(options=without_waiting(call.options, call.func, None, None))
+        for call in calls
+    ]
+    if journal.access.concurrent:
+        planned_calls = iter(plan_batch(journal, plain))
+    else:  # a slot is known once the call before it has ended
+        planned_calls = (journal.plan(call) for call in plain)
+    outcomes = Outcomes()
+    for planned in planned_calls:
         started = time.monotonic()
         outcome = run_on_the_loop(live(journal, planned, announced))
         outcomes.append(_told(planned, outcome, started))
@@ -40,7 +64,7 @@ def run_batch_blocking(
     max_parallelism: int | None,
     timeout: float | None,
 ) -> Outcomes:
-    """Makes calls together; see `RunnerContext.durable_execute_all`."""
+    """Makes calls together; the thread of a ``def`` handler waits for them."""
     if not calls:
         return Outcomes()
     batch = _BlockingBatch(journal, calls, executors, max_parallelism or len(calls))
@@ -58,102 +82,87 @@ class _BlockingBatch:
         self._journal = journal
         self._executors = executors
         self._limit = limit
-        self._planned = plan_batch(journal, calls)
+        # a snapshot may be taken at any time: all have their place before the first one starts
+        self._planned = [reserve(journal, planned) for planned in plan_batch(journal, calls)]
         self._lives: dict[int, Life] = {}
         self._started_at: dict[int, float] = {}
         self._outcomes: dict[int, CallOutcome] = {}
         self._in_line: deque[int] = deque()
-        self._running = 0
         self._waits = BlockingWaits()
 
     def run(self, timeout: float | None) -> Outcomes:
-        over = False
+        timer = None if timeout is None else BatchTimer(self._journal, timeout)
         with self._executors["calls"].on_closing(self._waits.end):
-            for place, planned in enumerate(self._planned):
-                if planned.plan is Plan.EXECUTE:
-                    # all have their place before the first one starts
-                    self._planned[place] = reserve(self._journal, planned)
-            timer = None if timeout is None else self._start_timer(timeout)
-            over = timer is not None and self._replay_timer(timer)
-            if not over:
-                self._in_line.extend(range(len(self._planned)))
-                self._begin_some()
-            while not over and len(self._outcomes) < len(self._planned):
-                place, sent = self._waits.next()
-                over = place == _TIME_IS_OVER
-                if not over:
-                    self._advance(place, sent)
-                    self._begin_some()
-            if over:
-                self._give_up(timer)
+            if timer is not None and timer.is_over:
+                self._replay_until(timer)
+            else:
+                self._run_until(timer)
         return Outcomes(self._outcomes[place] for place in range(len(self._planned)))
+
+    def _run_until(self, timer: BatchTimer | None) -> None:
+        if timer is not None:
+            self._waits.sleep(_TIMER, timer.due)
+        self._in_line.extend(range(len(self._planned)))
+        self._begin_some()
+        while len(self._outcomes) < len(self._planned):
+            place, sent = self._waits.next()
+            if place == _TIMER:
+                assert timer is not None
+                self._give_up(timer)
+            else:
+                self._advance(place, sent)
+                self._begin_some()
+
+    def _replay_until(self, timer: BatchTimer) -> None:
+        for place, planned in enumerate(self._planned):
+            if planned.plan is Plan.REPLAY and timer.covers(planned):
+                self._begin(place)
+        self._give_up(timer)
 
     # ---------------------------------------------------------------- calls
 
     def _begin_some(self) -> None:
-        while self._in_line and self._running < self._limit:
+        while self._in_line and len(self._lives) < self._limit:
             self._begin(self._in_line.popleft())
 
     def _begin(self, place: int) -> None:
         self._lives[place] = live(self._journal, self._planned[place])
         self._started_at[place] = time.monotonic()
-        self._running += 1
         self._advance(place, None)
 
     def _advance(self, place: int, sent: Any) -> None:
         """Lets a life go on until it has to be waited for, or has ended."""
-        life = self._lives[place]
-        planned = self._planned[place]
+        life, planned = self._lives[place], self._planned[place]
         try:
             step = life.send(sent)
             while isinstance(step, InTurn):
                 step = life.send(None)
         except StopIteration as end:
-            self._running -= 1
+            del self._lives[place]
             self._outcomes[place] = _told(planned, end.value, self._started_at[place])
-        except Exception as error:
-            self._running -= 1
-            outcome = Outcome(None, error)
-            self._outcomes[place] = _told(planned, outcome, self._started_at[place])
         else:
             self._waits.start(place, step, self._executors[planned.call.pool])
 
     # ---------------------------------------------------------------- the time for all of them
 
-    def _start_timer(self, timeout: float) -> tuple[int, int | None]:
-        """Starts the time, or goes on with it: its slot, and its completion if it is over."""
-        slot, found = self._journal.take_slot(BATCH_TIMER)
-        if found is not None and found[2] != PENDING:
-            self._journal.access.replayed(slot, BATCH_TIMER)
-            return slot, completion_of(found)
-        due = None if found is None else due_of(found)
-        if due is None:
-            due = int((time.time() + timeout) * 1000)
-            self._journal.access.schedule(slot, BATCH_TIMER, 1, due)
-        self._waits.sleep(_TIME_IS_OVER, due)
-        return slot, None
-
-    def _replay_timer(self, timer: tuple[int, int | None]) -> bool:
-        """Whether the time was over before; then what had ended by then is replayed."""
-        _, completion = timer
-        if completion is None:
-            return False
-        for place, planned in enumerate(self._planned):
-            if planned.plan is Plan.REPLAY and completion_order(planned) < completion:
-                self._begin(place)
-        return True
-
-    def _give_up(self, timer: tuple[int, int | None] | None) -> None:
+    def _give_up(self, timer: BatchTimer) -> None:
+        """The time is over; no life goes on from here, so what they still do is not journaled."""
+        hold = timer.fire(self._planned[0].call.options.outcome_hold)
         now = time.monotonic()
         for place, planned in enumerate(self._planned):
-            if place in self._outcomes:
-                continue
-            reserved = planned.plan is Plan.RESUME and place not in self._lives
-            started = self._started_at.get(place, now)
-            self._outcomes[place] = not_started() if reserved else given_up(planned, now - started)
-        if timer is not None and timer[1] is None:
-            slot = timer[0]
-            self._journal.access.finalize(slot, BATCH_TIMER, dump_result(None), None)
+            if place not in self._outcomes:
+                seconds = now - self._started_at.get(place, now)
+                self._outcomes[place] = given_up(planned, seconds)
+        if hold is not None:
+            hold.on_release(lambda error: self._waits.arrive(_TIMER, error))
+            self._wait_until_safe()
+
+    def _wait_until_safe(self) -> None:
+        place, error = self._waits.next()
+        while place != _TIMER:  # an outcome that nobody waits for any more
+            place, error = self._waits.next()
+        if error is not None:
+            raise CallLogError(f"that the time of a batch is over is not safe: {error}")
 
 
 def _told(planned: PlannedCall, outcome: Outcome, started: float) -> CallOutcome:

@@ -14,9 +14,24 @@ from pyflink_durable.identity import compute_function_id
 from pyflink_durable.runtime.call_life import InTurn, Life, Run, SleepUntil, Step
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome, run_inside_call
+from pyflink_durable.validation import is_coroutine_function
 
 _ENDED = -1  # in place of the number of a life
 _LONGEST_WAIT_SECONDS = 86_400.0  # a lock of the standard library takes no timeout of years
+
+
+def check_ordinary(*functions: Callable[..., Any] | None) -> None:
+    """Refuses coroutine functions, before anything is written.
+
+    Raises:
+        TypeError: One of them is.
+    """
+    for function in functions:
+        if function is not None and is_coroutine_function(function):
+            raise TypeError(
+                f"{compute_function_id(function)} is a coroutine function: call it with "
+                "`await ctx.durable_execute_async(...)` in an `async def` handler"
+            )
 
 
 def run_on_the_loop(life: Life) -> Outcome:
@@ -71,7 +86,7 @@ class BlockingWaits:
         """Starts what a life waits for; `next` gives its number when it is there."""
 
         def arrive(sent: Any) -> None:
-            self._arrived.put((number, sent))
+            self.arrive(number, sent)
 
         if isinstance(step, Run):
             func, args, kwargs, current, timeout = step
@@ -82,6 +97,10 @@ class BlockingWaits:
             arrive(None)
         else:
             step.on_release(arrive)
+
+    def arrive(self, number: int, sent: Any) -> None:
+        """Has `next` give this; called from any thread."""
+        self._arrived.put((number, sent))
 
     def sleep(self, number: int, due: int) -> None:
         """Has `next` give a number at a time in milliseconds since the epoch."""

@@ -70,7 +70,7 @@ class CallProgress:
     """How far a call has come, for those who want to know more than its outcome.
 
     Attributes:
-        attempt: The number of its last start; 0 if it has not started.
+        attempt: The number of the last start that was journaled; 0 if none was.
         reconciled: Whether its reconciler told the outcome.
     """
 
@@ -195,6 +195,7 @@ class CallJournal:
         slot, call = planned.slot, planned.call
         hold = self.expect(slot, call.options.start_hold)
         self.access.append_pending(slot, call.identity, call.options.start_hold)
+        _note_attempt(planned, 1)
         return hold
 
     def start_attempt(
@@ -204,6 +205,7 @@ class CallJournal:
         self.check_open()
         hold = self.expect(planned.slot, kind)
         self.access.start_attempt(planned.slot, planned.call.identity, attempt, kind)
+        _note_attempt(planned, attempt)
         return hold
 
     def schedule(self, planned: PlannedCall, attempt: int, due: int) -> None:
@@ -213,8 +215,7 @@ class CallJournal:
 
     def current(self, planned: PlannedCall, attempt: int) -> CurrentCall:
         """What the function of an attempt may ask about it."""
-        if planned.progress is not None:
-            planned.progress.attempt = attempt
+        _note_attempt(planned, attempt)
         return CurrentCall(
             attempt,
             planned.slot,
@@ -302,6 +303,11 @@ class CallJournal:
             "dropped. A handler must be deterministic; see on_mismatch"
         )
         self.access.clear_from(slot)
+
+
+def _note_attempt(planned: PlannedCall, attempt: int) -> None:
+    if planned.progress is not None:
+        planned.progress.attempt = attempt
 
 
 def completion_order(planned: PlannedCall) -> int:

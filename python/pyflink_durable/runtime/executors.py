@@ -10,6 +10,7 @@ from typing import Any
 
 from pyflink_durable.current_call import CurrentCall, running_call
 from pyflink_durable.runtime.asyncio_thread import AsyncioThread
+from pyflink_durable.runtime.in_flight import InFlightLimit
 from pyflink_durable.runtime.outcome import Outcome, Reports, SubmittedCall, run_inside_call
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.timeouts import TimedFunction, await_in_time
@@ -22,6 +23,7 @@ class CallExecutor:
     Args:
         name: Prefix of the threads' names.
         threads: Size of the pool for ordinary functions.
+        max_in_flight: How many calls run at a time, coroutine functions included; None: all.
         on_abandoned: Called with how many calls were given up, on any thread.
     """
 
@@ -29,11 +31,15 @@ class CallExecutor:
         self,
         name: str = "durable-call",
         threads: int = 16,
+        max_in_flight: int | None = None,
         on_abandoned: Callable[[int], None] = lambda count: None,
     ) -> None:
         self._pool = ThreadPool(name, threads)
         self._asyncio = AsyncioThread(f"{name}-asyncio")
         self._on_abandoned = on_abandoned
+        self._start: Callable[[SubmittedCall], None] = self._start_now
+        if max_in_flight is not None:
+            self._start = InFlightLimit(max_in_flight, self._start_now).start
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self._closing_callbacks: set[Callable[[], None]] = set()
@@ -70,8 +76,11 @@ class CallExecutor:
             current: What the function may ask about its call.
             timeout: Seconds after which the outcome is a `TimedOut`, counted from when it runs.
         """
-        call = SubmittedCall(loop, on_outcome, func, args, kwargs or {}, current, timeout)
-        start = self._start_coroutine if is_coroutine_function(func) else self._start_function
+        self._start(SubmittedCall(loop, on_outcome, func, args, kwargs or {}, current, timeout))
+
+    def _start_now(self, call: SubmittedCall) -> None:
+        coroutine = is_coroutine_function(call.func)
+        start = self._start_coroutine if coroutine else self._start_function
         self._asyncio.submit(lambda: start(call))
 
     def start_on(self, pool: ThreadPool, job: Callable[[], None]) -> None:

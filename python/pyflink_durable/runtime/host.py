@@ -93,16 +93,20 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._holds = Holds()
         self._call_options = CallOptionsOf(self._options, self._can_gate)
         self._executor = self._make_executor("", self._options.call_threads)
-        self._tool_executor = self._make_executor("-tool", self._options.tool_calls.num_threads)
+        tools = self._options.tool_calls
+        self._tool_executor = self._make_executor("-tool", tools.num_threads, tools.max_in_flight)
         self._runner = self._make_runner()
         if isinstance(self._handler, DurableProcessFunction):
             self._handler.open(runtime_context)
         operation.connect(self)
 
-    def _make_executor(self, suffix: str, threads: int) -> CallExecutor:
+    def _make_executor(
+        self, suffix: str, threads: int, max_in_flight: int | None = None
+    ) -> CallExecutor:
         return CallExecutor(
             f"durable-{self._name}{suffix}",
             threads,
+            max_in_flight,
             lambda count: self._telemetry.count("abandoned", count),
         )
 

@@ -19,8 +19,8 @@ from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.async_batch import gather, run_batch
 from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
-from pyflink_durable.runtime.blocking_batch import run_batch_blocking, run_each_on_the_loop
-from pyflink_durable.runtime.blocking_call import run_blocking, run_on_the_loop
+from pyflink_durable.runtime.blocking_batch import run_batch_blocking, run_batch_on_the_loop
+from pyflink_durable.runtime.blocking_call import check_ordinary, run_blocking, run_on_the_loop
 from pyflink_durable.runtime.bridge import Bridge
 from pyflink_durable.runtime.call_life import live
 from pyflink_durable.runtime.call_options import CallOptionsOf, without_waiting
@@ -35,7 +35,7 @@ from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
 from pyflink_durable.runtime.timers import DurableTimers
 from pyflink_durable.runtime.user_state import MemoryState, StateBackend, UserState
 from pyflink_durable.tool_options import ToolCallOptions
-from pyflink_durable.validation import check_reconciler, is_coroutine_function
+from pyflink_durable.validation import check_reconciler
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -165,12 +165,7 @@ class FlinkRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> T:
         self._check_call(func, reconciler)
-        for asked in (func, reconciler):
-            if asked is not None and is_coroutine_function(asked):
-                raise TypeError(
-                    f"{compute_function_id(asked)} is a coroutine function: call it with "
-                    "`await ctx.durable_execute_async(...)` in an `async def` handler"
-                )
+        check_ordinary(func, reconciler)
         loop = events._get_running_loop()
         options = self._call_options.of(
             reconciler is not None, durability, in_doubt, retry, timeout
@@ -244,16 +239,12 @@ class FlinkRunnerContext(RunnerContext):
             return run_batch_blocking(
                 self._calls, batch, self._ensure_executors(), max_parallelism, timeout
             )
-        if timeout is not None:
-            raise DurableExecutionError(
-                "ctx.durable_execute_all with a timeout cannot be given up in an `async def` "
-                "handler: use `await ctx.durable_execute_all_async(...)`"
-            )
-        plain = [
-            call._replace(options=without_waiting(call.options, call.func, None, None))
-            for call in batch
-        ]
-        return run_each_on_the_loop(self._calls, plain, type(loop) is not DurableLoop)
+        outcomes = run_batch_on_the_loop(
+            self._calls, batch, timeout, announced=type(loop) is not DurableLoop
+        )
+        if isinstance(loop, DurableLoop):
+            loop.refresh_clock()
+        return outcomes
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
         return gather(awaitables)

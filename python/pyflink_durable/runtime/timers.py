@@ -12,11 +12,16 @@ from typing import Any, Protocol
 
 from pyflink_durable.errors import CallLogError
 from pyflink_durable.runtime.bridge import PENDING, TIMER, HoldKind, completion_of, due_of
+from pyflink_durable.runtime.call_life import AFTER_REPLAY
 from pyflink_durable.runtime.calls import CallJournal
 from pyflink_durable.runtime.deadlines import due_in
 from pyflink_durable.runtime.payload import dump_result
 
 _FIRED = dump_result(None)
+
+_OVERDUE = AFTER_REPLAY - 1
+"""The turn of a timer whose time came while the job was down: behind all that had ended by then,
+and before the calls that the failure interrupted, which the handler may give up."""
 
 
 class TimerLoop(Protocol):
@@ -73,8 +78,15 @@ class DurableTimers:
         if due is None:
             due = due_in(delay)
             self._calls.access.schedule(slot, TIMER, 1, due)
+        elif due <= due_in(0):
+            loop.replay_in_turn(_OVERDUE, partial(self._fire_unless_cancelled, slot, timer))
+            return timer.handle
         loop.wake_up_at(due, partial(self._fire, slot, timer), timer.handle)
         return timer.handle
+
+    def _fire_unless_cancelled(self, slot: int, timer: _Timer) -> None:
+        if not timer.handle.cancelled():
+            self._fire(slot, timer)
 
     def _fire(self, slot: int, timer: _Timer) -> None:
         """The time has come: journals it, so that a replay has it fire at the same point."""

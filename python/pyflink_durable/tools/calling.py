@@ -45,14 +45,13 @@ async def call_tools(
     """
     chosen = _options_of(ctx, options)
     batch = _ToolBatch(ctx, registry, request)
-    context: Any = ctx
     if not batch.calls:
         outcomes = Outcomes()
     elif chosen.mode is ToolCallMode.SYNC:
         _check_ordinary(registry)
-        outcomes = context.durable_execute_all(batch.calls, max_parallelism=1)
+        outcomes = ctx.durable_execute_all(batch.calls, max_parallelism=1)
     else:
-        outcomes = await context.durable_execute_all_async(
+        outcomes = await ctx.durable_execute_all_async(
             batch.calls, max_parallelism=chosen.max_parallelism, timeout=chosen.timeout
         )
     return batch.answer(outcomes)
@@ -68,13 +67,15 @@ def call_tools_in_thread(
     """As `call_tools`, for a ``def`` handler, which waits on its thread."""
     chosen = _options_of(ctx, options)
     batch = _ToolBatch(ctx, registry, request)
-    context: Any = ctx
     if not batch.calls:
         return batch.answer(Outcomes())
-    outcomes = context.durable_execute_all(
+    outcomes = ctx.durable_execute_all(
         batch.calls, max_parallelism=chosen.max_parallelism, timeout=chosen.timeout
     )
     return batch.answer(outcomes)
+
+
+_SHARED = {"num_threads", "max_in_flight"}
 
 
 class _ToolBatch:
@@ -151,12 +152,14 @@ def _options_of(ctx: RunnerContext, options: ToolCallOptions | None) -> ToolCall
     of_operator: ToolCallOptions = getattr(ctx, "tool_call_options", None) or ToolCallOptions()
     if options is None:
         return of_operator
-    if "num_threads" in options.model_fields_set and options.num_threads != of_operator.num_threads:
-        raise ConfigurationError(
-            f"num_threads={options.num_threads} is given to one request, but all requests of a "
-            f"subtask share their threads, of which there are {of_operator.num_threads}. Set it "
-            "for the operator: DurableOptions(tool_calls=ToolCallOptions(num_threads=...))"
-        )
+    for name in _SHARED & options.model_fields_set:
+        asked, there = getattr(options, name), getattr(of_operator, name)
+        if asked != there:
+            raise ConfigurationError(
+                f"{name}={asked} is given to one request, but it is a limit of all requests of a "
+                f"subtask together, and is {there} there. Set it for the operator: "
+                f"DurableOptions(tool_calls=ToolCallOptions({name}=...))"
+            )
     return options
 
 

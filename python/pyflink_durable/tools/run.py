@@ -10,6 +10,7 @@ from typing import Any
 
 from pyflink_durable.batch import CallStatus, DurableCall
 from pyflink_durable.context import NOT_EXECUTED
+from pyflink_durable.current_call import current_call
 from pyflink_durable.tools.context import ToolContext
 from pyflink_durable.tools.events import ToolCall
 from pyflink_durable.tools.json_form import to_json_form
@@ -42,7 +43,6 @@ class ToolRun:
         self._arguments = arguments
         self._context = context
         self._observer = observer
-        self._attempt = 0
 
     def durable_call(self) -> DurableCall:
         """The durable call: its identity is the id of the tool call and what the model wrote."""
@@ -65,8 +65,7 @@ class ToolRun:
 
     @contextmanager
     def _observed(self) -> Iterator[None]:
-        self._attempt += 1
-        attempt = self._attempt
+        attempt = current_call().attempt
         self._observer.started(self._call, attempt)
         started = time.monotonic()
         try:

@@ -1,0 +1,295 @@
+"""Attempts of a handler: crashed anywhere, and run again on what their journal kept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from bridges import (
+    ATTEMPT_METHODS,
+    CURSOR_METHODS,
+    SLOT_METHODS,
+    Recording,
+    SixMethods,
+    Slot,
+    SlotsInMemory,
+)
+from loops import Operator
+from random_batches import Call, Outside, answered, calls_of, interpret, interpret_plainly
+
+from pyflink_durable.runtime import FlinkRunnerContext, blocking_batch
+from pyflink_durable.runtime.bridge import PENDING
+from pyflink_durable.runtime.journal import (
+    ATTEMPT,
+    CLEARED,
+    FINALIZED,
+    RECORDED,
+    SCHEDULED,
+    JournalAccess,
+    JournalWrites,
+    SlotJournal,
+    StepJournal,
+)
+from pyflink_durable.runtime.outcome import Outcome, run_inside_call
+from pyflink_durable.runtime.payload import load_exception, load_result
+from pyflink_durable.runtime.telemetry import LocalTelemetry
+
+WRITES = {"appendPendingCall", "finalizeCurrentCall", "recordCallCompletion"}
+WRITES |= {SLOT_METHODS[name] for name in WRITES} | {*ATTEMPT_METHODS}
+
+
+class Crash(Exception):
+    """The task is gone; nothing that the handler does from here on counts."""
+
+
+@dataclass
+class Attempt:
+    """One run of the handler over a surviving journal.
+
+    Args:
+        survived: The journal it starts from.
+        crash_after: After how many bridge operations and completions it crashes, if at all.
+    """
+
+    survived: tuple[Slot, ...]
+    crash_after: int | None = None
+    events: int = 0
+    crashed: bool = False
+    kept: list[tuple[Slot, ...]] = field(default_factory=list)
+    output: Any = None
+    waiting: list[tuple[tuple[int, int], Callable[[], None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.outside = Outside(self.happened, lambda: self.crashed)
+        self.telemetry = LocalTelemetry()
+        self.kept.append(self.survived)
+
+    def happened(self) -> None:
+        """Something happened, after which the task may crash."""
+        self.events += 1
+        self.crashed |= self.events == self.crash_after
+        if self.crashed:
+            raise Crash
+
+    def after_operation(self, journal: Any, name: str) -> None:
+        if not self.crashed and name in WRITES:
+            self.kept.append(tuple(journal.slots))
+        self.happened()
+
+    # ---------------------------------------------------------------- as the calls' executor
+
+    def submit(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_outcome: Callable[[Outcome], None],
+        func: Callable[..., Any],
+        args: Any = (),
+        kwargs: dict[str, Any] | None = None,
+        *options: Any,
+    ) -> None:
+        def complete() -> None:
+            outcome = run_inside_call(None, func, args, kwargs)
+            if not self.crashed:
+                loop.call_soon_threadsafe(on_outcome, outcome)
+
+        self.waiting.append((self.outside.ranks[func], complete))
+
+    def complete_next(self) -> None:
+        """The call with the lowest rank ends; this order is the outside's own."""
+        self.waiting.sort(key=lambda item: item[0])
+        self.waiting.pop(0)[1]()
+
+    # ---------------------------------------------------------------- runs
+
+    def run_on_loop(self, program: Any) -> None:
+        """Over slots, on the handlers' loop, with calls side by side."""
+        journal = SlotsInMemory(self.survived)
+        bridge = Recording(
+            journal,
+            (*SLOT_METHODS.values(), *ATTEMPT_METHODS),
+            lambda name: self.after_operation(journal, name),
+        )
+        self._drive(program, SlotJournal(bridge, size=len(self.survived)), lambda: None)
+
+    def run_in_steps(self, program: Any) -> None:
+        """As in the operator: what a step writes is applied when it ends, or lost with it."""
+        journal, writes = SlotsInMemory(self.survived), JournalWrites()
+
+        def end_step() -> None:
+            _, flat = writes.take()
+            for at in range(0, len(flat), 10):
+                _, slot, function_id, digest, what, *payloads, attempt, due, _ = flat[at : at + 10]
+                identity = (function_id, digest)
+                if what == PENDING:
+                    journal.appendPendingCallAt(slot, *identity)
+                elif what == ATTEMPT:
+                    journal.startAttemptAt(slot, *identity, attempt)
+                elif what == SCHEDULED:
+                    journal.scheduleCallAt(slot, *identity, attempt, due)
+                elif what == CLEARED:
+                    journal.clearCallResultsFrom(slot)
+                elif what == RECORDED:
+                    journal.recordCallCompletionAt(slot, *identity, *payloads)
+                else:
+                    assert what == FINALIZED
+                    journal.finalizeCallAt(slot, *identity, *payloads)
+            if not self.crashed:
+                self.kept.append(tuple(journal.slots))
+
+        self._drive(
+            program,
+            StepJournal(_OfInvocation(journal), 7, size=len(self.survived), writes=writes),
+            end_step,
+        )
+
+    def _drive(self, program: Any, access: JournalAccess, end_step: Callable[[], None]) -> None:
+        operator = Operator()
+        context = FlinkRunnerContext(access, self, telemetry=self.telemetry)  # type: ignore[arg-type]
+        task = operator.start(self._handle(program, context))
+        end_step()
+        # calls that the handler gave up run to their end, too
+        while not self.crashed and (self.waiting or not task.done()):
+            self.complete_next()
+            operator.loop.drain()
+            end_step()
+        operator.loop.close()
+
+    def run_in_sequence(self, program: Any) -> None:
+        """Over the six methods, under `asyncio.run`, one call after another."""
+        journal = SixMethods(self.survived)
+        bridge = Recording(
+            journal, CURSOR_METHODS, lambda name: self.after_operation(journal._journal, name)
+        )
+        context = FlinkRunnerContext(bridge, self, telemetry=self.telemetry)  # type: ignore[arg-type]
+
+        async def main() -> None:
+            task = asyncio.create_task(self._handle(program, context))
+            while not (self.crashed or task.done()):
+                await asyncio.sleep(0)
+                if self.waiting:
+                    self.complete_next()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        asyncio.run(main())
+
+    def run_in_thread(self, program: Any) -> None:
+        """As a ``def`` handler, whose thread waits; here it has the outside end a call then."""
+        journal = SlotsInMemory(self.survived)
+        bridge = Recording(
+            journal,
+            (*SLOT_METHODS.values(), *ATTEMPT_METHODS),
+            lambda name: self.after_operation(journal, name),
+        )
+        access = SlotJournal(bridge, size=len(self.survived))
+        context = FlinkRunnerContext(access, self, telemetry=self.telemetry)  # type: ignore[arg-type]
+        attempt = self
+
+        class Waits(blocking_batch.BlockingWaits):
+            def next(self) -> tuple[int, Any]:
+                attempt.complete_next()
+                if attempt.crashed:
+                    raise Crash
+                return super().next()
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blocking_batch, "BlockingWaits", Waits)
+            try:
+                self.output = interpret_plainly(program, context, self.outside)
+            except ValueError as error:
+                self.output = f"failed with {error!r}"
+            except Crash:
+                pass
+
+    @contextmanager
+    def on_closing(self, callback: Callable[[], None]) -> Iterator[None]:
+        """No attempt is closed in order."""
+        yield
+
+    async def _handle(self, program: Any, context: FlinkRunnerContext) -> None:
+        try:
+            self.output = await interpret(program, context, self.outside)
+        except ValueError as error:
+            self.output = f"failed with {error!r}"
+        except Crash:
+            pass
+
+
+class _OfInvocation:
+    """A bridge that serves many invocations, of which there is one."""
+
+    def __init__(self, journal: SlotsInMemory) -> None:
+        self._journal = journal
+
+    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
+        assert invocation == 7
+        return self._journal.getCallResultFieldsAt(slot)
+
+
+def by_slot(journal: tuple[Slot, ...]) -> dict[int, int]:
+    """Which call answered each terminal slot."""
+    return {
+        number: answered(
+            load_result(slot.result) if slot.result is not None else load_exception(slot.exception)  # type: ignore[arg-type]
+        )
+        for number, slot in enumerate(journal)
+        if slot.status != "PENDING"
+    }
+
+
+Run = Callable[[Attempt, Any], None]
+
+
+def check_recovery(attempt: Attempt, reference: Attempt, calls: dict[int, Call]) -> None:
+    """What holds for every attempt, crashed or not."""
+    order, outside = reference.outside.started, attempt.outside
+    survived = by_slot(attempt.survived)
+    assert outside.started == order[: len(outside.started)]
+    # no slot is shared by two calls, and each answers its own
+    assert by_slot(attempt.kept[-1]) == {slot: order[slot] for slot in by_slot(attempt.kept[-1])}
+    # no call with a terminal slot runs again, nor is anybody asked about it
+    assert not set(survived.values()) & {*outside.ran, *outside.looked_up}
+    assert len(outside.ran) == len(set(outside.ran))
+    # who is in doubt is reconciled, once; nobody else is
+    in_doubt = {
+        order[slot]
+        for slot in range(len(attempt.survived))
+        if slot not in survived
+        and attempt.survived[slot].due is None
+        and calls[order[slot]].reconciler != "none"
+    }
+    assert len(outside.looked_up) == len(set(outside.looked_up))
+    assert set(outside.looked_up) <= in_doubt
+    assert not {n for n in in_doubt if calls[n].reconciler == "looks up"} & set(outside.ran)
+    if not attempt.crashed:
+        # but for those that the handler gives up again
+        assert set(outside.looked_up) <= set(outside.started)
+        assert in_doubt & set(outside.started) - outside.given_up <= set(outside.looked_up)
+    assert attempt.telemetry.counters["mismatched"] == 0
+
+
+def check(
+    program: Any, crashes: list[tuple[int, int]], run: Callable[[Attempt, Any], None]
+) -> None:
+    calls = {call.number: call for call in calls_of(program)}
+    reference = Attempt(())
+    run(reference, program)
+    check_recovery(reference, reference, calls)
+    survived: tuple[Slot, ...] = ()
+    for place, lag in [*crashes, (None, 0)]:
+        attempt = Attempt(survived, None if place is None else 1 + place % max(1, reference.events))
+        run(attempt, program)
+        check_recovery(attempt, reference, calls)
+        if not attempt.crashed:
+            break
+        # the newest checkpoint may be older than the crash
+        survived = attempt.kept[max(0, len(attempt.kept) - 1 - lag)]
+    assert not attempt.crashed
+    assert attempt.output == reference.output
+    # a call that a crash repeated has had more attempts, and else the same life
+    in_the_end = tuple(slot._replace(attempt=1) for slot in attempt.kept[-1])
+    assert in_the_end == reference.kept[-1]
