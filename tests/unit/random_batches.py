@@ -1,4 +1,4 @@
-"""Random handlers with batches as data, their interpreter, and the hypothesis strategies that make them."""
+"""Random handlers with batches as data, their interpreter, and the strategies for them."""
 
 from __future__ import annotations
 
