@@ -97,7 +97,15 @@ def run(env: StreamExecutionEnvironment) -> None:
     Raises:
         JobFailed: It failed, or was not done in time and is cancelled.
     """
-    client = start(env)
+    finish(start(env))
+
+
+def finish(client: JobClient) -> None:
+    """Waits for the end of a bounded job.
+
+    Raises:
+        JobFailed: It failed, or was not done in time and is cancelled.
+    """
     result = client.get_job_execution_result()
     if not _is_done(result):
         cancel(client)
@@ -125,15 +133,21 @@ def take_checkpoint(client: JobClient) -> None:
     cluster = _cluster_of(client)
     kind = get_gateway().jvm.org.apache.flink.core.execution.CheckpointType.CONFIGURED
     job = client.get_job_id()._j_job_id
-    _ask_again_on("CheckpointException", lambda: cluster.triggerCheckpoint(job, kind).get())
+    _ask_again_on("CheckpointException", lambda: cluster.triggerCheckpoint(job, kind))
 
 
 def _ask_again_on(trouble: str, ask: Callable[[], Any]) -> Any:
-    """Asks Flink until the answer is no error of this kind, such as tasks that do not run yet."""
+    """Asks Flink until the answer is no error of this kind, such as tasks that do not run yet.
+
+    Args:
+        trouble: What the text of such an error contains.
+        ask: Gives a Java future.
+    """
     deadline = time.monotonic() + _JOB_SECONDS
+    seconds = get_gateway().jvm.java.util.concurrent.TimeUnit.SECONDS
     while True:
         try:
-            return ask()
+            return ask().get(int(_JOB_SECONDS), seconds)
         except Exception as error:
             failure = JobFailed(_without_frames(error))
             if trouble not in str(error) or time.monotonic() > deadline:
@@ -165,7 +179,7 @@ def take_savepoint(client: JobClient, world: World) -> str:
     folder = world.folder_of("savepoints").as_uri()
     j_client = client._j_job_client
     path = _ask_again_on(
-        _TASKS_ARE_STARTING, lambda: j_client.triggerSavepoint(folder, _canonical()).get()
+        _TASKS_ARE_STARTING, lambda: j_client.triggerSavepoint(folder, _canonical())
     )
     return str(path)
 
@@ -182,7 +196,7 @@ def stop_with_savepoint(client: JobClient, world: World, *, drain: bool = False)
     result = client.get_job_execution_result()
     path = _ask_again_on(
         _TASKS_ARE_STARTING,
-        lambda: client._j_job_client.stopWithSavepoint(drain, folder, _canonical()).get(),
+        lambda: client._j_job_client.stopWithSavepoint(drain, folder, _canonical()),
     )
     if not _is_done(result) or _failure_of(result) is not None:
         raise JobFailed("the job did not finish after its savepoint")

@@ -198,7 +198,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                                     + " taken for %d ms (drain_timeout and one checkpoint interval)."
                                     + " Flink takes none while it drains a job: stop it with `stop`"
                                     + " without `--drain`, and the savepoint holds what is in"
-                                    + " flight. If nobody stopped the job, its checkpoints take"
+                                    + " flight. It takes none while a savepoint is under way,"
+                                    + " either, whose barrier is not read behind the end of the"
+                                    + " input: take it before. If neither is the case, its checkpoints take"
                                     + " longer than that: raise drain_timeout.",
                             gate.size(), drain.millis()));
         }
