@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,8 @@ CREATE TABLE IF NOT EXISTS charges (
 );
 CREATE INDEX IF NOT EXISTS charges_of_order ON charges (order_id);
 """
+
+_CHARGES_PER_ORDER = "SELECT order_id, COUNT(*) FROM charges GROUP BY order_id"
 
 CHARGE, LOOKUP, RECEIPT = "charge", "lookup", "receipt"
 
@@ -99,6 +102,10 @@ class Ledger:
             for charge in self._charges(of_doubled):
                 orders.setdefault(charge.order, []).append(charge)
         return orders
+
+    def charges_per_order(self) -> Counter[str]:
+        with self._lock:
+            return Counter(dict(self._connection.execute(_CHARGES_PER_ORDER)))
 
     def stats(self) -> Stats:
         with self._lock:

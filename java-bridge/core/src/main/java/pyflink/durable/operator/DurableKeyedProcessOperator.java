@@ -73,6 +73,10 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private transient UserState userState;
     private transient DurableCounters counters;
     private transient DurableBridge bridge;
+
+    /** Hides the inherited field, which must not be touched, see {@link Interpreter}. */
+    private transient Interpreter interpreter;
+
     private transient boolean pythonOpen;
     private transient boolean restored;
 
@@ -149,6 +153,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     /** PyFlink's operation is wrapped in one that crosses between the languages once per step. */
     @Override
     public void openPythonInterpreter() {
+        interpreter = new Interpreter(this);
         interpreter.set("durable_bridge", bridge);
         try {
             interpreter.exec(

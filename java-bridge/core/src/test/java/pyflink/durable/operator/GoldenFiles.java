@@ -11,7 +11,8 @@ import pyflink.durable.journal.CallSerializerTest;
 
 /**
  * Writes the golden files of a format version, once, when the version is new. They stay in the
- * repository for good: they stand for the savepoints that users hold. Run in {@code java-bridge/core}:
+ * repository for good: they stand for the savepoints that users hold. Run in {@code
+ * java-bridge/core}:
  *
  * <pre>{@code mvn test -Dtest=GoldenFiles -Dgolden.write=true}</pre>
  *
