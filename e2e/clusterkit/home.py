@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from pyflink_durable.doctor.home import read_configuration
 
 _ROOT = Path(__file__).resolve().parents[2]
 # Another Flink of this machine, or its settings, must not get in.
@@ -25,7 +26,7 @@ def packaged_flink() -> Path:
 
 @dataclass(frozen=True)
 class FlinkHome:
-    """A folder with ``bin``, ``lib``, ``opt``, ``plugins`` and ``conf``; the package stays as it is.
+    """A folder with ``bin``, ``lib``, ``opt``, ``plugins`` and ``conf``; the package stays as is.
 
     ``bin`` is copied, since its scripts find the home by their own place; the jars are links.
     """
@@ -84,23 +85,14 @@ class FlinkHome:
         }
 
     def _configure(self, settings: Mapping[str, str]) -> None:
-        file = self.folder / "conf" / "config.yaml"
-        flat = _flat(yaml.safe_load(file.read_text()))
-        file.write_text(yaml.safe_dump(flat | dict(settings), default_flow_style=False))
+        folder = self.folder / "conf"
+        together = dict(read_configuration(folder)) | dict(settings)
+        # JSON is YAML, and takes any value.
+        lines = [f"{name}: {json.dumps(value)}\n" for name, value in together.items()]
+        (folder / "config.yaml").write_text("".join(lines))
 
 
 def _link(jars: Iterable[Path], folder: Path) -> None:
     folder.mkdir()
     for jar in jars:
         (folder / jar.name).symlink_to(jar)
-
-
-def _flat(tree: Mapping[str, object], prefix: str = "") -> dict[str, str]:
-    """Nested keys joined by dots, which Flink reads as well."""
-    flat: dict[str, str] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            flat |= _flat(value, f"{prefix}{name}.")
-        else:
-            flat[prefix + name] = str(value)
-    return flat

@@ -40,6 +40,9 @@ transaction.max.timeout.ms=900000
 """
 
 
+def _format_options(properties: Path) -> list[str]:
+    return ["--config", str(properties), "--cluster-id", uuid.uuid4().hex[:22]]
+
 
 @dataclass(frozen=True)
 class Broker:
@@ -60,8 +63,7 @@ class Broker:
         java = ["java", "-Xmx512m", "-cp", class_path("kafka")]
         java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
         subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", "--config", str(properties)]
-            + ["--cluster-id", uuid.uuid4().hex[:22]],
+            [*java, "kafka.tools.StorageTool", "format", *_format_options(properties)],
             check=True,
             capture_output=True,
         )

@@ -9,6 +9,7 @@ Kubernetes would. PID_FILE names the process of the moment, which leads its grou
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -52,10 +53,8 @@ def _wait(child: subprocess.Popen[bytes]) -> bool:
                 return True
         return False
     finally:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         child.wait()
 
 

@@ -12,9 +12,7 @@ _LOOK_AGAIN_SECONDS = 0.1
 T = TypeVar("T")
 
 
-def wait_until(
-    condition: Callable[[], T], what: str, seconds: float = DEADLINE_SECONDS
-) -> T:
+def wait_until(condition: Callable[[], T], what: str, seconds: float = DEADLINE_SECONDS) -> T:
     """Returns the first true value of a condition.
 
     Raises:
