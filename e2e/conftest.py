@@ -12,7 +12,7 @@ import pytest
 E2E = Path(__file__).resolve().parent
 ROOT = E2E.parent
 # For the test, and by way of the environment for every process that it starts.
-sys.path[:0] = [str(E2E), str(E2E / "jobs")]
+sys.path[:0] = [str(E2E), str(ROOT / "tests" / "minicluster")]
 os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "python"), os.environ.get("PYTHONPATH", "")])
 
 from clusterkit import Broker, Cluster, Payments, artifact_jars  # noqa: E402

@@ -22,7 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".matrix"
-# The newest patch release of each Flink with the Pythons it supports; not every pair, but all of each.
+# The newest patch of each Flink; not every pair, but each Flink and each Python.
 CELLS = ["1.20.5-3.10", "1.20.5-3.11", "2.0.2-3.11", "2.1.3-3.11", "2.2.1-3.12", "2.3.0-3.11"]
 CELLS += ["2.3.0-3.12"]
 ENDS = ["1.20.5-3.11", "2.3.0-3.11"]

@@ -73,7 +73,8 @@ class FlinkHome:
         """What Flink's scripts and the Python inside the JVM are to see."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_FOREIGN)}
         path = [str(Path(sys.executable).parent), kept.get("PATH", "")]
-        python_path = [str(_ROOT / "python"), str(_ROOT / "e2e" / "jobs")]
+        # The crash kit of the mini-cluster tests is what some jobs here are made of, too.
+        python_path = [str(_ROOT / "python"), str(_ROOT / "tests" / "minicluster")]
         return kept | {
             # The Python inside the JVM finds its packages by the first python3 on the path.
             "PATH": os.pathsep.join(path),

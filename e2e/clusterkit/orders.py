@@ -49,11 +49,14 @@ class Inbox:
         partial.write_text("".join(json.dumps(order) + "\n" for order in orders))
         partial.rename(self.orders / partial.name)
 
-    def answered(self) -> Counter[str]:
-        """How often each order has a committed answer; files still written begin with a dot."""
+    def lines(self) -> list[dict[str, Any]]:
+        """All committed answers; files still written begin with a dot."""
         parts = sorted(self.answers.rglob("part-*"))
-        lines = (line for part in parts for line in part.read_text().splitlines())
-        return Counter(json.loads(line)["order"] for line in lines)
+        return [json.loads(line) for part in parts for line in part.read_text().splitlines()]
+
+    def answered(self) -> Counter[str]:
+        """How often each order has a committed answer."""
+        return Counter(answer["order"] for answer in self.lines())
 
     def wait_answered(self, orders: Iterable[dict[str, Any]]) -> None:
         ids = {order["id"] for order in orders}

@@ -24,3 +24,12 @@ class Footprint:
 
 def thread_count(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, and it has not merely not been waited for."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return status.rsplit(")", 1)[1].split()[0] != "Z"

@@ -22,12 +22,12 @@ from pyflink_durable.doctor.home import check_home
 OPENS = " ".join(
     f"--add-opens=java.base/java.{package}=ALL-UNNAMED"
     for package in (
-        "java.lang",
-        "java.util",
-        "java.nio",
-        "java.io",
-        "java.net",
-        "java.lang.reflect",
+        "lang",
+        "util",
+        "nio",
+        "io",
+        "net",
+        "lang.reflect",
     )
 )
 FLINK = installed("apache-flink")
