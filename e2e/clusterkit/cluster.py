@@ -63,6 +63,8 @@ class Cluster:
             "jobmanager.memory.process.size": "1g",
             "taskmanager.memory.process.size": "1200m",
             "taskmanager.numberOfTaskSlots": "1",
+            # All of the heap is resident at once: what grows then is something else.
+            "env.java.opts.taskmanager": "-XX:+AlwaysPreTouch",
             # A killed process is noticed in seconds, not in Flink's default of 50.
             "heartbeat.interval": "500",
             "heartbeat.timeout": "3000",
