@@ -16,7 +16,7 @@ ARGS ?=
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit e2e matrix demo bench clean
+.PHONY: help setup jar lint format test test-java test-unit e2e chaos matrix demo bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -65,6 +65,9 @@ test-unit: jar ## run the fast Python tests only (no mini-cluster)
 
 e2e: jar e2e/artifacts/.ready ## run the tests on a real cluster: kill -9, rescale, upgrades (15 minutes)
 	@cd e2e && PATH="$(CURDIR)/$(BIN):$$PATH" pytest $(ARGS)
+
+chaos: jar e2e/artifacts/.ready ## random faults against thousands of orders (ARGS="--seconds 300 --seed 7")
+	@$(RUN) python e2e/chaos.py $(ARGS)
 
 matrix: jar ## test one wheel on every supported Flink (ARGS=--ends: oldest and newest)
 	@$(BIN)/python e2e/matrix.py $(ARGS)

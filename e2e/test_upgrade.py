@@ -77,7 +77,7 @@ def test_a_mismatch_can_stop_the_upgrade_and_the_old_handler_goes_on(
     cluster: Cluster, inbox: Inbox, world: World, savepoint: str
 ) -> None:
     stopping = arguments(inbox, world, "reordered", "--on-mismatch", "fail")
-    job = cluster.submit(JOB, *stopping, savepoint=savepoint)
+    job = cluster.start(JOB, *stopping, savepoint=savepoint)
     wait_until(lambda: "JournalMismatch" in job.root_exception(), "the mismatch")
     job.cancel()
     assert Counter(world.subjects("run")) == per_order(reserve=1, charge=1, ship=1)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from clusterkit.artifacts import free_ports
 from clusterkit.home import FlinkHome
@@ -145,7 +146,13 @@ class Cluster:
 
     # ---------------------------------------------------------------- jobs
 
-    def submit(
+    def submit(self, script: Path, *arguments: str | Path, **options: Any) -> Job:
+        """As `start`; returns when all tasks of the job run."""
+        job = self.start(script, *arguments, **options)
+        job.wait_running()
+        return job
+
+    def start(
         self,
         script: Path,
         *arguments: str | Path,
@@ -153,7 +160,7 @@ class Cluster:
         savepoint: str | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> Job:
-        """``flink run -py``, detached; returns when the job runs.
+        """``flink run -py``, detached.
 
         Args:
             script: The job file.
@@ -166,9 +173,7 @@ class Cluster:
         if savepoint is not None:
             options += ["--fromSavepoint", savepoint]
         options += [f"-D{name}={value}" for name, value in (settings or {}).items()]
-        job = Job(self._flink_run(options, script, arguments), self.rest)
-        job.wait_running()
-        return job
+        return Job(self._flink_run(options, script, arguments), self.rest)
 
     def _flink_run(
         self, options: Sequence[str], script: Path, arguments: Sequence[str | Path]
@@ -188,6 +193,11 @@ class Cluster:
         if submitted is None:
             raise ProcessFailed(f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-8000:]}")
         return submitted[1]
+
+    def only_job(self) -> Job:
+        """The one job that has not ended, whoever submitted it."""
+        (job_id,) = self.rest.unfinished_jobs()
+        return Job(job_id, self.rest)
 
     def cancel_all(self) -> None:
         """Cancels what still runs."""

@@ -124,7 +124,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                         () -> scheduler == null ? 0 : scheduler.waitingCount());
         bridge = new DurableBridge(this, counters);
 
-        super.open();
+        openPyFlink();
 
         userState = new UserState(getRuntimeContext());
         scheduler =
@@ -135,6 +135,15 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                         maxInFlight,
                         maxPending);
         mailbox.execute(this::restore, "start what was in flight");
+    }
+
+    private void openPyFlink() throws Exception {
+        try {
+            super.open();
+        } catch (Exception | LinkageError e) {
+            Interpreter.explainOpenFailure(e);
+            throw e;
+        }
     }
 
     private static <T> PythonTypeUtils.DataConverter<T, Object> converter(TypeInformation<T> type) {

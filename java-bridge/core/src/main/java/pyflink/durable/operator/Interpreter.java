@@ -4,6 +4,9 @@ import java.lang.invoke.MethodHandle;
 import java.lang.invoke.MethodHandles;
 import java.lang.reflect.Field;
 import org.apache.flink.streaming.api.operators.python.embedded.AbstractEmbeddedPythonFunctionOperator;
+import org.apache.flink.streaming.runtime.tasks.StreamTask;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * PyFlink's interpreter, reached without naming its class.
@@ -16,6 +19,12 @@ import org.apache.flink.streaming.api.operators.python.embedded.AbstractEmbedded
  */
 final class Interpreter {
 
+    private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
+
+    private static final String REMEDY =
+            "Copy opt/flink-python-*.jar of the Flink distribution into the lib folder of every"
+                    + " TaskManager and restart it.";
+
     private final MethodHandle set;
     private final MethodHandle exec;
     private final MethodHandle invokeMethod;
@@ -27,6 +36,7 @@ final class Interpreter {
                     AbstractEmbeddedPythonFunctionOperator.class.getDeclaredField("interpreter");
             field.setAccessible(true);
             Object interpreter = field.get(operator);
+            warnIfShippedWithJob(interpreter.getClass());
             set = method(interpreter, "set", String.class, Object.class);
             exec = method(interpreter, "exec", String.class);
             invokeMethod =
@@ -37,6 +47,37 @@ final class Interpreter {
                     "This version of Flink has another Python interpreter than pyflink-durable knows."
                             + " Use a version that the README names.",
                     e);
+        }
+    }
+
+    /**
+     * An interpreter that came with the job is loaded by the job's class loader, and no other job's
+     * can have one in the same process.
+     */
+    private static void warnIfShippedWithJob(Class<?> interpreter) {
+        if (interpreter.getClassLoader() != StreamTask.class.getClassLoader()) {
+            LOG.warn(
+                    "flink-python is not in the cluster's lib folder but came with the job: the next"
+                            + " job in this TaskManager will fail. {}",
+                    REMEDY);
+        }
+    }
+
+    /**
+     * Says the remedy if another job has loaded the interpreter before: the native library of a
+     * process belongs to one class loader, and PyFlink's way around that is closed since Java 9.
+     */
+    static void explainOpenFailure(Throwable failure) {
+        for (Throwable e = failure; e != null; e = e.getCause()) {
+            String message = String.valueOf(e.getMessage());
+            if (message.contains("loadedLibraryNames")
+                    || message.contains("already loaded in another classloader")) {
+                throw new IllegalStateException(
+                        "Another job has loaded Python in this TaskManager before, and flink-python"
+                                + " came with each of the two jobs. "
+                                + REMEDY,
+                        failure);
+            }
         }
     }
 
