@@ -168,7 +168,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             interpreter.exec(
                     "from pyflink_durable.runtime.operation import DurableOperation\n"
                             + "durable_operation = DurableOperation(durable_bridge)");
-        } catch (RuntimeException e) {
+        } catch (Exception e) { // also the interpreter's own, which no method declares
             throw new IllegalStateException(
                     "The Python of this TaskManager cannot load pyflink-durable. Install it there"
                             + " (pip install pyflink-durable), in the release that submitted the"

@@ -93,7 +93,7 @@ final class Interpreter {
         try {
             set.invokeExact(variable, value);
         } catch (Throwable e) {
-            throw unchecked(e);
+            throw Interpreter.<RuntimeException>rethrow(e);
         }
     }
 
@@ -102,7 +102,7 @@ final class Interpreter {
         try {
             exec.invokeExact(statements);
         } catch (Throwable e) {
-            throw unchecked(e);
+            throw Interpreter.<RuntimeException>rethrow(e);
         }
     }
 
@@ -111,15 +111,16 @@ final class Interpreter {
         try {
             return (Object) invokeMethod.invokeExact(variable, method, arguments);
         } catch (Throwable e) {
-            throw unchecked(e);
+            throw Interpreter.<RuntimeException>rethrow(e);
         }
     }
 
-    /** None of the interpreter's methods declares a checked exception. */
-    private static RuntimeException unchecked(Throwable e) {
-        if (e instanceof Error) {
-            throw (Error) e;
-        }
-        return (RuntimeException) e;
+    /**
+     * Throws what the interpreter threw, as it is. Its {@code PythonException} is a checked one
+     * that no method declares, since it is thrown by native code.
+     */
+    @SuppressWarnings("unchecked")
+    private static <E extends Throwable> RuntimeException rethrow(Throwable e) throws E {
+        throw (E) e;
     }
 }
