@@ -12,8 +12,7 @@ from clusterkit.procfs import Footprint
 JOB = Path(__file__).parent / "jobs" / "failing.py"
 FAILOVERS = int(os.environ.get("FAILOVERS", "200"))
 SETTINGS = {
-    # No process per attempt, and no pause between attempts: hundreds in minutes.
-    "python.execution-mode": "thread",
+    # No pause between attempts: hundreds in minutes.
     "restart-strategy.fixed-delay.delay": "1 ms",
     "restart-strategy.fixed-delay.attempts": "100000",
     "execution.checkpointing.interval": "100 ms",

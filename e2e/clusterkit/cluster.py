@@ -81,6 +81,8 @@ class Cluster:
             "slot.request.timeout": "60000",
             "cluster.evenly-spread-out-slots": "true",
             "io.tmp.dirs": str(self._logs),
+            # No Python process beside the TaskManager: on a small machine its start takes longest.
+            "python.execution-mode": "thread",
             "python.executable": sys.executable,
             "python.client.executable": sys.executable,
         }
