@@ -21,10 +21,10 @@ ARGS ?=
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit demo proof bench clean
+.PHONY: help setup jar lint format test test-java test-unit e2e chaos matrix demo proof bench clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
 
 setup: $(READY) ## make .venv with the package, its tools and the jar
 
@@ -40,7 +40,7 @@ $(READY): pyproject.toml hatch_build.py
 	"$$python" hatch_build.py --check; \
 	echo "setup: $$("$$python" -V) in $(VENV); Flink is a large download, the first time takes minutes"; \
 	"$$python" -m venv $(VENV); \
-	$(BIN)/python -m pip install --quiet --use-pep517 --disable-pip-version-check --editable '.[dev,demo]'; \
+	$(BIN)/python -m pip install --quiet --use-pep517 --disable-pip-version-check --editable '.[dev,demo,e2e]'; \
 	touch $@
 
 jar: $(READY) ## build the jars of java-bridge into the package, if their sources changed
@@ -68,6 +68,22 @@ test-java: jar ## run the Java tests only
 test-unit: jar ## run the fast Python tests only (no mini-cluster)
 	@$(RUN) pytest -m 'not minicluster' $(ARGS)
 
+e2e: jar e2e/artifacts/.ready ## run the tests on a real cluster: kill -9, rescale, upgrades (15 minutes)
+	@cd e2e && PATH="$(CURDIR)/$(BIN):$$PATH" pytest $(ARGS)
+
+chaos: jar e2e/artifacts/.ready ## random faults against thousands of orders (ARGS="--seconds 300 --seed 7")
+	@$(RUN) python e2e/chaos.py $(ARGS)
+
+matrix: jar ## test one wheel on every supported Flink (ARGS=--ends: oldest and newest)
+	@$(BIN)/python e2e/matrix.py $(ARGS)
+
+# Kafka, ZooKeeper and the connector; each alone, since their dependencies do not go together.
+e2e/artifacts/.ready: e2e/pom.xml
+	@for program in kafka zookeeper connector; do \
+	    mvn -q -B -f e2e/pom.xml -P "$$program" dependency:copy-dependencies -DoutputDirectory="artifacts/$$program"; \
+	done
+	@touch $@
+
 demo: jar ## charge orders through crashes and show what happened
 	@$(RUN) python -m pyflink_durable.demo $(ARGS)
 
@@ -79,5 +95,5 @@ bench: jar ## measure the cost per element and per call
 	@$(RUN) python benchmarks/run.py $(ARGS)
 
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis e2e/artifacts .matrix
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -4,6 +4,9 @@
     flink run -py examples/orders.py --orders FILE
 
 FILE has one order a line, as in examples/orders.ndjson: {"id": ..., "customer": ..., "amount": ...}
+With --follow it is a directory, and files that come later are read too. With --kafka orders come
+from one topic and answers go to another, exactly once; the cluster needs flink-sql-connector-kafka
+in its lib folder then.
 """
 
 from __future__ import annotations
@@ -18,12 +21,24 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from pyflink.common import Types, WatermarkStrategy
-from pyflink.common.serialization import Encoder
-from pyflink.datastream import StreamExecutionEnvironment
-from pyflink.datastream.connectors.file_system import FileSink, FileSource, StreamFormat
+from pyflink.common import Duration, Types, WatermarkStrategy
+from pyflink.common.serialization import Encoder, SimpleStringSchema
+from pyflink.datastream import DataStream, StreamExecutionEnvironment
+from pyflink.datastream.connectors.base import DeliveryGuarantee
+from pyflink.datastream.connectors.file_system import (
+    FileSink,
+    FileSource,
+    RollingPolicy,
+    StreamFormat,
+)
+from pyflink.datastream.connectors.kafka import (
+    KafkaOffsetsInitializer,
+    KafkaRecordSerializationSchema,
+    KafkaSink,
+    KafkaSource,
+)
 
-from pyflink_durable import NOT_EXECUTED, RunnerContext, durable_process
+from pyflink_durable import NOT_EXECUTED, DurableOptions, RunnerContext, durable_process
 
 SERVICE = "http://127.0.0.1:8321"
 TRIES = 10
@@ -71,34 +86,94 @@ def order_handler(service: str) -> Any:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Charges orders with a durable handler.")
-    parser.add_argument("--orders", type=Path, required=True, help="one JSON object a line")
-    parser.add_argument("--output", type=Path, help="directory of the answers; default: the log")
-    parser.add_argument("--service", default=SERVICE, help=f"payment service; default {SERVICE}")
-    options = parser.parse_args()
+    options = parser().parse_args()
     check_service(options.service)
-
     env = StreamExecutionEnvironment.get_execution_environment()
-    env.enable_checkpointing(1000)
-    source = FileSource.for_record_stream_format(
-        StreamFormat.text_line_format(), str(options.orders.resolve())
-    ).build()
-    orders = env.from_source(source, WatermarkStrategy.no_watermarks(), "orders file").map(
-        json.loads
-    )
-    results = durable_process(
+    if not env.get_checkpoint_config().is_checkpointing_enabled():
+        env.enable_checkpointing(1000)
+    lines = kafka_lines(env, options) if options.kafka else file_lines(env, options)
+    orders = lines.map(json.loads)
+    answers = durable_process(
         orders.key_by(lambda order: order["customer"]),
         order_handler(options.service),
         output_type=Types.PICKLED_BYTE_ARRAY(),
+        options=durable_options(options.durability),
         name="orders",
         uid="orders",
     ).map(json.dumps, Types.STRING())
-    if options.output:
-        target = str(options.output.resolve())
-        results.sink_to(FileSink.for_row_format(target, Encoder.simple_string_encoder()).build())
+    if options.kafka:
+        write_to_kafka(answers, options)
+    elif options.output:
+        write_to_files(answers, options.output)
     else:
-        results.print()
+        answers.print()
     env.execute("orders")
+
+
+def parser() -> argparse.ArgumentParser:
+    found = argparse.ArgumentParser(description="Charges orders with a durable handler.")
+    source = found.add_mutually_exclusive_group(required=True)
+    source.add_argument("--orders", type=Path, help="one JSON object a line")
+    source.add_argument("--kafka", metavar="HOST:PORT", help="read and write topics of this broker")
+    found.add_argument("--follow", action="store_true", help="--orders is a directory that grows")
+    found.add_argument("--output", type=Path, help="directory of the answers; default: the log")
+    found.add_argument("--topics", default="orders,answers", help="with --kafka: source,sink")
+    found.add_argument("--service", default=SERVICE, help=f"payment service; default {SERVICE}")
+    found.add_argument("--durability", default="checkpoint", help="default: checkpoint")
+    return found
+
+
+def durable_options(durability: str) -> DurableOptions:
+    return DurableOptions(call_threads=64)
+
+
+def file_lines(env: StreamExecutionEnvironment, options: argparse.Namespace) -> DataStream:
+    source = FileSource.for_record_stream_format(
+        StreamFormat.text_line_format(), str(options.orders.resolve())
+    )
+    if options.follow:
+        source.monitor_continuously(Duration.of_millis(500))
+    return env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "orders file")
+
+
+def kafka_lines(env: StreamExecutionEnvironment, options: argparse.Namespace) -> DataStream:
+    source = (
+        KafkaSource.builder()
+        .set_bootstrap_servers(options.kafka)
+        .set_topics(options.topics.split(",")[0])
+        .set_group_id("orders")
+        .set_starting_offsets(KafkaOffsetsInitializer.earliest())
+        .set_value_only_deserializer(SimpleStringSchema())
+        .build()
+    )
+    return env.from_source(source, WatermarkStrategy.no_watermarks(), "orders topic")
+
+
+def write_to_files(answers: DataStream, folder: Path) -> None:
+    encoder = Encoder.simple_string_encoder()
+    sink = FileSink.for_row_format(str(folder.resolve()), encoder).with_rolling_policy(
+        RollingPolicy.on_checkpoint_rolling_policy()
+    )
+    answers.sink_to(sink.build())
+
+
+def write_to_kafka(answers: DataStream, options: argparse.Namespace) -> None:
+    records = (
+        KafkaRecordSerializationSchema.builder()
+        .set_topic(options.topics.split(",")[1])
+        .set_value_serialization_schema(SimpleStringSchema())
+        .build()
+    )
+    sink = (
+        KafkaSink.builder()
+        .set_bootstrap_servers(options.kafka)
+        .set_record_serializer(records)
+        .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
+        .set_transactional_id_prefix("orders")
+        # as long as a job may be down: an older transaction is gone, and answers with it
+        .set_property("transaction.timeout.ms", "600000")
+    )
+    answers.sink_to(sink.build())
 
 
 def check_service(service: str) -> None:

@@ -40,7 +40,7 @@ _PIECE = re.compile(
 )
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SHELL = {"shell", "sh", "bash", "console"}
-_KNOWN_COMMANDS = {"make", "python", "pip", "flink"}
+_KNOWN_COMMANDS = {"make", "python", "pip", "flink", "pyflink-durable"}
 
 
 class Block(NamedTuple):
@@ -179,7 +179,7 @@ def commands_of(block: Block) -> Iterator[list[str]]:
 @pages
 def test_commands_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE))
     for block in blocks_of(page):
         if block.language not in _SHELL:
             continue
@@ -197,7 +197,7 @@ def test_commands_exist(page: Path) -> None:
 @pages
 def test_make_targets_in_the_text_exist(page: Path) -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"`make ([a-z-]+)", page.read_text(encoding="utf-8")):
+    for target in re.findall(r"`make ([a-z0-9-]+)", page.read_text(encoding="utf-8")):
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), f"make {target}"
 
 

@@ -11,6 +11,7 @@ now and then charges and then fails to say so. Only the standard library is used
 | GET /charges?order=ID                   | the list of the order's charges                      |
 | POST /receipts {"order": id}            | 201 and a receipt; harmless to repeat                |
 | GET /stats                              | counts of what is in the database                    |
+| POST /answers {"hold": true or false}   | keep the answers to charges back, or send them       |
 """
 
 from __future__ import annotations
@@ -72,21 +73,29 @@ class Temper:
         return delay, "charge"
 
 
+CALM = Temper(fastest=0.0, slowest=0.0, refuses=0.0, loses_answers=0.0)
+"""Answers at once and never fails."""
+
+
 class PaymentService(ThreadingHTTPServer):
     """The server and its rules; one thread per connection."""
 
     request_queue_size = 512  # hundreds of clients may connect at once; the default is 5
 
-    def __init__(self, ledger: Ledger, temper: Temper, port: int = 0) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+    def __init__(
+        self, ledger: Ledger, temper: Temper, port: int = 0, host: str = "127.0.0.1"
+    ) -> None:
+        super().__init__((host, port), _Handler)
         self._ledger = ledger
         self._temper = temper
         self._requests: Counter[str] = Counter()
         self._lock = threading.Lock()
+        self._may_answer = threading.Event()
+        self._may_answer.set()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}"
+        return f"http://{self.server_name}:{self.server_port}"
 
     def charge(self, body: Mapping[str, object]) -> Answer:
         arrived = time.time()
@@ -100,9 +109,11 @@ class PaymentService(ThreadingHTTPServer):
             return 503, {"error": "busy, nothing was charged"}
         if outcome == "lose the answer":
             self._ledger.charge(order, amount, arrived, status=500)
+            self._may_answer.wait()
             time.sleep(self._temper.lost_answer_delay)
             return 500, {"error": "internal error"}
         charge = self._ledger.charge(order, amount, arrived, status=201)
+        self._may_answer.wait()
         return 201, asdict(charge)
 
     def look_up(self, query: Mapping[str, Sequence[str]]) -> Answer:
@@ -118,13 +129,22 @@ class PaymentService(ThreadingHTTPServer):
         time.sleep(random.uniform(self._temper.fastest, self._temper.slowest))
         return 201, {"id": self._ledger.receipt(order, arrived), "order": order}
 
+    def hold_answers(self, body: Mapping[str, object]) -> Answer:
+        """A charge that is made and not answered is what a crash leaves in doubt."""
+        if body.get("hold") is True:
+            self._may_answer.clear()
+        else:
+            self._may_answer.set()
+        return 200, {"hold": not self._may_answer.is_set()}
+
     def stats(self) -> Answer:
         return 200, asdict(self._ledger.stats())
 
     def server_bind(self) -> None:
         # HTTPServer looks the host's name up here, which can take seconds and serves nothing.
         socketserver.TCPServer.server_bind(self)
-        self.server_name, self.server_port = "127.0.0.1", self.server_address[1]
+        host, port = self.server_address[:2]
+        self.server_name, self.server_port = str(host), port
 
     def handle_error(self, request: object, client_address: object) -> None:
         # Callers that break off and requests cut short by the end of the service are not news.
@@ -146,6 +166,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(lambda: self.server.charge(_json(body)))
         elif path == "/receipts":
             self._answer(lambda: self.server.receipt(_json(body)))
+        elif path == "/answers":
+            self._answer(lambda: self.server.hold_answers(_json(body)))
         else:
             self._answer(_no_such_page)
 
@@ -232,7 +254,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--db", type=Path, required=True, help="its SQLite database; made if missing"
     )
     parser.add_argument("--port", type=int, default=0, help="0 (default): any free port")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; 0.0.0.0: every one"
+    )
     parser.add_argument("--seed", type=int, default=0, help="fixes which requests fail")
+    parser.add_argument("--calm", action="store_true", help="answer at once and never fail")
     parser.add_argument(
         "--stop-with-stdin", action="store_true", help="end when standard input is closed"
     )
@@ -240,7 +266,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, _leave)
     ledger = Ledger(options.db)
     try:
-        server = PaymentService(ledger, Temper(seed=options.seed), options.port)
+        temper = CALM if options.calm else Temper(seed=options.seed)
+        server = PaymentService(ledger, temper, options.port, options.host)
     except OSError as problem:
         parser.exit(1, f"cannot listen on port {options.port}: {problem.strerror}\n")
     if options.stop_with_stdin:

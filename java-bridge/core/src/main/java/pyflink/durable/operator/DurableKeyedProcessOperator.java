@@ -64,6 +64,10 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
     private transient InvocationEngine<Row, IN> engine;
     @Nullable private transient RestoredCheckpoint restoredFrom;
+
+    /** Hides the inherited field, which must not be touched, see {@link Interpreter}. */
+    private transient Interpreter interpreter;
+
     private transient boolean pythonOpen;
 
     /**
@@ -113,7 +117,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                         new PythonHost(),
                         getMetricGroup());
 
-        super.open(); // opens the interpreter, which takes the engine's bridge
+        openPyFlink(); // opens the interpreter, which takes the engine's bridge
 
         ClassLoader classLoader = getContainingTask().getUserCodeClassLoader();
         engine.open(
@@ -170,6 +174,15 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                 classLoader);
     }
 
+    private void openPyFlink() throws Exception {
+        try {
+            super.open();
+        } catch (Exception | LinkageError e) {
+            Interpreter.explainOpenFailure(e);
+            throw e;
+        }
+    }
+
     private static <T> PythonTypeUtils.DataConverter<T, Object> converter(TypeInformation<T> type) {
         return PythonTypeUtils.TypeInfoToDataConverter.typeInfoDataConverter(type);
     }
@@ -188,12 +201,13 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     /** PyFlink's operation is wrapped in one that crosses between the languages once per step. */
     @Override
     public void openPythonInterpreter() {
+        interpreter = new Interpreter(this);
         interpreter.set("durable_bridge", engine.bridge());
         try {
             interpreter.exec(
                     "from pyflink_durable.runtime.operation import DurableOperation\n"
                             + "durable_operation = DurableOperation(durable_bridge)");
-        } catch (RuntimeException e) {
+        } catch (Exception e) { // also the interpreter's own, which no method declares
             throw new IllegalStateException(
                     "The Python of this TaskManager cannot load pyflink-durable. Install it there"
                             + " (pip install pyflink-durable), in the release that submitted the"

@@ -1,0 +1,72 @@
+"""Orders in a directory that grows, and the answers in the sink's files."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clusterkit.waiting import wait_until
+
+JOB = Path(__file__).resolve().parents[2] / "examples" / "orders.py"
+
+
+def make_orders(prefix: str, count: int, customers: int = 10_000) -> list[dict[str, Any]]:
+    """Orders ``prefix-0``, ``prefix-1``, ...; by default each of a customer of its own."""
+    return [
+        {"id": f"{prefix}-{n}", "customer": f"customer-{prefix}-{n % customers}", "amount": n + 1.0}
+        for n in range(count)
+    ]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What goes into a job of files, and what has come out of it."""
+
+    folder: Path
+
+    @classmethod
+    def make(cls, folder: Path) -> Inbox:
+        inbox = cls(folder)
+        inbox.orders.mkdir(parents=True)
+        return inbox
+
+    @property
+    def orders(self) -> Path:
+        return self.folder / "orders"
+
+    @property
+    def answers(self) -> Path:
+        return self.folder / "answers"
+
+    def put(self, orders: Iterable[dict[str, Any]]) -> None:
+        """Adds a file, whole: it is hidden from the source until it is complete."""
+        number = len(list(self.orders.iterdir()))
+        partial = self.folder / f"orders-{number}"
+        partial.write_text("".join(json.dumps(order) + "\n" for order in orders))
+        partial.rename(self.orders / partial.name)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """All committed answers; files still written begin with a dot."""
+        parts = sorted(self.answers.rglob("part-*"))
+        return [json.loads(line) for part in parts for line in part.read_text().splitlines()]
+
+    def answered(self) -> Counter[str]:
+        """How often each order has a committed answer."""
+        return Counter(answer["order"] for answer in self.lines())
+
+    def wait_answered(self, orders: Iterable[dict[str, Any]]) -> None:
+        ids = {order["id"] for order in orders}
+        wait_until(lambda: ids <= set(self.answered()), f"the answers to {len(ids)} orders")
+
+    def arguments(self, service: str, durability: str) -> list[str]:
+        """What the job file of the orders is given."""
+        return [
+            *("--orders", str(self.orders), "--follow"),
+            *("--output", str(self.answers)),
+            *("--service", service),
+            *("--durability", durability),
+        ]

@@ -1,0 +1,58 @@
+"""The payment service of the demo, in a process of its own, and what its database says."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from clusterkit.process import Process
+from clusterkit.waiting import wait_until
+from pyflink_durable.demo.ledger import Ledger, Stats
+
+
+@dataclass(frozen=True)
+class Payments:
+    """A running payment service."""
+
+    url: str
+    database: Path
+
+    @classmethod
+    @contextmanager
+    def running(cls, folder: Path, *options: str) -> Iterator[Payments]:
+        """Runs one; ``options`` are those of the service, such as ``--calm``."""
+        database = folder / "payments.db"
+        command = [sys.executable, "-m", "pyflink_durable.demo.service", "--db", str(database)]
+        service = Process("payments", [*command, *options], folder)
+        try:
+            wait_until(lambda: service.check() or service.tail(), "the payment service", 30)
+            yield cls(service.tail().strip(), database)
+        finally:
+            service.stop()
+
+    def hold_answers(self) -> None:
+        """From now on it charges, and keeps its answers to itself."""
+        self._hold(True)
+
+    def release_answers(self) -> None:
+        """Sends the answers it has kept, and goes on answering."""
+        self._hold(False)
+
+    def stats(self) -> Stats:
+        with closing(Ledger(self.database)) as ledger:
+            return ledger.stats()
+
+    def charges_per_order(self) -> Counter[str]:
+        with closing(Ledger(self.database)) as ledger:
+            return ledger.charges_per_order()
+
+    def _hold(self, hold: bool) -> None:
+        body = json.dumps({"hold": hold})
+        httpx.post(f"{self.url}/answers", content=body, trust_env=False).raise_for_status()

@@ -1,0 +1,39 @@
+"""From topic to topic, exactly once, with a TaskManager killed on the way."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from clusterkit import Broker, Cluster, Payments, wait_until
+from clusterkit.orders import JOB, make_orders
+
+
+def test_every_order_has_one_answer_in_the_topic(
+    cluster: Cluster, broker: Broker, payments: Payments
+) -> None:
+    """And those in flight at the checkpoint are charged once."""
+    broker.create_topic("orders", partitions=2)
+    broker.create_topic("answers", partitions=2)
+    job = cluster.submit(JOB, "--kafka", broker.bootstrap, "--service", payments.url, parallelism=2)
+    first, in_flight, later = (make_orders(name, 20) for name in ("first", "in-flight", "later"))
+    ids = Counter(order["id"] for order in first + in_flight + later)
+
+    def answered() -> Counter[str]:
+        return Counter(answer["order"] for answer in broker.committed("answers"))
+
+    broker.send("orders", first)
+    wait_until(lambda: len(answered()) == 20, "the first answers")
+    payments.hold_answers()
+    broker.send("orders", in_flight)
+    wait_until(lambda: payments.stats().orders_charged == 40, "calls in flight")
+    job.wait_checkpoint()
+    restarts = job.restarts()
+    cluster.busy_taskmanager(job, "orders").kill()
+    job.wait_restarted(restarts)
+    payments.release_answers()
+    broker.send("orders", later)
+    wait_until(lambda: len(answered()) == len(ids), "all answers")
+    job.wait_checkpoint()
+
+    assert answered() == ids
+    assert payments.charges_per_order() == ids

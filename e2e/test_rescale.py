@@ -1,0 +1,55 @@
+"""Other numbers of subtasks through savepoints: 1, then 3, then 2."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+from clusterkit import Cluster, Payments, wait_until
+from clusterkit.orders import Inbox, make_orders
+
+JOB = Path(__file__).parent / "jobs" / "numbered.py"
+CUSTOMERS = 8
+PER_BATCH = 40
+
+
+def numbers_per_customer(answers: list[dict[str, Any]]) -> dict[str, list[int]]:
+    """The numbers that each customer's orders were given, in the order of the orders' ids."""
+    numbers = defaultdict(list)
+    for answer in sorted(answers, key=lambda one: int(one["order"].split("-")[1])):
+        numbers[answer["customer"]].append(answer["number"])
+    return numbers
+
+
+def test_in_flight_calls_state_and_order_follow_their_keys(
+    cluster: Cluster, payments: Payments, inbox: Inbox, tmp_path: Path
+) -> None:
+    """At each savepoint every customer has a call in flight and four orders in line."""
+    arguments = [*("--orders", inbox.orders), *("--output", inbox.answers)]
+    arguments += ["--service", payments.url]
+    orders = make_orders("order", 4 * PER_BATCH, customers=CUSTOMERS)
+    batches = [orders[n : n + PER_BATCH] for n in range(0, len(orders), PER_BATCH)]
+    savepoint = None
+
+    for batch, parallelism in zip(batches, (1, 3, 2), strict=False):
+        job = cluster.submit(JOB, *arguments, parallelism=parallelism, savepoint=savepoint)
+        charged = payments.stats().orders_charged
+        wait_until(lambda: len(inbox.answered()) == payments.stats().orders_charged, "a quiet job")
+        payments.hold_answers()
+        inbox.put(batch)
+        charged = payments.stats().orders_charged
+        wait_until(
+            lambda n=charged: payments.stats().orders_charged >= n + CUSTOMERS, "calls in flight"
+        )
+        savepoint = job.stop_with_savepoint(tmp_path / f"savepoint-{parallelism}")
+        payments.release_answers()
+    cluster.submit(JOB, *arguments, parallelism=1, savepoint=savepoint)
+    inbox.put(batches[3])
+    inbox.wait_answered(orders)
+
+    assert payments.charges_per_order() == {order["id"]: 1 for order in orders}
+    assert inbox.answered() == {order["id"]: 1 for order in orders}
+    in_order = list(range(1, 4 * PER_BATCH // CUSTOMERS + 1))
+    numbers = numbers_per_customer(inbox.lines())
+    assert numbers == dict.fromkeys({order["customer"] for order in orders}, in_order)

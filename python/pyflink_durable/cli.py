@@ -1,0 +1,80 @@
+"""The command ``pyflink-durable``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pyflink_durable.doctor.calllog import check_log_directory, check_log_kafka
+from pyflink_durable.doctor.client import check_client
+from pyflink_durable.doctor.cluster import check_cluster
+from pyflink_durable.doctor.finding import Finding, Severity, worst
+from pyflink_durable.doctor.home import check_home
+
+_COLORS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.ERROR: "red"}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="pyflink-durable")
+def main() -> None:
+    """Durable execution for PyFlink."""
+
+
+@main.command()
+@click.option("--flink-home", type=click.Path(path_type=Path), help="A Flink home to look at.")
+@click.option("--address", help="A running cluster to look at: host:port of its REST API.")
+@click.option("--log-directory", type=click.Path(path_type=Path), help="Of a write-ahead log.")
+@click.option("--log-kafka", help="Brokers of a write-ahead log: host:port,host:port.")
+@click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+def doctor(
+    flink_home: Path | None,
+    address: str | None,
+    log_directory: Path | None,
+    log_kafka: str | None,
+    as_json: bool,
+) -> None:
+    """Look for what would make a durable job fail, here and in a cluster.
+
+    The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors.
+    """
+    findings = list(check_client())
+    if flink_home is not None:
+        findings += check_home(flink_home)
+    if address is not None:
+        findings += check_cluster(address)
+    if log_directory is not None:
+        findings.append(check_log_directory(log_directory))
+    if log_kafka is not None:
+        findings += check_log_kafka(log_kafka)
+    if as_json:
+        print(json.dumps([_plain(finding) for finding in findings], indent=2))
+    else:
+        Console().print(_table(findings))
+    sys.exit(worst(findings))
+
+
+def _plain(finding: Finding) -> dict[str, object]:
+    return asdict(finding) | {"severity": finding.severity.name.lower()}
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for column in ("severity", "check"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("found", overflow="fold")
+    for finding in findings:
+        severity = finding.severity
+        remedy = f"\n[dim]{escape(finding.remedy)}" if finding.remedy else ""
+        table.add_row(
+            f"[{_COLORS[severity]}]{severity.name.lower()}",
+            finding.check,
+            escape(finding.message) + remedy,
+        )
+    return table
