@@ -212,7 +212,7 @@ class TestCoroutine:
     ) -> None:
         monkeypatch.setattr(timeouts, "CANCEL_SECONDS", SOON)
         abandoned: list[int] = []
-        executor = CallExecutor("stubborn", 2, abandoned.append)
+        executor = CallExecutor("stubborn", 2, on_abandoned=abandoned.append)
         go: list[Callable[[], None]] = []
 
         async def charge() -> str:
@@ -261,7 +261,7 @@ class TestCoroutine:
 class TestThread:
     def test_the_pool_goes_on_with_another_in_its_place(self, slow: Slow) -> None:
         abandoned: list[int] = []
-        executor = CallExecutor("single", 1, abandoned.append)
+        executor = CallExecutor("single", 1, on_abandoned=abandoned.append)
 
         async def handler(value: Any, ctx: Any) -> Any:
             for _ in range(3):

@@ -90,6 +90,8 @@ class TestKafkaCallLog:
             "type": "kafka",
             "bootstrap.servers": "one:9092,two:9092",
             "append.timeout": "30000 ms",
+            "recovery.timeout": "120000 ms",
+            "max.entry.size": "16 mb",
         }
 
     def test_everything_set(self) -> None:
@@ -105,6 +107,8 @@ class TestKafkaCallLog:
             "bootstrap.servers": "one:9092",
             "topic": "calls",
             "append.timeout": "1500 ms",
+            "recovery.timeout": "120000 ms",
+            "max.entry.size": "16 mb",
             "replication.factor": "3",
             "properties.security.protocol": "SSL",
         }

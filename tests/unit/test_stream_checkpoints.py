@@ -93,13 +93,19 @@ def test_a_refused_job_is_left_as_it_was() -> None:
     assert not is_unaligned(other)
 
 
-@pytest.mark.parametrize("interval", [0, 1_000])
-def test_other_levels_leave_the_checkpoints_alone(interval: int) -> None:
-    env = environment(interval)
-    log = FileCallLog(directory=Path("/log"))
+LOGGED = DurableOptions(durability="write-ahead", call_log=FileCallLog(directory=Path("/log")))
+
+
+def test_other_levels_leave_the_checkpoints_alone() -> None:
+    env = environment(1_000)
     process(env)
-    process(env, options=DurableOptions(durability="write-ahead", call_log=log), uid="logged")
+    process(env, options=LOGGED, uid="logged")
     assert not is_unaligned(env)
+
+
+def test_a_call_log_needs_checkpoints_that_let_it_forget() -> None:
+    with pytest.raises(ConfigurationError, match="checkpointing is off"):
+        process(environment(0), options=LOGGED, uid="logged")
 
 
 def test_write_ahead_needs_a_uid_by_which_its_log_is_found() -> None:
