@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import random
 import shutil
 import sys
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if problem := missing():
         print(problem, file=sys.stderr)
         return 2
+    # gRPC, which Flink brings along, would comment on each process that is started
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
     logging.getLogger().addHandler(logging.NullHandler())  # py4j logs what Ctrl-C interrupts
     return _prove(options)
 
@@ -40,10 +43,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds",
         type=_positive,
-        default=30,
+        default=20,
         metavar="N",
         help="in which the orders of all levels arrive; failures and starts come on top;"
-        " default 30",
+        " default 20",
     )
     parser.add_argument(
         "--seed", type=int, default=random.randrange(10**6), metavar="N", help="default: random"
