@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -243,3 +244,22 @@ def test_a_short_proof() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "gated: every order charged once and answered once, in 2 failures." in done.stdout
+
+
+@pytest.mark.minicluster
+def test_a_proof_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "pyflink_durable.proof"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as proof:
+        assert proof.stdout is not None
+        began = [proof.stdout.readline(), proof.stdout.readline()]
+        proof.terminate()
+        output = "".join(began) + proof.stdout.read()
+    assert proof.returncode == 130, output
+    assert output.endswith("interrupted\n")
+    assert "Traceback" not in output
+    assert list(tmp_path.iterdir()) == []
