@@ -152,7 +152,7 @@ class Scene:
         """Waits, but not beyond the crash: a thread that outlives its task touches nothing."""
         releases = self.world.releases()
         self.world.wait(lambda world: condition(world) or world.is_released(releases))
-        if not condition(self.world):
+        if self.world.is_released(releases):
             raise asyncio.CancelledError("the task of this call has ended")
 
 
@@ -342,6 +342,9 @@ def play(world: World, row: Row) -> dict[Cell, str]:
         take_checkpoint(job)
     world.note("feed crash")
     world.wait(World.crashed, "the crash")
+    if row.place in (Place.PENDING, Place.IN_THE_GATE):
+        early = set(_started_before_the_crash(world)) & {str(cell) for cell in first}
+        assert not early, "calls that started without a place, or without a checkpoint"
     world.note("go on")
     outputs = len(cells) + len(blockers)
     _checkpoint_until(job, world, lambda world: len(world.outputs()) >= outputs)
@@ -359,6 +362,12 @@ def _come_to_the_place(world: World, place: Place, inputs: list[str]) -> None:
         world.wait(lambda world: world.crashed() or world.has_all("emitted", inputs), "all outputs")
     else:
         world.wait(lambda world: world.has_all("reached", inputs), f"all cells {place.value}")
+
+
+def _started_before_the_crash(world: World) -> list[str]:
+    events = world.events()
+    crash = next(place for place, event in enumerate(events) if event["event"] == "crash")
+    return [event["subject"] for event in events[:crash] if event["event"] == "started"]
 
 
 def _checkpoint_until(job: JobClient, world: World, condition: Condition) -> None:

@@ -3,40 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
-import logging
-import os
-import shutil
-import signal
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
+from pyflink_durable.demo.command import interruptible, missing, workspace
 from pyflink_durable.demo.orders import Order, OrdersError, load_orders, sample_orders
 
 if TYPE_CHECKING:
     from pyflink_durable.demo.runner import Plan
-
-_INTERRUPTED = 130
-
-
-class _Interruption:
-    """Ends the demo in an orderly way, and only once, when it is told to stop."""
-
-    def __init__(self) -> None:
-        self.happened = False
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._interrupt)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        # What is left to do takes seconds; a second Ctrl-C must not leave half of it.
-        if not self.happened:
-            self.happened = True
-            raise KeyboardInterrupt
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,18 +25,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OrdersError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
-    # py4j logs a stack trace for whatever Ctrl-C interrupts; with no handler it would be shown.
-    logging.getLogger().addHandler(logging.NullHandler())
-    interruption = _Interruption()
-    try:
-        with _workspace(options.keep) as workspace:
-            return _demo(_plan(options, orders), workspace)
-    except (KeyboardInterrupt, Exception):
-        # Flink's imports turn a KeyboardInterrupt into errors of their own.
-        if not interruption.happened:
-            raise
-        print("interrupted", file=sys.stderr)
-        return _INTERRUPTED
+    return interruptible(lambda: _run(options, orders))
+
+
+def _run(options: argparse.Namespace, orders: list[Order]) -> int:
+    with workspace("pyflink-durable-demo-", options.keep) as folder:
+        return _demo(_plan(options, orders), folder)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,27 +102,6 @@ def _plan(options: argparse.Namespace, orders: list[Order]) -> Plan:
         )
     failures = min(options.failures, room)
     return Plan(options.level, orders, failures, options.seed, options.rate)
-
-
-@contextmanager
-def _workspace(keep: bool) -> Iterator[Path]:
-    workspace = Path(tempfile.mkdtemp(prefix="pyflink-durable-demo-"))
-    try:
-        yield workspace
-    finally:
-        if keep:
-            print(f"kept: {workspace}")
-        else:
-            shutil.rmtree(workspace, ignore_errors=True)
-
-
-def missing() -> str:
-    """What to install before the demo can run; empty if nothing."""
-    if any(importlib.util.find_spec(name) is None for name in ("rich", "httpx")):
-        return "error: the demo needs rich and httpx: pip install 'pyflink-durable[demo]'"
-    if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
-        return "error: no Java found: install a JDK, 11 or newer, or set JAVA_HOME"
-    return ""
 
 
 def _count(text: str) -> int:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
+import os
 import random
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import get_args
 
-from pyflink_durable.demo.__main__ import missing
+from pyflink_durable.demo.command import interruptible, missing, workspace
 from pyflink_durable.demo.orders import make_sample_orders
 from pyflink_durable.options import Durability
 
@@ -24,8 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if problem := missing():
         print(problem, file=sys.stderr)
         return 2
-    logging.getLogger().addHandler(logging.NullHandler())  # py4j logs what Ctrl-C interrupts
-    return _prove(options)
+    # gRPC, which Flink brings along, would comment on each process that is started
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+    return interruptible(lambda: _prove(options))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,10 +37,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seconds",
         type=_positive,
-        default=30,
+        default=20,
         metavar="N",
         help="in which the orders of all levels arrive; failures and starts come on top;"
-        " default 30",
+        " default 20",
     )
     parser.add_argument(
         "--seed", type=int, default=random.randrange(10**6), metavar="N", help="default: random"
@@ -74,10 +71,10 @@ def _prove(options: argparse.Namespace) -> int:
         f"{options.orders} orders a level, {plan.failures} task failures each; seed {options.seed}"
     )
     runs = []
-    with _workspace(options.keep) as workspace:
+    with workspace("pyflink-durable-proof-", options.keep) as parent:
         for level in options.levels:
             console.print(f"{level}: charging ...")
-            folder = workspace / level
+            folder = parent / level
             folder.mkdir()
             try:
                 runs.append(run(level, plan, folder))
@@ -89,18 +86,6 @@ def _prove(options: argparse.Namespace) -> int:
         for sentence in sentences(one):
             console.print(sentence)
     return 1 if any(one.verdict.broken for one in runs) else 0
-
-
-@contextmanager
-def _workspace(keep: bool) -> Iterator[Path]:
-    workspace = Path(tempfile.mkdtemp(prefix="pyflink-durable-proof-"))
-    try:
-        yield workspace
-    finally:
-        if keep:
-            print(f"kept: {workspace}")
-        else:
-            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _positive(text: str) -> int:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pyflink.common import JobClient
 
 _CHECKPOINT_INTERVAL_MS = 200
-_SECONDS_PER_FAILURE = 3.0
+_SECONDS_PER_FAILURE = 1.7
 _SUBTASKS = 2
 _SPARE_RESTARTS = 5  # room for failures that the proof did not make
 
