@@ -1,9 +1,9 @@
 """Bytes that checkpoints write while batches are under way: linear in the calls, or not.
 
 100 keys have a batch each. Its calls end one after another over some seconds, so that some twenty
-checkpoints meet it in the middle. What they wrote, divided by the calls, is the same for each size
-of batch if a checkpoint writes what has changed; it grows with the batch if a call that ends has
-its whole batch written again.
+checkpoints meet it in the middle. What one of them wrote on average, divided by the calls, does not
+grow with the batch if a checkpoint writes what has changed; it does if a call that ends has its
+whole batch written again. The average, since a busy machine takes more or fewer checkpoints.
 """
 
 from __future__ import annotations
