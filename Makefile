@@ -15,13 +15,13 @@ ORDERS ?=
 SECONDS ?=
 SEED ?=
 LEVELS ?=
-# Arguments for demo, bench, test and test-unit: make demo ARGS="--orders my.ndjson"
+# Arguments for demo, agent, bench, test and test-unit: make demo ARGS="--orders my.ndjson"
 ARGS ?=
 # The interpreter for the virtual environment; by default the first of
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit e2e chaos matrix demo proof bench clean
+.PHONY: help setup jar lint format test test-java test-unit e2e chaos matrix demo proof agent bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -86,6 +86,9 @@ e2e/artifacts/.ready: e2e/pom.xml
 
 demo: jar ## charge orders through crashes and show what happened
 	@$(RUN) python -m pyflink_durable.demo $(ARGS)
+
+agent: jar ## run the shop assistant of examples/agent: a chat model that calls tools
+	@$(RUN) python examples/agent/assistant.py $(ARGS)
 
 proof: jar ## fail at random points and count charges: ORDERS, SECONDS, SEED, LEVELS
 	@$(RUN) python -m pyflink_durable.proof $(if $(ORDERS),--orders $(ORDERS)) \

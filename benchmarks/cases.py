@@ -7,7 +7,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from pyflink.datastream.connectors.number_seq import NumberSequenceSource
 from pyflink.java_gateway import get_gateway
 
 from pyflink_durable import (
+    DurableCall,
     DurableOptions,
     DurableProcessFunction,
     FileCallLog,
@@ -86,6 +87,14 @@ def batch_handler(size: int) -> Callable[..., Any]:
     return handle
 
 
+def durable_batch_handler(size: int) -> Callable[..., Any]:
+    async def handle(value: Any, ctx: RunnerContext) -> int:
+        calls = [DurableCall(call_coroutine, (value[1] + i, size)) for i in range(BATCH)]
+        return sum(map(len, (await ctx.durable_execute_all_async(calls)).values()))
+
+    return handle
+
+
 class Reconciled(DurableProcessFunction):
     """One call with a reconciler, which at the stronger levels waits before it starts.
 
@@ -127,6 +136,7 @@ class Case:
         in_flight: How many invocations run at a time.
         interval: Between checkpoints.
         least: Fewest calls per second that the design asks for; 0 if it asks for none.
+        keys: How many keys the elements have; no more of them run at a time.
     """
 
     name: str
@@ -138,6 +148,7 @@ class Case:
     in_flight: int = 1_000
     interval: str = "1s"
     least: int = 0
+    keys: int = KEYS
 
 
 CASES = (
@@ -147,13 +158,16 @@ CASES = (
     Case("coroutine", coroutine_handler, 1, 100_000, 2.0),
     Case("def", def_handler, 1, 80_000, None),
     Case("batch-100", batch_handler, BATCH, 1_500, 0.7),
+    Case("batches-100-keys", durable_batch_handler, BATCH, 1_500, None, keys=100),
     Case("reconciled", None, 1, 100_000, None, "checkpoint", 10_000, "200ms"),
     Case("gated", None, 1, 200_000, 1.8, "gated", 10_000, "200ms"),
     Case("write-ahead", None, 1, 60_000, None, "write-ahead", 1_000, "1s", 5_000),
 )
 
 
-def environment(backend: str, interval: str = "1s") -> StreamExecutionEnvironment:
+def environment(
+    backend: str, interval: str = "1s", settings: Mapping[str, str] | None = None
+) -> StreamExecutionEnvironment:
     """A mini-cluster job's environment: one subtask, checkpoints at an interval."""
     configuration = Configuration()
     for name, value in {
@@ -164,12 +178,13 @@ def environment(backend: str, interval: str = "1s") -> StreamExecutionEnvironmen
         "state.backend.type": backend,
         "restart-strategy.type": "none",
         "parallelism.default": "1",
+        **(settings or {}),
     }.items():
         configuration.set_string(name, value)
     return StreamExecutionEnvironment.get_execution_environment(configuration)
 
 
-def keyed_numbers(env: StreamExecutionEnvironment, elements: int) -> Any:
+def keyed_numbers(env: StreamExecutionEnvironment, elements: int, keys: int = KEYS) -> Any:
     """Pairs (key, number), keyed."""
     pair = Types.TUPLE([Types.LONG(), Types.LONG()])
     numbers = env.from_source(
@@ -178,7 +193,7 @@ def keyed_numbers(env: StreamExecutionEnvironment, elements: int) -> Any:
         "numbers",
         Types.LONG(),
     )
-    pairs = numbers.map(lambda number: (number % KEYS, number), pair)
+    pairs = numbers.map(lambda number: (number % keys, number), pair)
     return pairs.key_by(lambda value: value[0], Types.LONG())
 
 
@@ -212,7 +227,7 @@ class Run:
 def run_job(case: Case, backend: str, size: int, elements: int) -> Run:
     """Runs a case."""
     env = environment(backend, case.interval)
-    keyed = keyed_numbers(env, elements)
+    keyed = keyed_numbers(env, elements, case.keys)
     with tempfile.TemporaryDirectory() as folder:
         latencies = Path(folder, "latencies.json")
         if case.level is not None:

@@ -85,6 +85,8 @@ def main() -> int:
                 )
     if arguments.idle:
         lines += measure_idle(console)
+    if arguments.state:
+        lines += measure_state(console)
     console.print(table)
     RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
     console.print(f"written to {RESULTS.name}")
@@ -122,6 +124,32 @@ def measure_idle(console: Console) -> list[dict[str, object]]:
     ]
 
 
+def measure_state(console: Console) -> list[dict[str, object]]:
+    """Bytes that checkpoints write while batches of different sizes are under way."""
+    from state import BATCHES, KEYS, bytes_written
+
+    table = Table("backend", "batch", "checkpoints", "bytes/checkpoint", "and call")
+    lines: list[dict[str, object]] = []
+    for backend in ("rocksdb", "hashmap"):
+        for batch in BATCHES:
+            console.log(f"state of batches of {batch} on {backend}")
+            sizes = bytes_written(backend, batch)
+            mean = sum(sizes) / len(sizes)
+            per_call = round(mean / KEYS / batch, 1)
+            table.add_row(backend, f"{batch}", f"{len(sizes)}", f"{mean:,.0f}", f"{per_call}")
+            lines.append(
+                {
+                    "case": f"state-batch-{batch}",
+                    "backend": backend,
+                    "checkpoints": len(sizes),
+                    "bytes_per_checkpoint": round(mean),
+                    "bytes_per_checkpoint_and_call": per_call,
+                }
+            )
+    console.print(table)
+    return lines
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     names = [case.name for case in CASES]
@@ -130,6 +158,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", nargs="+", type=int, default=[100, 10_000], help="bytes")
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the elements")
     parser.add_argument("--no-idle", dest="idle", action="store_false")
+    parser.add_argument("--no-state", dest="state", action="store_false")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a limit is missed")
     return parser.parse_args()
 
