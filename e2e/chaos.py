@@ -202,8 +202,9 @@ def _count(report: Report, broker: Broker, payments: Payments) -> None:
     report.answered_twice = sum(count > 1 for count in answers.values())
     report.lookups = payments.stats().lookups
     recoveries = [fault.recovered for fault in report.faults if fault.recovered]
-    if len(recoveries) > 1:
-        cuts = quantiles(recoveries, n=100, method="inclusive")
+    if recoveries:
+        # one value has no quantiles, two equal ones do
+        cuts = quantiles(recoveries * 2, n=100, method="inclusive")
         report.recovery_p50, report.recovery_p99 = cuts[49], cuts[98]
 
 

@@ -97,7 +97,7 @@ def main() -> None:
         orders.key_by(lambda order: order["customer"]),
         order_handler(options.service),
         output_type=Types.PICKLED_BYTE_ARRAY(),
-        options=durable_options(options.durability),
+        options=DurableOptions(durability=options.durability, call_threads=64),
         name="orders",
         uid="orders",
     ).map(json.dumps, Types.STRING())
@@ -121,10 +121,6 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--service", default=SERVICE, help=f"payment service; default {SERVICE}")
     found.add_argument("--durability", default="checkpoint", help="default: checkpoint")
     return found
-
-
-def durable_options(durability: str) -> DurableOptions:
-    return DurableOptions(call_threads=64)
 
 
 def file_lines(env: StreamExecutionEnvironment, options: argparse.Namespace) -> DataStream:

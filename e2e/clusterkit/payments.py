@@ -51,7 +51,8 @@ class Payments:
 
     def charges_per_order(self) -> Counter[str]:
         with closing(Ledger(self.database)) as ledger:
-            return ledger.charges_per_order()
+            charges = ledger.charges()
+        return Counter({order: len(found) for order, found in charges.items()})
 
     def _hold(self, hold: bool) -> None:
         body = json.dumps({"hold": hold})

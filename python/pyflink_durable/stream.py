@@ -86,7 +86,8 @@ def _transform(
     )
     long = gateway.jvm.Long.valueOf  # py4j would make an Integer of a small number
     arguments = [
-        _thread_mode(get_j_env_configuration(stream._j_data_stream.getExecutionEnvironment())),
+        # its own: when the graph is built, PyFlink writes into it
+        get_j_env_configuration(stream._j_data_stream.getExecutionEnvironment()).clone(),
         function,
         stream._j_data_stream.getTransformation().getOutputType(),
         output_type.get_java_type_info(),
@@ -107,13 +108,6 @@ def _transform(
     j_stream = stream._j_data_stream.transform(name, output_type.get_java_type_info(), operator)
     # chained to its upstream, a checkpoint could run in the middle of that operator's element
     return DataStream(j_stream).start_new_chain()
-
-
-def _thread_mode(j_configuration: Any) -> Any:
-    """The operator lives in the TaskManager's own interpreter, wherever other Python runs."""
-    own = j_configuration.clone()
-    own.setString("python.execution-mode", "thread")
-    return own
 
 
 def _j_settings(call_log: CallLog | None) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +23,6 @@ CREATE TABLE IF NOT EXISTS charges (
 );
 CREATE INDEX IF NOT EXISTS charges_of_order ON charges (order_id);
 """
-
-_CHARGES_PER_ORDER = "SELECT order_id, COUNT(*) FROM charges GROUP BY order_id"
 
 CHARGE, LOOKUP, RECEIPT = "charge", "lookup", "receipt"
 
@@ -103,10 +100,6 @@ class Ledger:
     def doubled(self) -> dict[str, list[Charge]]:
         """The charges of every order that has more than one, oldest first."""
         return {order: charges for order, charges in self.charges().items() if len(charges) > 1}
-
-    def charges_per_order(self) -> Counter[str]:
-        with self._lock:
-            return Counter(dict(self._connection.execute(_CHARGES_PER_ORDER)))
 
     def stats(self) -> Stats:
         with self._lock:

@@ -13,6 +13,7 @@ import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.configuration.Configuration;
+import org.apache.flink.python.PythonOptions;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
@@ -175,6 +176,9 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     private void openPyFlink() throws Exception {
+        // Where the rest of the job's Python runs does not matter to this operator; PyFlink has
+        // written the job's own setting over ours when the graph was built.
+        config.set(PythonOptions.PYTHON_EXECUTION_MODE, "thread");
         try {
             super.open();
         } catch (Exception | LinkageError e) {
