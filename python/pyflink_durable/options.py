@@ -34,7 +34,8 @@ class DurableOptions(BaseModel):
       a reconciler, with ``in_doubt="raise"``, or marked ``durability="gated"``; others could be run
       again anyway and start at once. Costs up to one checkpoint interval per call.
     - ``"write-ahead"``: as gated, by a log (`call_log`) in place of the checkpoint. Costs two log
-      appends per call, and outcomes are safe at once."""
+      appends per call; outcomes are safe before the handler sees them, but for those of sync calls
+      in ``async def`` handlers, which wait for nothing."""
 
     call_log: FileCallLog | KafkaCallLog | None = Field(default=None, discriminator="type")
     """The log of the write-ahead level. Default None."""
