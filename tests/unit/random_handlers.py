@@ -1,72 +1,26 @@
-"""Random handlers as data, their interpreter, and the hypothesis strategies that make them."""
+"""What a random program is as a handler, and the outside that its calls reach."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import Any
 
-from hypothesis import strategies as st
+from random_programs import (
+    BATCHES,
+    Branch,
+    Call,
+    Catch,
+    Pause,
+    Sleep,
+    Steps,
+    Take,
+    Timeout,
+    seconds_of,
+)
 
-from pyflink_durable import NOT_EXECUTED
+from pyflink_durable import NOT_EXECUTED, DurableCall, Outcomes
 from pyflink_durable.runtime import FlinkRunnerContext
-
-
-@dataclass(frozen=True)
-class Call:
-    """A durable call; `number` tells it from its equals, and is no part of its identity."""
-
-    number: int
-    argument: int
-    form: str  # "sync", "task" (create_task) or "await"
-    fails: bool
-    reconciler: str  # "none", "looks up" or "not executed"
-    rank: int  # of the calls that run, the one with the lowest rank completes first
-
-
-@dataclass(frozen=True)
-class Steps:
-    kind: str  # "sequence", "gather", "task gather", "race", "race and cancel"
-    parts: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Branch:
-    on: Any
-    parts: tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Pause:
-    steps: int
-
-
-@dataclass(frozen=True)
-class Sleep:
-    """A durable timer; it fires when its rank has come, as if it were a call."""
-
-    number: int
-    rank: int
-
-
-@dataclass(frozen=True)
-class Timeout:
-    number: int
-    rank: int
-    part: Any
-
-
-@dataclass(frozen=True)
-class Take:
-    """Takes the time, and a random number, which is part of the output."""
-
-    number: int
-
-
-@dataclass(frozen=True)
-class Catch:
-    part: Any
 
 
 class Outside:
@@ -151,6 +105,21 @@ async def interpret(node: Any, ctx: FlinkRunnerContext, outside: Outside) -> Any
                 for part in parts
             ]
             return _texts(await asyncio.gather(*bare, return_exceptions=True))
+        case Steps("outcomes", parts):
+            made = [
+                _asynchronous(part, ctx, outside)
+                if isinstance(part, Call) and part.form == "await"
+                else again(part)
+                for part in parts
+            ]
+            return _outcomes(await ctx.gather(*made))
+        case Steps(kind, parts) if kind in BATCHES:
+            batch = _batch(parts, outside)
+            try:
+                return _outcomes(await ctx.durable_execute_all_async(batch, BATCHES[kind]))
+            except asyncio.CancelledError:
+                outside.given_up.update(call.number for call in parts)
+                raise
         case Steps("task gather", parts):
             tasks = [asyncio.create_task(again(part)) for part in parts]
             return [await _text(task) for task in tasks]
@@ -188,19 +157,52 @@ async def interpret(node: Any, ctx: FlinkRunnerContext, outside: Outside) -> Any
     raise AssertionError(node)
 
 
-def seconds_of(number: int) -> float:
-    """How long a timer takes; under a clock that stands still, its deadline tells its number."""
-    return 1_000.0 * number
+def interpret_plainly(node: Any, ctx: FlinkRunnerContext, outside: Outside) -> Any:
+    """The ``def`` handler that a random program is."""
+
+    def again(part: Any) -> Any:
+        return interpret_plainly(part, ctx, outside)
+
+    match node:
+        case Call():
+            return _make_here(node, ctx, outside)
+        case Steps("sequence", parts):
+            return [again(part) for part in parts]
+        case Steps(kind, parts):
+            batch = _batch(parts, outside)
+            return _outcomes(ctx.durable_execute_all(batch, BATCHES[kind]))
+        case Branch(on, parts):
+            text = repr(_text_here(again, on))
+            return again(parts[sum(text.encode()) % len(parts)])
+        case Pause():
+            return None
+        case Catch(part):
+            return _text_here(again, part)
+    raise AssertionError(node)
 
 
-def ranks_of_timers(node: Any) -> dict[int, tuple[int, int]]:
-    """The place of each timer in the order in which calls end."""
-    ranks = {}
-    if isinstance(node, (Sleep, Timeout)):
-        ranks[node.number] = (node.rank, node.number)
-    for part in _parts_of(node):
-        ranks |= ranks_of_timers(part)
-    return ranks
+def _text_here(again: Callable[[Any], Any], part: Any) -> Any:
+    try:
+        return again(part)
+    except ValueError as error:
+        return f"raised {error}"
+
+
+def _batch(calls: tuple[Call, ...], outside: Outside) -> list[DurableCall]:
+    """The calls of a batch; to be made at once, for they take their slots together."""
+    for call in calls:
+        outside.start(call)
+    return [
+        DurableCall(outside.function(call), (call.argument,), reconciler=outside.reconciler(call))
+        for call in calls
+    ]
+
+
+def _outcomes(outcomes: Outcomes) -> list[Any]:
+    return [
+        outcome.value if outcome.error is None else f"raised {outcome.error!r}"
+        for outcome in outcomes
+    ]
 
 
 async def _make(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
@@ -208,6 +210,10 @@ async def _make(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
         return await asyncio.create_task(_asynchronous(call, ctx, outside))
     if call.form == "await":
         return await _asynchronous(call, ctx, outside)
+    return _make_here(call, ctx, outside)
+
+
+def _make_here(call: Call, ctx: FlinkRunnerContext, outside: Outside) -> Any:
     outside.start(call)
     func, reconciler = outside.function(call), outside.reconciler(call)
     return ctx.durable_execute(func, call.argument, reconciler=reconciler)
@@ -245,63 +251,3 @@ def _texts(results: list[Any]) -> list[Any]:
     return [
         f"raised {result!r}" if isinstance(result, BaseException) else result for result in results
     ]
-
-
-def calls_of(node: Any) -> list[Call]:
-    """All calls of a program, made or not."""
-    if isinstance(node, Call):
-        return [node]
-    return [call for part in _parts_of(node) for call in calls_of(part)]
-
-
-def _parts_of(node: Any) -> list[Any]:
-    parts = [*getattr(node, "parts", ())]
-    return parts + [getattr(node, name) for name in ("on", "part") if hasattr(node, name)]
-
-
-def _numbered(node: Any, counter: list[int]) -> Any:
-    """Gives whatever takes a slot a number of its own."""
-    if isinstance(node, (Sleep, Timeout, Take)):
-        counter[0] += 1
-        node = replace(node, number=counter[0])
-        if isinstance(node, Timeout):
-            node = replace(node, part=_numbered(node.part, counter))
-    match node:
-        case Call():
-            counter[0] += 1
-            return Call(**{**vars(node), "number": counter[0]})
-        case Steps(kind, parts):
-            return Steps(kind, tuple(_numbered(part, counter) for part in parts))
-        case Branch(on, parts):
-            return Branch(_numbered(on, counter), tuple(_numbered(part, counter) for part in parts))
-        case Catch(part):
-            return Catch(_numbered(part, counter))
-    return node
-
-
-def programs(forms: list[str], kinds: list[str], with_time: bool = False) -> st.SearchStrategy[Any]:
-    """Programs of calls in these forms, combined in these ways, with timers if so wanted."""
-    call = st.builds(
-        Call,
-        number=st.just(0),
-        argument=st.integers(0, 1),
-        form=st.sampled_from(forms),
-        fails=st.sampled_from([False, False, False, True]),
-        reconciler=st.sampled_from(["none", "looks up", "not executed"]),
-        rank=st.integers(0, 9),
-    )
-
-    def steps(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-        parts = st.lists(inner, min_size=2, max_size=4).map(tuple)
-        return st.builds(Steps, st.sampled_from(kinds), parts)
-
-    leaf = call | call | call | st.builds(Pause, st.integers(1, 3))
-    ranks = st.integers(0, 9)
-    if with_time:
-        leaf = leaf | st.builds(Sleep, st.just(0), ranks) | st.builds(Take, st.just(0))
-    small = steps(leaf)
-    if with_time:
-        small = small | st.builds(Timeout, st.just(0), ranks, small | leaf)
-    middle = small | steps(small | leaf) | st.builds(Catch, small)
-    branch = st.builds(Branch, middle, st.lists(small | leaf, min_size=2, max_size=3).map(tuple))
-    return steps(middle | branch | branch).map(lambda node: _numbered(node, [0]))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from attempts import Attempt, check
 from bridges import Slot
-from random_batches import Call, Steps
+from random_programs import Call, Steps
 
 from pyflink_durable.runtime.call_life import AT_ONCE
 

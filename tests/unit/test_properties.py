@@ -2,318 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bridges import (
-    ATTEMPT_METHODS,
-    CURSOR_METHODS,
-    SLOT_METHODS,
-    Recording,
-    SixMethods,
-    Slot,
-    SlotsInMemory,
-)
+from attempts import Attempt, check, stopped_clock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from loops import Clock, Operator
-from random_handlers import (
-    Branch,
-    Call,
-    Outside,
-    Steps,
-    answered,
-    calls_of,
-    interpret,
-    programs,
-    ranks_of_timers,
-    seconds_of,
-)
-
-from pyflink_durable.runtime import FlinkRunnerContext, deadlines
-from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.bridge import PENDING
-from pyflink_durable.runtime.journal import (
-    ATTEMPT,
-    CLEARED,
-    FINALIZED,
-    RECORDED,
-    SCHEDULED,
-    JournalAccess,
-    JournalWrites,
-    SlotJournal,
-    StepJournal,
-)
-from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
-from pyflink_durable.runtime.outcome import Outcome, run_inside_call
-from pyflink_durable.runtime.payload import load_exception, load_result
-from pyflink_durable.runtime.telemetry import LocalTelemetry
-
-WRITES = {"appendPendingCall", "finalizeCurrentCall", "recordCallCompletion"}
-WRITES |= {SLOT_METHODS[name] for name in WRITES} | {*ATTEMPT_METHODS}
-
-
-CLOCK = Clock()
-"""Stands still: a timer fires when its rank has come."""
+from random_programs import BATCHES, Branch, Call, Steps, programs
 
 
 @pytest.fixture(autouse=True, scope="module")
-def stopped_clock() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (loop_module, deadlines):
-            patch.setattr(module, "time", CLOCK)
+def clock() -> Iterator[None]:
+    with stopped_clock():
         yield
 
 
-class Crash(Exception):
-    """The task is gone; nothing that the handler does from here on counts."""
-
-
-@dataclass
-class Attempt:
-    """One run of the handler over a surviving journal.
-
-    Args:
-        survived: The journal it starts from.
-        crash_after: After how many bridge operations and completions it crashes, if at all.
-    """
-
-    survived: tuple[Slot, ...]
-    crash_after: int | None = None
-    events: int = 0
-    crashed: bool = False
-    kept: list[tuple[Slot, ...]] = field(default_factory=list)
-    output: Any = None
-    waiting: list[tuple[tuple[int, int], Callable[[], None]]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.outside = Outside(self.happened, lambda: self.crashed)
-        self.telemetry = LocalTelemetry()
-        self.kept.append(self.survived)
-
-    def happened(self) -> None:
-        """Something happened, after which the task may crash."""
-        self.events += 1
-        self.crashed |= self.events == self.crash_after
-        if self.crashed:
-            raise Crash
-
-    def after_operation(self, journal: Any, name: str) -> None:
-        if not self.crashed and name in WRITES:
-            self.kept.append(tuple(journal.slots))
-        self.happened()
-
-    # ---------------------------------------------------------------- as the calls' executor
-
-    def submit(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        on_outcome: Callable[[Outcome], None],
-        func: Callable[..., Any],
-        args: Any = (),
-        kwargs: dict[str, Any] | None = None,
-        *options: Any,
-    ) -> None:
-        def complete() -> None:
-            outcome = run_inside_call(None, func, args, kwargs)
-            if not self.crashed:
-                loop.call_soon_threadsafe(on_outcome, outcome)
-
-        self.waiting.append((self.outside.ranks[func], complete))
-
-    def complete_next(self) -> None:
-        """The call with the lowest rank ends; this order is the outside's own."""
-        self.waiting.sort(key=lambda item: item[0])
-        self.waiting.pop(0)[1]()
-
-    def take_timers(self, loop: DurableLoop, ranks: dict[int, tuple[int, int]]) -> None:
-        """Has the loop's timers wait for their ranks, among the calls."""
-        timers, loop._timers = loop._timers, []
-        for timer in timers:
-
-            def fire(timer: Any = timer) -> None:
-                with suppress(Crash):
-                    self.happened()
-                    if not timer[3].cancelled():
-                        loop._timers.append((0.0, *timer[1:]))
-
-            number = round((timer[0] - CLOCK.monotonic()) / seconds_of(1))
-            self.waiting.append((ranks[number], fire))
-
-    # ---------------------------------------------------------------- runs
-
-    def run_on_loop(self, program: Any) -> None:
-        """Over slots, on the handlers' loop, with calls side by side."""
-        journal = SlotsInMemory(self.survived)
-        bridge = Recording(
-            journal,
-            (*SLOT_METHODS.values(), *ATTEMPT_METHODS),
-            lambda name: self.after_operation(journal, name),
-        )
-        self._drive(program, SlotJournal(bridge, size=len(self.survived)), lambda: None)
-
-    def run_in_steps(self, program: Any) -> None:
-        """As in the operator: what a step writes is applied when it ends, or lost with it."""
-        journal, writes = SlotsInMemory(self.survived), JournalWrites()
-
-        def end_step() -> None:
-            _, flat = writes.take()
-            for at in range(0, len(flat), 10):
-                _, slot, function_id, digest, what, *payloads, attempt, due, _ = flat[at : at + 10]
-                identity = (function_id, digest)
-                if what == PENDING:
-                    journal.appendPendingCallAt(slot, *identity)
-                elif what == ATTEMPT:
-                    journal.startAttemptAt(slot, *identity, attempt)
-                elif what == SCHEDULED:
-                    journal.scheduleCallAt(slot, *identity, attempt, due)
-                elif what == CLEARED:
-                    journal.clearCallResultsFrom(slot)
-                elif what == RECORDED:
-                    journal.recordCallCompletionAt(slot, *identity, *payloads)
-                else:
-                    assert what == FINALIZED
-                    journal.finalizeCallAt(slot, *identity, *payloads)
-            if not self.crashed:
-                self.kept.append(tuple(journal.slots))
-
-        self._drive(
-            program,
-            StepJournal(_OfInvocation(journal), 7, size=len(self.survived), writes=writes),
-            end_step,
-        )
-
-    def _drive(self, program: Any, access: JournalAccess, end_step: Callable[[], None]) -> None:
-        operator = Operator()
-        context = FlinkRunnerContext(access, self, telemetry=self.telemetry)  # type: ignore[arg-type]
-        task = operator.start(self._handle(program, context))
-        ranks = ranks_of_timers(program)
-        end_step()
-        self.take_timers(operator.loop, ranks)
-        # calls that the handler gave up run to their end, too
-        while not self.crashed and (self.waiting or not task.done()):
-            self.complete_next()
-            operator.loop.drain()
-            end_step()
-            self.take_timers(operator.loop, ranks)
-        operator.loop.close()
-
-    def run_in_sequence(self, program: Any) -> None:
-        """Over the six methods, under `asyncio.run`, one call after another."""
-        journal = SixMethods(self.survived)
-        bridge = Recording(
-            journal, CURSOR_METHODS, lambda name: self.after_operation(journal._journal, name)
-        )
-        context = FlinkRunnerContext(bridge, self, telemetry=self.telemetry)  # type: ignore[arg-type]
-
-        async def main() -> None:
-            task = asyncio.create_task(self._handle(program, context))
-            while not (self.crashed or task.done()):
-                await asyncio.sleep(0)
-                if self.waiting:
-                    self.complete_next()
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-
-        asyncio.run(main())
-
-    async def _handle(self, program: Any, context: FlinkRunnerContext) -> None:
-        invocation_tasks.set(InvocationTasks(7, context.timers()))
-        try:
-            self.output = await interpret(program, context, self.outside)
-        except ValueError as error:
-            self.output = f"failed with {error!r}"
-        except Crash:
-            pass
-
-
-class _OfInvocation:
-    """A bridge that serves many invocations, of which there is one."""
-
-    def __init__(self, journal: SlotsInMemory) -> None:
-        self._journal = journal
-
-    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
-        assert invocation == 7
-        return self._journal.getCallResultFieldsAt(slot)
-
-
-def by_slot(journal: tuple[Slot, ...]) -> dict[int, int]:
-    """Which call answered each terminal slot."""
-    return {
-        number: answered(
-            load_result(slot.result) if slot.result is not None else load_exception(slot.exception)  # type: ignore[arg-type]
-        )
-        for number, slot in enumerate(journal)
-        if slot.status != "PENDING" and not slot.function_id.startswith("pyflink_durable.")
-    }
-
-
-Run = Callable[[Attempt, Any], None]
-
-
-def check_recovery(attempt: Attempt, reference: Attempt, calls: dict[int, Call]) -> None:
-    """What holds for every attempt, crashed or not."""
-    order, outside = reference.outside.started, attempt.outside
-    survived = by_slot(attempt.survived)
-    assert outside.started == order[: len(outside.started)]
-    # no slot is shared by two calls, and each answers its own
-    assert by_slot(attempt.kept[-1]) == {slot: order[slot] for slot in by_slot(attempt.kept[-1])}
-    # no call with a terminal slot runs again, nor is anybody asked about it
-    assert not set(survived.values()) & {*outside.ran, *outside.looked_up}
-    assert len(outside.ran) == len(set(outside.ran))
-    # who is in doubt is reconciled, once; nobody else is
-    in_doubt = {
-        order[slot]
-        for slot in range(len(attempt.survived))
-        if slot not in survived and order[slot] in calls and calls[order[slot]].reconciler != "none"
-    }
-    assert len(outside.looked_up) == len(set(outside.looked_up))
-    assert set(outside.looked_up) <= in_doubt
-    assert not {n for n in in_doubt if calls[n].reconciler == "looks up"} & set(outside.ran)
-    if not attempt.crashed:
-        # but for those that the handler gives up again
-        assert set(outside.looked_up) <= set(outside.started)
-        assert in_doubt & set(outside.started) - outside.given_up <= set(outside.looked_up)
-    assert attempt.telemetry.counters["mismatched"] == 0
-
-
-def check(
-    program: Any, crashes: list[tuple[int, int]], run: Callable[[Attempt, Any], None]
-) -> None:
-    calls = {call.number: call for call in calls_of(program)}
-    reference = Attempt(())
-    run(reference, program)
-    check_recovery(reference, reference, calls)
-    survived: tuple[Slot, ...] = ()
-    for place, lag in [*crashes, (None, 0)]:
-        attempt = Attempt(survived, None if place is None else 1 + place % max(1, reference.events))
-        run(attempt, program)
-        check_recovery(attempt, reference, calls)
-        if not attempt.crashed:
-            break
-        # the newest checkpoint may be older than the crash
-        survived = attempt.kept[max(0, len(attempt.kept) - 1 - lag)]
-    assert not attempt.crashed
-    assert attempt.output == reference.output
-    assert lives_of(attempt) == lives_of(reference)
-
-
-def lives_of(attempt: Attempt) -> list[Slot]:
-    """The journal in the end, but for what a crash may change."""
-    lives = [slot._replace(attempt=1) for slot in attempt.kept[-1]]
-    return [
-        slot._replace(result=None) if slot.function_id == "pyflink_durable.now" else slot
-        for slot in lives
-    ]
-
-
 CRASHES = st.lists(st.tuples(st.integers(0, 99), st.sampled_from([0, 0, 0, 1, 2, 5])), max_size=6)
-EVERYWHERE = ["sequence", "gather", "task gather", "race", "race and cancel"]
+EVERYWHERE = ["sequence", "gather", "task gather", "outcomes", "race", "race and cancel"]
 SLOW = settings(
     max_examples=400,
     deadline=None,
@@ -322,13 +28,13 @@ SLOW = settings(
 
 
 @SLOW
-@given(programs(["sync", "await", "task"], EVERYWHERE), CRASHES)
+@given(programs(["sync", "await", "task"], EVERYWHERE, BATCHES), CRASHES)
 def test_concurrent_handlers_recover(program: Any, crashes: list[tuple[int, int]]) -> None:
     check(program, crashes, Attempt.run_on_loop)
 
 
 @SLOW
-@given(programs(["sync", "await", "task"], EVERYWHERE), CRASHES)
+@given(programs(["sync", "await", "task"], EVERYWHERE, BATCHES), CRASHES)
 def test_concurrent_handlers_recover_in_steps(program: Any, crashes: list[tuple[int, int]]) -> None:
     check(program, crashes, Attempt.run_in_steps)
 
@@ -348,11 +54,17 @@ def test_handlers_with_timers_recover_in_steps(
 
 
 @SLOW
-@given(programs(["sync", "await", "task"], ["sequence"]), CRASHES)
+@given(programs(["sync", "await", "task"], ["sequence"], BATCHES), CRASHES)
 def test_sequential_handlers_recover_over_the_six_methods(
     program: Any, crashes: list[tuple[int, int]]
 ) -> None:
     check(program, crashes, Attempt.run_in_sequence)
+
+
+@SLOW
+@given(programs(["sync"], ["sequence"], BATCHES), CRASHES)
+def test_def_handlers_recover(program: Any, crashes: list[tuple[int, int]]) -> None:
+    check(program, crashes, Attempt.run_in_thread)
 
 
 @pytest.mark.parametrize("crash_after", range(1, 40))
