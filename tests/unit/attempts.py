@@ -25,20 +25,19 @@ from random_programs import Call, calls_of, ranks_of_timers, seconds_of
 from pyflink_durable.runtime import FlinkRunnerContext, blocking_batch, deadlines
 from pyflink_durable.runtime import loop as loop_module
 from pyflink_durable.runtime.bridge import PENDING
-from pyflink_durable.runtime.journal import (
+from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
+from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
+from pyflink_durable.runtime.outcome import Outcome, run_inside_call
+from pyflink_durable.runtime.payload import load_exception, load_result
+from pyflink_durable.runtime.step_journal import (
     ATTEMPT,
     CLEARED,
     FINALIZED,
     RECORDED,
     SCHEDULED,
-    JournalAccess,
     JournalWrites,
-    SlotJournal,
     StepJournal,
 )
-from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
-from pyflink_durable.runtime.outcome import Outcome, run_inside_call
-from pyflink_durable.runtime.payload import load_exception, load_result
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 WRITES = {"appendPendingCall", "finalizeCurrentCall", "recordCallCompletion"}
@@ -243,7 +242,7 @@ class Attempt:
         yield
 
     async def _handle(self, program: Any, context: FlinkRunnerContext) -> None:
-        invocation_tasks.set(InvocationTasks(7, context.timers()))
+        invocation_tasks.set(InvocationTasks(7, context.timers))
         try:
             self.output = await interpret(program, context, self.outside)
         except ValueError as error:

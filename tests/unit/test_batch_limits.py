@@ -14,6 +14,7 @@ from crowd import Crowd
 from loops import PATIENCE, Operator, wait_until
 
 from pyflink_durable import DurableCall
+from pyflink_durable.batch import CallPool
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.journal import SlotJournal
@@ -35,7 +36,8 @@ def make_executor() -> Iterator[MakeExecutor]:
 
 
 def context(executor: CallExecutor, tools: CallExecutor | None = None) -> FlinkRunnerContext:
-    return FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor, tool_executor=tools)
+    executors: dict[CallPool, CallExecutor] = {"calls": executor, "tools": tools or executor}
+    return FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executors)
 
 
 def run(ctx: FlinkRunnerContext, form: str, *args: Any, **limits: Any) -> Any:

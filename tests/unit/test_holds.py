@@ -317,8 +317,8 @@ class TestHold:
         holds, seen = Holds(), list[Any]()
         holds.expect(1, 0).on_release(seen.append)
         holds.expect(2, 0).on_release(seen.append)
-        holds.forget(1)
-        holds.forget(3)
+        holds.forget(1, slots=1)
+        holds.forget(3, slots=1)
         for invocation in (1, 2, 3):
             holds.release(invocation, 0, None)
         assert seen == [None]

@@ -61,11 +61,17 @@ class Operation:
 
     _chained_operations = ()
 
+    class _input_data_converter:
+        @staticmethod
+        def to_internal(row: Any) -> Any:
+            return row
+
     def __init__(self, host: DurableHost) -> None:
         self._host = host
+        self._main_operation = self
 
-    def process_element(self, value: Any) -> Iterator[Any]:
-        return self._host.process_element(value, self)  # type: ignore[arg-type]
+    def process_element(self, row: Any) -> Iterator[Any]:
+        yield from self._host.process_element(row[1], self)  # type: ignore[arg-type]
 
     def on_timer(self, timestamp: int) -> Iterator[Any]:
         return self._host.on_timer(timestamp, self)  # type: ignore[arg-type]
@@ -91,7 +97,8 @@ class Task:
 
     def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
-        return self.operation.start(value, invocation, None, len(slots), 5) or ()
+        row = ("key", value)
+        return self.operation.start((row, invocation, None, len(slots), 5)) or ()
 
 
 @pytest.fixture

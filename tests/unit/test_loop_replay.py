@@ -15,9 +15,10 @@ from outside import Outside
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.journal import JournalWrites, SlotJournal, StepJournal
+from pyflink_durable.runtime.journal import SlotJournal
 from pyflink_durable.runtime.outcome import Outcome, run_inside_call
 from pyflink_durable.runtime.payload import dump_result
+from pyflink_durable.runtime.step_journal import JournalWrites, StepJournal
 
 NO_ARGUMENTS = compute_args_digest((), {})
 

@@ -29,14 +29,16 @@ class CallStarter:
         executors: Where they run.
     """
 
+    __slots__ = ("_in_line", "executors", "journal")
+
     def __init__(self, journal: CallJournal, executors: Mapping[CallPool, CallExecutor]) -> None:
         self.journal = journal
         self.executors = executors
-        self._in_line: deque[AsyncCall] = deque()
+        self._in_line: deque[AsyncCall] | None = None if journal.access.concurrent else deque()
 
     def start(self, call: AsyncCall) -> None:
         """Starts a call, or puts it in line."""
-        if self.journal.access.concurrent:
+        if self._in_line is None:
             call.begin()
             return
         self._in_line.append(call)
@@ -67,6 +69,19 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         broken: Whether its error is no outcome of the call: the runtime could not do its part. The
             journal does not hold it, and a replay would give something else.
     """
+
+    __slots__ = (
+        "_call",
+        "_life",
+        "_loop_of_handler",
+        "_number",
+        "_progress",
+        "_started",
+        "_starter",
+        "_steps",
+        "broken",
+        "planned",
+    )
 
     def __init__(self, starter: CallStarter, call: Call, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(loop=loop)

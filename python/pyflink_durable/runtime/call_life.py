@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from pyflink_durable.context import NOT_EXECUTED
 from pyflink_durable.current_call import CurrentCall
@@ -89,8 +89,8 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         # what is replayed may have the handler give this call up again: then it does not run
         yield InTurn(AFTER_REPLAY)
     if planned.plan is Plan.EXECUTE:
-        if announced:
-            yield from _wait(journal.announce(planned), planned)
+        if announced and (hold := journal.announce(planned)) is not None:
+            yield from _wait(hold, planned)
     elif planned.plan is Plan.RESUME:
         announced = True
         due = due_time(planned)
@@ -114,7 +114,8 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             journal.give_back(planned)
         return outcome  # cancellation, interrupt, shutdown: nothing is known of the call
     outcome, hold = journal.finish(planned, outcome, announced)
-    yield from _wait(hold, planned)
+    if hold is not None:
+        yield from _wait(hold, planned)
     return outcome
 
 
@@ -222,14 +223,9 @@ def _wait(hold: Hold | None, planned: PlannedCall) -> Generator[Step, Any, None]
     Raises:
         CallLogError: The log did not take what was written.
     """
-    if hold is not None:
-        error: str | None = yield hold
-        if error is not None:
-            _raise_log_error(error, planned)
-
-
-def _raise_log_error(error: str, planned: PlannedCall) -> NoReturn:
-    raise CallLogError(
-        f"slot {planned.slot}, {planned.call.identity.function_id}: what was written of the call "
-        f"is not safe: {error}"
-    )
+    error: str | None = None if hold is None else (yield hold)
+    if error is not None:
+        raise CallLogError(
+            f"slot {planned.slot}, {planned.call.identity.function_id}: what was written of the "
+            f"call is not safe: {error}"
+        )

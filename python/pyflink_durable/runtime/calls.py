@@ -33,6 +33,8 @@ from pyflink_durable.runtime.planning import Plan, plan_call
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.validation import check_durable_id
 
+_NO_KWARGS: dict[str, Any] = {}
+
 
 class Call(NamedTuple):
     """A call as the handler makes it."""
@@ -58,6 +60,8 @@ class Call(NamedTuple):
         pool: CallPool = "calls",
     ) -> Call:
         """Gives a call its identity."""
+        # of a call that waits for minutes nothing is kept that is not needed
+        kwargs = kwargs or _NO_KWARGS
         if durable_id is None:
             function_id = compute_function_id(func)
         else:
@@ -115,6 +119,18 @@ class CallJournal:
         holds: Where held calls wait.
     """
 
+    __slots__ = (
+        "_holds",
+        "_made",
+        "_next_slot",
+        "_number",
+        "_on_mismatch",
+        "access",
+        "closed",
+        "identity",
+        "telemetry",
+    )
+
     def __init__(
         self,
         journal: JournalAccess,
@@ -133,6 +149,11 @@ class CallJournal:
         self._holds = holds
         self._next_slot = 0
         self._made: dict[str, int] | None = None  # by durable_id; few handlers give any
+
+    @property
+    def size(self) -> int:
+        """How many slots have been given out."""
+        return self._next_slot
 
     # ---------------------------------------------------------------- the start of a call
 

@@ -40,7 +40,7 @@ class CallExecutor:
         self._start: Callable[[SubmittedCall], None] = self._start_now
         if max_in_flight is not None:
             self._start = InFlightLimit(max_in_flight, self._start_now).start
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
         self._closed = False
         self._closing_callbacks: set[Callable[[], None]] = set()
 
@@ -88,14 +88,25 @@ class CallExecutor:
         self._asyncio.submit(lambda: pool.submit(job))
 
     def _start_coroutine(self, call: SubmittedCall) -> None:
-        if call.timeout is None:
-            awaiting = _await(call)
-        else:
-            awaiting = await_in_time(call, call.timeout, self._on_abandoned)
+        awaiting = self._await(call) if call.timeout is None else self._await_in_time(call)
         # asyncio itself does not keep a task alive
-        task = asyncio.get_running_loop().create_task(awaiting)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks[id(call)] = asyncio.get_running_loop().create_task(awaiting)
+
+    async def _await(self, call: SubmittedCall) -> None:
+        running_call.set(call.current)  # a task has a context of its own
+        try:
+            outcome = Outcome(await call.func(*call.args, **call.kwargs), None)
+        except BaseException as error:
+            outcome = Outcome(None, error)
+        del self._tasks[id(call)]
+        call.report(outcome)
+
+    async def _await_in_time(self, call: SubmittedCall) -> None:
+        assert call.timeout is not None
+        try:
+            await await_in_time(call, call.timeout, self._on_abandoned)
+        finally:
+            del self._tasks[id(call)]
 
     def _start_function(self, call: SubmittedCall) -> None:
         if call.timeout is None:
@@ -140,12 +151,3 @@ class CallExecutor:
 
 def _identity(value: Any) -> Any:
     return value
-
-
-async def _await(call: SubmittedCall) -> None:
-    running_call.set(call.current)  # a task has a context of its own
-    try:
-        outcome = Outcome(await call.func(*call.args, **call.kwargs), None)
-    except BaseException as error:
-        outcome = Outcome(None, error)
-    call.report(outcome)

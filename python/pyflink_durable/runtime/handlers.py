@@ -11,15 +11,11 @@ from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
 from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.journal import (
-    JournalAccess,
-    JournalWrites,
-    SlotJournal,
-    StepJournal,
-)
+from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
 from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.outcome import Outcome, run
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.step_journal import JournalWrites, StepJournal
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
@@ -90,7 +86,7 @@ class AsyncHandlerRunner:
         self._running[invocation.id] = (invocation, task)
 
     async def _run(self, invocation: Invocation) -> None:
-        tasks = InvocationTasks(invocation.id, invocation.context.timers())
+        tasks = InvocationTasks(invocation.id, invocation.context.timers)
         invocation_tasks.set(tasks)  # for this task and those it starts
         try:
             coroutine: Coroutine[Any, Any, Any] = self._function(

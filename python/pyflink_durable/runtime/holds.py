@@ -44,20 +44,21 @@ class Holds:
     """The holds of one subtask, by invocation and slot."""
 
     def __init__(self) -> None:
-        self._by_invocation: dict[int, dict[int, Hold]] = {}
+        self._holds: dict[tuple[int, int], Hold] = {}
 
     def expect(self, invocation: int, slot: int) -> Hold:
         """Makes a hold; to be called before the write that it waits for."""
-        hold = Hold()
-        self._by_invocation.setdefault(invocation, {})[slot] = hold
+        hold = self._holds[invocation, slot] = Hold()
         return hold
 
     def release(self, invocation: int, slot: int, error: str | None) -> None:
         """Ends the wait of a slot; nothing happens if nobody waits any more."""
-        hold = self._by_invocation.get(invocation, {}).pop(slot, None)
+        hold = self._holds.pop((invocation, slot), None)
         if hold is not None:
             hold.release(error)
 
-    def forget(self, invocation: int) -> None:
-        """Drops the holds of an invocation that has ended."""
-        self._by_invocation.pop(invocation, None)
+    def forget(self, invocation: int, slots: int) -> None:
+        """Drops the holds of an invocation that has ended, and that has used so many slots."""
+        if self._holds:
+            for slot in range(slots):
+                self._holds.pop((invocation, slot), None)

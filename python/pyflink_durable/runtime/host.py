@@ -6,11 +6,13 @@ import gc
 import time
 import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
+from pyflink_durable.batch import CallPool
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
     CallLogError,
@@ -38,16 +40,18 @@ from pyflink_durable.runtime.handlers import (
 from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.operation import opening
+from pyflink_durable.runtime.operation import Element, opening
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
+from pyflink_durable.runtime.user_state import StateBackend
 from pyflink_durable.validation import check_invocation_id
 
-_YOUNG_OBJECTS = 10_000
-"""Objects after which Python's collector looks for cycles; 700 by default. With thousands of calls
-in flight all young objects are in use: it looks, finds nothing, and costs as much as the calls."""
+_OBJECTS_PER_INVOCATION = 50
+"""With thousands of calls in flight all young objects are in use: Python's collector, which looks
+for cycles among them after 700 new ones, finds nothing, and costs as much as the calls. It looks
+when more are alive than those of all invocations that may be in flight."""
 
 _NONE = -(2**63)
 """Flink's timestamp of an element that has none."""
@@ -79,13 +83,13 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         operation = opening.get()
         if operation is None:
             raise DurableExecutionError("a DurableHost runs in a DurableKeyedProcessOperator only")
-        _relax_garbage_collection()
+        _relax_garbage_collection(self._options.max_in_flight + self._options.max_pending)
         self._operation = operation
         self._bridge = operation.bridge
         self._telemetry = FlinkTelemetry(self._bridge, self._name)
         if self._options.on_error == "dead-letter":
             self._require_dead_letter_output()
-        self._context: Any = None
+        self._flink_context: Any = None
         self._unread_outputs: set[str] = set()
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
@@ -95,6 +99,10 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._executor = self._make_executor("", self._options.call_threads)
         tools = self._options.tool_calls
         self._tool_executor = self._make_executor("-tool", tools.num_threads, tools.max_in_flight)
+        self._executors: dict[CallPool, CallExecutor] = {
+            "calls": self._executor,
+            "tools": self._tool_executor,
+        }
         self._runner = self._make_runner()
         if isinstance(self._handler, DurableProcessFunction):
             self._handler.open(runtime_context)
@@ -137,21 +145,21 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     # ---------------------------------------------------------------- a step of the operator
 
-    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterator[Any]:
-        """Starts the handler of an element; emits what has ended by the time it waits."""
-        if self._context is None:
-            self._context = ctx
-        self._start(value)
-        self._loop.run_until_idle()
-        return self._emit_ended()
+    def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterable[Any]:
+        """Takes PyFlink's context; called once, with no element: those come to `start`."""
+        self._flink_context = ctx
+        return ()
 
-    def _start(self, value: Any) -> None:
-        number, timestamp, slots, sequence = self._operation.input
-        identity = InvocationIdentity(
-            lambda: self._context._key_converter.to_internal(self._bridge.getKey(number)),
-            self._uid,
-            sequence,
-        )
+    def start(self, elements: Iterable[Element]) -> None:
+        """Starts the handlers of elements and runs them until they wait."""
+        for element in elements:
+            self._start(*element)
+        self._loop.run_until_idle()
+
+    def _start(
+        self, value: Any, number: int, timestamp: int | None, slots: int, sequence: int
+    ) -> None:
+        identity = InvocationIdentity(partial(self._load_key, number), self._uid, sequence)
         digest = ""
         not_started: Exception | None = None
         try:
@@ -165,16 +173,15 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             slots = self._bridge.identify(number, str(identity.id), digest)
         context = FlinkRunnerContext(
             self._runner.journal_of(self._bridge, number, slots),
-            self._executor,
+            self._executors,
             identity=identity,
             number=number,
             timestamp=timestamp,
-            state=self._runner.state_of(_BridgeState(self._bridge, number)),
+            state_of=self._state_of,
             call_options=self._call_options,
             on_mismatch=self._options.on_mismatch,
             holds=self._holds,
             telemetry=self._telemetry,
-            tool_executor=self._tool_executor,
             tool_call_options=self._options.tool_calls,
         )
         invocation = Invocation(number, value, context)
@@ -184,15 +191,28 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             invocation.outcome = Outcome(None, not_started)
             self._to_end.append(invocation)
 
+    def _load_key(self, number: int) -> Any:
+        return self._flink_context._key_converter.to_internal(self._bridge.getKey(number))
+
+    def _state_of(self, number: int) -> StateBackend:
+        return self._runner.state_of(_BridgeState(self._bridge, number))
+
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds in their order, with the loop run to quiescence between them."""
-        for place in range(0, len(released), 3):
-            self._holds.release(*released[place : place + 3])
-            self._loop.run_until_idle()
+        fields = iter(released)
+        self._loop.run_each(map(self._holds.release, fields, fields, fields))
+
+    def drain(self) -> None:
+        """Resumes the handlers whose calls have ended."""
+        self._loop.drain()
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether invocations have ended that `on_timer` is to emit the outputs of."""
+        return bool(self._to_end)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
-        """Resumes the handlers whose calls have ended; emits what has ended by then."""
-        self._loop.drain()
+        """Emits what has ended."""
         return self._emit_ended()
 
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
@@ -221,7 +241,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._end(invocation, context.end())
             if self._operation.has_chained:
                 timestamp = context.timestamp
-                self._context._j_context.emitAt(_NONE if timestamp is None else timestamp)
+                self._flink_context._j_context.emitAt(_NONE if timestamp is None else timestamp)
             for tag, value in context.outputs:
                 if tag is None:
                     yield value
@@ -232,10 +252,13 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
         self._runner.forget(invocation)
-        self._holds.forget(invocation.id)
+        self._holds.forget(invocation.id, invocation.context.slots)
         first_output = len(self._operation.outputs)
-        names, values = tuple(state_writes), tuple(state_writes.values())
-        self._ended += (invocation.id, first_output, names or None, values or None)
+        names: tuple[str, ...] | None = None
+        values: tuple[bytes | None, ...] | None = None
+        if state_writes:
+            names, values = tuple(state_writes), tuple(state_writes.values())
+        self._ended += (invocation.id, first_output, names, values)
 
     def _fail(self, invocation: Invocation, error: BaseException) -> DeadLetter:
         """A handler raised: fails the task, or makes a dead letter of its input."""
@@ -285,11 +308,12 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             )
 
 
-def _relax_garbage_collection() -> None:
-    """For the whole interpreter, and only where it is at work and eager."""
+def _relax_garbage_collection(invocations: int) -> None:
+    """For the whole interpreter, and only where it is at work and more eager."""
     young, middle, old = gc.get_threshold()
-    if 0 < young < _YOUNG_OBJECTS:
-        gc.set_threshold(_YOUNG_OBJECTS, middle, old)
+    wanted = _OBJECTS_PER_INVOCATION * invocations
+    if 0 < young < wanted:
+        gc.set_threshold(wanted, middle, old)
 
 
 class _BridgeState:

@@ -1,27 +1,18 @@
-"""Slot-wise access to the journal of one invocation, over any bridge."""
+"""Slot-wise access to the journal of one invocation, over any bridge; written to at once."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from itertools import chain
+from abc import abstractmethod
 from typing import Any
 
 from pyflink_durable.errors import DurableExecutionError
-from pyflink_durable.runtime.bridge import (
-    PENDING,
-    Bridge,
-    CallFields,
-    HoldKind,
-    Identity,
-)
-
-# what a journal write of a step does, next to PENDING
-ATTEMPT, SCHEDULED = "ATTEMPT", "SCHEDULED"
-FINALIZED, RECORDED, CLEARED = "FINALIZED", "RECORDED", "CLEARED"
+from pyflink_durable.runtime.bridge import Bridge, CallFields, HoldKind, Identity
 
 
-class JournalAccess(ABC):
+class JournalAccess:
     """The journal of one invocation, by slot."""
+
+    __slots__ = ()
 
     concurrent: bool
     """Whether several slots may be pending at a time."""
@@ -205,92 +196,3 @@ class SlotJournal(JournalAccess):
 
     def replayed(self, slot: int, identity: Identity) -> None:
         """Nothing to tell: a slot needs no cursor."""
-
-
-class JournalWrites:
-    """Journal writes of one step, applied together when it ends.
-
-    Snapshots are taken between steps only, so nobody can tell; and what an invocation wrote that
-    ended in the same step need not be written at all.
-
-    Attributes:
-        executed: How many calls were made in this step.
-    """
-
-    def __init__(self) -> None:
-        self._by_invocation: dict[int, list[Any]] = {}
-        self.executed = 0
-
-    def of(self, invocation: int) -> list[Any]:
-        """The writes of one invocation, flat; to be appended to."""
-        writes = self._by_invocation.get(invocation)
-        if writes is None:
-            writes = self._by_invocation[invocation] = []
-        return writes
-
-    def forget(self, invocation: int) -> None:
-        """Drops the writes of an invocation that has ended."""
-        self._by_invocation.pop(invocation, None)
-
-    def take(self) -> tuple[int, tuple[Any, ...]]:
-        """How many calls were made, and all writes, flat; none are left."""
-        executed, self.executed = self.executed, 0
-        if not self._by_invocation:
-            return executed, ()
-        taken = tuple(chain.from_iterable(self._by_invocation.values()))
-        self._by_invocation.clear()
-        return executed, taken
-
-
-class StepJournal(SlotJournal):
-    """A journal for a handler that runs in steps of the task thread: its writes wait for the end.
-
-    Args:
-        bridge: A `DurableBridge`.
-        invocation: The invocation's id.
-        size: How many slots are filled.
-        writes: Where the writes of the step are collected.
-    """
-
-    def __init__(self, bridge: Any, invocation: int, *, size: int, writes: JournalWrites) -> None:
-        super().__init__(bridge, invocation, size=size)
-        self._id = invocation
-        self._writes = writes
-
-    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
-        self._writes.executed += 1
-        write = (self._id, slot, *identity, PENDING, None, None, None, None, hold)
-        self._writes.of(self._id).extend(write)
-
-    def start_attempt(
-        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
-    ) -> None:
-        write = (self._id, slot, *identity, ATTEMPT, None, None, attempt, None, hold)
-        self._writes.of(self._id).extend(write)
-
-    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
-        write = (self._id, slot, *identity, SCHEDULED, None, None, attempt, due, None)
-        self._writes.of(self._id).extend(write)
-
-    def finalize(
-        self,
-        slot: int,
-        identity: Identity,
-        result: bytes | None,
-        exception: bytes | None,
-        hold: HoldKind | None = None,
-    ) -> None:
-        write = (self._id, slot, *identity, FINALIZED, result, exception, None, None, hold)
-        self._writes.of(self._id).extend(write)
-
-    def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
-    ) -> None:
-        self._writes.executed += 1
-        write = (self._id, slot, *identity, RECORDED, result, exception, None, None, None)
-        self._writes.of(self._id).extend(write)
-
-    def clear_from(self, slot: int) -> None:
-        write = (self._id, slot, "", "", CLEARED, None, None, None, None, None)
-        self._writes.of(self._id).extend(write)
-        self._size = slot

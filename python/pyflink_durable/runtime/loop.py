@@ -15,7 +15,8 @@ import sys
 import time
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
@@ -39,20 +40,33 @@ class InvocationTasks:
         invocation: The invocation's id. It goes into the high bits, which leave the order within
             one handler alone but keep the tasks of thousands apart in asyncio's set of all tasks.
 
-        timers: Where timers of the handler are journaled; None if they are not.
+        make_timers: Gives what journals the handler's timers; by default they are not journaled.
 
     Attributes:
         running: Tasks that have not ended; what a handler starts must end with it.
     """
 
-    def __init__(self, invocation: int, timers: DurableTimers | None = None) -> None:
+    __slots__ = ("_make_timers", "_next_number", "_timers", "running")
+
+    def __init__(
+        self, invocation: int, make_timers: Callable[[], DurableTimers] | None = None
+    ) -> None:
         self.running: set[asyncio.Task[Any]] = set()
-        self.timers = timers
-        self._numbers = itertools.count(invocation << 32)
+        self._next_number = invocation << 32
+        self._make_timers = make_timers
+        self._timers: DurableTimers | None = None
 
     def next_number(self) -> int:
         """The number of the next task or call of the invocation."""
-        return next(self._numbers)
+        self._next_number += 1
+        return self._next_number
+
+    @property
+    def timers(self) -> DurableTimers | None:
+        """What journals the handler's timers, None if nothing does."""
+        if self._timers is None and self._make_timers is not None:
+            self._timers = self._make_timers()
+        return self._timers
 
 
 invocation_tasks: ContextVar[InvocationTasks | None] = ContextVar(
@@ -103,32 +117,46 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
 
     def run_until_idle(self) -> None:
         """Runs callbacks until none is ready, replaying calls one at a time in between."""
-        ready = self._ready
-        replays = self._replays
-        outer = events._get_running_loop()
-        events._set_running_loop(self)
-        try:
-            while True:
-                while ready:
-                    handle = ready.popleft()
-                    if not handle._cancelled:
-                        self._now = time.monotonic()
-                        handle._run()
-                if not replays:
-                    break
-                heapq.heappop(replays)[2]()
-        finally:
-            events._set_running_loop(outer)
+        with self._running():
+            self._run_ready()
+
+    def run_each(self, happenings: Iterable[Any]) -> None:
+        """Has things happen one after another, with the loop run to quiescence between them."""
+        with self._running():
+            for _ in happenings:
+                self._run_ready()
 
     def drain(self) -> None:
         """Takes in what other threads have handed over, one at a time in order, and due timers."""
         self._wake_asked = False
-        inbox = self._inbox
-        while inbox:
-            callback, args = inbox.popleft()
-            callback(*args)
-            self.run_until_idle()
-        self._run_due_timers()
+        with self._running():
+            while self._inbox:
+                callback, args = self._inbox.popleft()
+                callback(*args)
+                self._run_ready()
+            self._run_due_timers()
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """Makes this the running loop, for many callbacks: asyncio asks for the process's id."""
+        outer = events._get_running_loop()
+        events._set_running_loop(self)
+        try:
+            yield
+        finally:
+            events._set_running_loop(outer)
+
+    def _run_ready(self) -> None:
+        ready = self._ready
+        while True:
+            while ready:
+                handle = ready.popleft()
+                if not handle._cancelled:
+                    self._now = time.monotonic()
+                    handle._run()
+            if not self._replays:
+                return
+            heapq.heappop(self._replays)[2]()
 
     def replay_in_turn(self, completion: int, replay: Callable[[], None]) -> None:
         """Calls `replay` when it is the turn of a call that is answered from the journal.
@@ -151,7 +179,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             handle, unless = heapq.heappop(self._timers)[2:]
             if not unless.cancelled():
                 self._ready.append(handle)
-                self.run_until_idle()
+                self._run_ready()
         self._ask_for_timer_wake()
 
     def _ask_for_timer_wake(self) -> None:

@@ -1,22 +1,37 @@
 """The one object that the Java operator calls, and how the host comes to know it.
 
 Each crossing between Python and Java hands the interpreter's lock over, and another task's Python
-may take it meanwhile. So an element crosses once in each direction: the operator hands over the
-input, and takes back all that happened in the step.
+may take it meanwhile. So many elements cross together, and once in each direction: the operator
+hands over the inputs, and takes back all that happened in the step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from itertools import repeat
 from typing import Any, Protocol
+
+Element = tuple[Any, int, int | None, int, int]
+"""The value, the invocation's id, the timestamp in milliseconds (None if it has none), how many
+slots the invocation's journal holds, and the element's number among all of its key, from 0."""
 
 
 class Host(Protocol):
-    """What the operation asks of the host: to end holds, and what happened in a step."""
+    """What the operation asks of the host: to let handlers run, and what happened in a step."""
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether invocations have ended whose outputs are to be emitted."""
+
+    def start(self, elements: Iterable[Element]) -> None:
+        """Starts the handlers of elements and runs them until they wait."""
 
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds: triples of invocation, slot, and error (None if there is none)."""
+
+    def drain(self) -> None:
+        """Resumes the handlers whose calls have ended."""
 
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         """How many calls were made, and journal writes of invocations that go on."""
@@ -32,6 +47,9 @@ opening: ContextVar[DurableOperation | None] = ContextVar("pyflink_durable_openi
 class DurableOperation:
     """Wraps PyFlink's operation: its converters, the host, and Python functions chained behind it.
 
+    PyFlink's way for an element leads through five generators. Here elements go to the host
+    directly, and only outputs take PyFlink's way, to the functions behind.
+
     Args:
         bridge: The Java `DurableBridge`.
     """
@@ -39,7 +57,6 @@ class DurableOperation:
     def __init__(self, bridge: Any) -> None:
         self.bridge = bridge
         self.outputs: list[Any] = []
-        self.input: tuple[int, int | None, int, int] = (0, None, 0, 0)
         self.has_chained = False
         self._host: Host | None = None
         self._operation: Any = None
@@ -54,24 +71,26 @@ class DurableOperation:
         opening.set(None)
         self._operation = operation
         self.has_chained = bool(operation._chained_operations)
+        self._to_internal = operation._input_data_converter.to_internal
+        for _ in operation._main_operation.process_element((None, None)):
+            """The host learns PyFlink's context; it emits nothing."""
 
-    def start(
-        self, value: Any, invocation: int, timestamp: int | None, slots: int, sequence: int
-    ) -> tuple[Any, ...] | None:
-        """Starts the handler of an element.
+    def start(self, elements: Sequence[Any]) -> tuple[Any, ...] | None:
+        """Starts the handlers of elements.
 
         Args:
-            value: The element, as PyFlink's converters take it.
-            invocation: The invocation's id.
-            timestamp: The element's timestamp in milliseconds, None if it has none.
-            slots: How many slots the invocation's journal holds.
-            sequence: The number of the element among all of its key, from 0.
+            elements: The five fields of each `Element`, flat; its value as PyFlink's converters
+                take it.
 
         Returns:
             See `_report`.
         """
-        self.input = (invocation, timestamp, slots, sequence)
-        return self._report(self._operation.process_element(value))
+        fields = iter(elements)
+        self._ensure_host().start(
+            (self._to_internal(row)[1], number, timestamp, slots, sequence)
+            for row, number, timestamp, slots, sequence in zip(*repeat(fields, 5), strict=True)
+        )
+        return self._report()
 
     def resume(self, released: Sequence[Any] | None) -> tuple[Any, ...] | None:
         """Resumes the handlers whose calls have ended; gives what `start` gives.
@@ -79,18 +98,23 @@ class DurableOperation:
         Args:
             released: Holds that are over, see `Host.release`.
         """
+        host = self._ensure_host()
         if released:
-            assert self._host is not None
-            self._host.release(released)
-        return self._report(self._operation.on_timer(0))
+            host.release(released)
+        host.drain()
+        return self._report()
 
     def close(self) -> None:
         """Ends handlers, calls and threads; there are none if opening has failed."""
         if self._operation is not None:
             self._operation.close()
 
-    def _report(self, outputs: Iterator[Any]) -> tuple[Any, ...] | None:
-        """Runs a step to its end.
+    def _ensure_host(self) -> Host:
+        assert self._host is not None
+        return self._host
+
+    def _report(self) -> tuple[Any, ...] | None:
+        """Ends a step.
 
         Returns:
             ``(executed, writes, ended, outputs)``, or None if there is nothing to tell; each part
@@ -98,17 +122,17 @@ class DurableOperation:
 
             - executed: how many calls were made for the first time
             - writes, ten fields each: invocation, slot, function id, digest of the arguments,
-              what to do (see `pyflink_durable.runtime.journal`), result, exception, attempt, due
-              time, hold
+              what to do (see `pyflink_durable.runtime.step_journal`), result, exception, attempt,
+              due time, hold
             - ended, four fields each: invocation, place of its first output, names and pickled
               values of its state writes
         """
+        host = self._ensure_host()
         collected: list[Any] = []
-        self.outputs = collected
-        for output in outputs:  # one by one: the host looks at how many there are
-            collected.append(output)
-        host = self._host
-        assert host is not None
+        if host.has_outputs:
+            self.outputs = collected
+            for output in self._operation.on_timer(0):  # one by one: the host counts them
+                collected.append(output)
         executed, writes = host.take_writes()
         ended = host.take_ended()
         if not (executed or writes or ended):

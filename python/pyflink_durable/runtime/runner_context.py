@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import events
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
@@ -48,33 +48,32 @@ class FlinkRunnerContext(RunnerContext):
 
     Args:
         bridge: The journal: an object with the six methods of `Bridge`, or slot-wise access.
-        executor: Where asynchronous calls run; by default a pool of its own.
+        executor: Where asynchronous calls run, or where those of each pool do; by default on
+            threads of its own.
         identity: The invocation's.
         number: The invocation's number in this attempt of the subtask.
         timestamp: The event time of the input in milliseconds, None if it has none.
-        state: The state of the key.
+        state_of: Gives the state of the invocation's key, for its number.
         call_options: Gives each call its options; by default those of `DurableOptions()`.
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
         holds: Where held calls wait.
         telemetry: Where to count and log.
-        tool_executor: Where tool calls run; by default with the other calls.
         tool_call_options: How `pyflink_durable.tools.call_tools` makes the calls of a request.
     """
 
     def __init__(
         self,
         bridge: Bridge | JournalAccess,
-        executor: CallExecutor | None = None,
+        executor: CallExecutor | dict[CallPool, CallExecutor] | None = None,
         *,
         identity: InvocationIdentity | None = None,
         number: int = 0,
         timestamp: int | None = None,
-        state: StateBackend | None = None,
+        state_of: Callable[[int], StateBackend] | None = None,
         call_options: CallOptionsOf | None = None,
         on_mismatch: Literal["clear", "fail"] = "clear",
         holds: Holds | None = None,
         telemetry: Telemetry | None = None,
-        tool_executor: CallExecutor | None = None,
         tool_call_options: ToolCallOptions | None = None,
     ) -> None:
         self._identity = identity or InvocationIdentity()
@@ -88,17 +87,16 @@ class FlinkRunnerContext(RunnerContext):
             holds or Holds(),
         )
         self._call_options = call_options or CallOptionsOf()
-        self._executors: Mapping[CallPool, CallExecutor] | None = None
-        if executor is not None:
-            self._executors = {"calls": executor, "tools": tool_executor or executor}
+        self._executors = executor
         self.tool_call_options = tool_call_options
         self._timestamp = timestamp
-        self._state_backend = state
+        self._number = number
+        self._state_of = state_of
         self._state: UserState | None = None
         self._starter: CallStarter | None = None
         self._random: Random | None = None
         self._uuids: Random | None = None
-        self._outputs: list[tuple[OutputTag | None, Any]] = []
+        self._outputs: list[tuple[OutputTag | None, Any]] | None = None
 
     # ---------------------------------------------------------------- what a handler sees
 
@@ -113,17 +111,22 @@ class FlinkRunnerContext(RunnerContext):
     @property
     def state(self) -> MutableMapping[str, Any]:
         if self._state is None:
-            self._state = UserState(self._state_backend or MemoryState(), self._calls.check_open)
+            backend = MemoryState() if self._state_of is None else self._state_of(self._number)
+            self._state = UserState(backend, self._calls.check_open)
         return self._state
 
     def collect(self, value: Any) -> None:
-        self._calls.check_open()
-        self._outputs.append((None, value))
+        self._emit(None, value)
 
     def output(self, tag: OutputTag, value: Any) -> None:
-        self._calls.check_open()
         if not hasattr(tag, "tag_id"):
             raise TypeError(f"ctx.output takes an OutputTag first, not {type(tag).__name__}")
+        self._emit(tag, value)
+
+    def _emit(self, tag: OutputTag | None, value: Any) -> None:
+        self._calls.check_open()
+        if self._outputs is None:
+            self._outputs = []
         self._outputs.append((tag, value))
 
     def sleep(self, seconds: float) -> Awaitable[None]:
@@ -257,9 +260,14 @@ class FlinkRunnerContext(RunnerContext):
         return self._calls.telemetry
 
     @property
-    def outputs(self) -> list[tuple[OutputTag | None, Any]]:
+    def outputs(self) -> Sequence[tuple[OutputTag | None, Any]]:
         """What the handler has emitted: a side output's tag, None for the main output."""
-        return self._outputs
+        return self._outputs or ()
+
+    @property
+    def slots(self) -> int:
+        """How many slots of the journal the handler has used."""
+        return self._calls.size
 
     def end(self) -> dict[str, bytes | None]:
         """Takes no more calls; gives what the handler has written to its state."""
@@ -275,10 +283,11 @@ class FlinkRunnerContext(RunnerContext):
         return self._starter
 
     def _ensure_executors(self) -> Mapping[CallPool, CallExecutor]:
-        if self._executors is None:
-            executor = CallExecutor()
-            self._executors = {"calls": executor, "tools": executor}
-        return self._executors
+        executors = self._executors
+        if not isinstance(executors, dict):
+            executor = CallExecutor() if executors is None else executors
+            executors = self._executors = {"calls": executor, "tools": executor}
+        return executors
 
     def _batch_of(self, calls: Iterable[DurableCall]) -> list[Call]:
         batch = []

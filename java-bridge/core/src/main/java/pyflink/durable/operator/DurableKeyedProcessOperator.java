@@ -96,7 +96,13 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         this.outputType = outputType;
         this.name = name;
         this.uid = uid;
-        this.limits = new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout);
+        this.limits =
+                new Limits(
+                        maxInFlight,
+                        maxPending,
+                        checkpointInterval,
+                        drainTimeout,
+                        StartBatches.COLLECT_MILLIS);
         this.callLog = callLog == null ? null : new HashMap<>(callLog);
     }
 
@@ -228,15 +234,18 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
         @Override
         @Nullable
-        public Object[] start(Invocation<Row, IN> invocation) {
-            Object[] element = {
-                inputConverter.toExternal(invocation.input().value()),
-                invocation.id(),
-                invocation.input().timestamp(),
-                invocation.journal().size(),
-                invocation.input().sequence()
-            };
-            return (Object[]) interpreter.invokeMethod("durable_operation", "start", element);
+        public Object[] start(List<Invocation<Row, IN>> invocations) {
+            Object[] elements = new Object[5 * invocations.size()];
+            int i = 0;
+            for (Invocation<Row, IN> invocation : invocations) {
+                elements[i++] = inputConverter.toExternal(invocation.input().value());
+                elements[i++] = invocation.id();
+                elements[i++] = invocation.input().timestamp();
+                elements[i++] = invocation.journal().size();
+                elements[i++] = invocation.input().sequence();
+            }
+            Object[] arguments = {elements};
+            return (Object[]) interpreter.invokeMethod("durable_operation", "start", arguments);
         }
 
         @Override

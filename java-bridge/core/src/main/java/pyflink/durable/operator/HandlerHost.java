@@ -1,5 +1,6 @@
 package pyflink.durable.operator;
 
+import java.util.List;
 import javax.annotation.Nullable;
 
 /**
@@ -8,9 +9,9 @@ import javax.annotation.Nullable;
  */
 interface HandlerHost<K, IN> {
 
-    /** Starts the handler of an invocation. */
+    /** Starts the handlers of invocations. */
     @Nullable
-    Object[] start(Invocation<K, IN> invocation);
+    Object[] start(List<Invocation<K, IN>> invocations);
 
     /**
      * Resumes the handlers whose calls have ended.

@@ -1,6 +1,8 @@
 package pyflink.durable.operator;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.annotation.Nullable;
@@ -57,6 +59,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     @Nullable private WriteAhead<K, IN> writeAhead;
     private Valve valve;
     private WaitLimit drain;
+    private StartBatches starts;
     private UserState userState;
     private TypeSerializer<IN> inputSerializer;
     private boolean copyInputs;
@@ -132,6 +135,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         counters,
                         new WaitLimit(timers, limits.checkpointInterval));
         drain = new WaitLimit(timers, limits.checkpointInterval + limits.drainTimeout);
+        starts =
+                new StartBatches(
+                        timers, limits.collectMillis, this::startCollected, System::nanoTime);
         mailbox.execute(this::restore, "start what was in flight");
     }
 
@@ -167,7 +173,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         K key = (K) task.getCurrentKey();
         IN value = copyInputs ? inputSerializer.copy(element.getValue()) : element.getValue();
         scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
-        goOn();
+        if (starts.areDue(scheduler.readyCount()) || scheduler.isFull()) {
+            goOn();
+        }
         valve.awaitRoom();
     }
 
@@ -180,6 +188,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     /** Waits until nothing is in flight, and ends the host. */
     void endInput() throws Exception {
         ensureRestored();
+        goOn();
         while (scheduler.hasInFlight()) {
             requireCheckpoints();
             mailbox.yield();
@@ -253,13 +262,33 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                 apply(host.resume(released));
                 continue;
             }
-            Invocation<K, IN> starting = scheduler.startNext();
-            if (starting == null) {
+            List<Invocation<K, IN>> starting = takeStarting();
+            if (starting.isEmpty()) {
                 return;
             }
-            bridge.begin(starting);
-            task.setCurrentKey(starting.key());
-            apply(host.start(starting));
+            starts.stepBegins();
+            Object[] report = host.start(starting);
+            starts.stepEnded();
+            apply(report);
+        }
+    }
+
+    private List<Invocation<K, IN>> takeStarting() {
+        List<Invocation<K, IN>> starting = new ArrayList<>();
+        while (starting.size() < starts.size()) {
+            Invocation<K, IN> next = scheduler.startNext();
+            if (next == null) {
+                break;
+            }
+            bridge.begin(next);
+            starting.add(next);
+        }
+        return starting;
+    }
+
+    private void startCollected() throws Exception {
+        if (!closed) {
+            goOn();
         }
     }
 

@@ -101,6 +101,11 @@ final class InvocationScheduler<K, IN> {
         }
     }
 
+    /** How many wait for nothing but a place. */
+    int readyCount() {
+        return ready.size();
+    }
+
     /** The next invocation that may start, now counted as running; null if none may. */
     @Nullable
     Invocation<K, IN> startNext() {

@@ -11,6 +11,7 @@ final class Limits implements Serializable {
     final int maxPending;
     final long checkpointInterval;
     final long drainTimeout;
+    final long collectMillis;
 
     /**
      * @param maxInFlight how many invocations of one subtask run at a time
@@ -18,11 +19,19 @@ final class Limits implements Serializable {
      * @param checkpointInterval milliseconds between the job's checkpoints, 0 if it takes none
      * @param drainTimeout how many milliseconds late a checkpoint may be at the end of the input,
      *     when only calls that wait for it are left
+     * @param collectMillis for how long inputs are collected that start together, see {@link
+     *     StartBatches}
      */
-    Limits(int maxInFlight, int maxPending, long checkpointInterval, long drainTimeout) {
+    Limits(
+            int maxInFlight,
+            int maxPending,
+            long checkpointInterval,
+            long drainTimeout,
+            long collectMillis) {
         this.maxInFlight = maxInFlight;
         this.maxPending = maxPending;
         this.checkpointInterval = checkpointInterval;
         this.drainTimeout = drainTimeout;
+        this.collectMillis = collectMillis;
     }
 }

@@ -125,6 +125,7 @@ final class DurableHarness<K> implements AutoCloseable {
         private int maxPending = 10_000;
         private long checkpointInterval = 1_000;
         private long drainTimeout = 10_000;
+        private long collectMillis;
         private int parallelism = 1;
         private int subtask;
         private boolean objectReuse;
@@ -151,6 +152,12 @@ final class DurableHarness<K> implements AutoCloseable {
             return this;
         }
 
+        /** Inputs are collected for so long before they start, instead of each starting at once. */
+        Setup<K> collects(long millis) {
+            collectMillis = millis;
+            return this;
+        }
+
         Setup<K> subtask(int index, int of) {
             subtask = index;
             parallelism = of;
@@ -174,7 +181,13 @@ final class DurableHarness<K> implements AutoCloseable {
 
         /** Opens on a snapshot; the mail that starts what was in flight waits in the mailbox. */
         DurableHarness<K> open(OperatorSubtaskState snapshot) throws Exception {
-            Limits limits = new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout);
+            Limits limits =
+                    new Limits(
+                            maxInFlight,
+                            maxPending,
+                            checkpointInterval,
+                            drainTimeout,
+                            collectMillis);
             DurableHarness<K> harness =
                     new DurableHarness<>(kind, backend, limits, parallelism, subtask);
             if (objectReuse) {

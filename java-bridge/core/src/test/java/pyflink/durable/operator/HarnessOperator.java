@@ -48,6 +48,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     private transient Queue<Handler> ended;
     private transient List<Object> stepWrites;
     private transient List<String> started;
+    private transient List<List<String>> starts;
     private transient StateAccesses accesses;
     private transient List<String> releases;
     private Consumer<HarnessOperator<K>.Handler> onStart = handler -> {};
@@ -156,13 +157,23 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         ended = new ConcurrentLinkedQueue<>();
         stepWrites = new ArrayList<>();
         started = new ArrayList<>();
+        starts = new ArrayList<>();
         accesses = new StateAccesses();
         releases = new ArrayList<>();
     }
 
     private final class TestHost implements HandlerHost<K, Row> {
         @Override
-        public Object[] start(Invocation<K, Row> invocation) {
+        public Object[] start(List<Invocation<K, Row>> invocations) {
+            int from = started.size();
+            for (Invocation<K, Row> invocation : invocations) {
+                start(invocation);
+            }
+            starts.add(List.copyOf(started.subList(from, started.size())));
+            return report();
+        }
+
+        private void start(Invocation<K, Row> invocation) {
             if (callLog != null) {
                 identify(invocation);
             }
@@ -170,7 +181,6 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
             running.put(handler.id, handler);
             started.add(handler.toString());
             onStart.accept(handler);
-            return report();
         }
 
         @Override
@@ -239,6 +249,11 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     /** Every handler that was ever started, as {@code key:value}. */
     List<String> started() {
         return started;
+    }
+
+    /** The same, by the step in which they were started. */
+    List<List<String>> starts() {
+        return starts;
     }
 
     /** The handlers that run, in order of their start. */

@@ -1,0 +1,110 @@
+"""The journal of a handler that runs in steps of the task thread: its writes wait for the end."""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import Any
+
+from pyflink_durable.runtime.bridge import PENDING, CallFields, HoldKind, Identity
+from pyflink_durable.runtime.journal import JournalAccess
+
+# what a write does, next to PENDING
+ATTEMPT, SCHEDULED = "ATTEMPT", "SCHEDULED"
+FINALIZED, RECORDED, CLEARED = "FINALIZED", "RECORDED", "CLEARED"
+
+
+class JournalWrites:
+    """Journal writes of one step, applied together when it ends.
+
+    Snapshots are taken between steps only, so nobody can tell; and what an invocation wrote that
+    ended in the same step need not be written at all.
+
+    Attributes:
+        executed: How many calls were made in this step.
+        add: Adds a write, which begins with the invocation's id.
+    """
+
+    def __init__(self) -> None:
+        self._writes: list[tuple[Any, ...]] = []
+        self._ended: set[int] = set()
+        self.executed = 0
+        self.add = self._writes.append
+
+    def forget(self, invocation: int) -> None:
+        """Drops the writes of an invocation that has ended; there will be no more of it."""
+        if self._writes:
+            self._ended.add(invocation)
+
+    def take(self) -> tuple[int, tuple[Any, ...]]:
+        """How many calls were made, and all writes, flat; none are left."""
+        executed, self.executed = self.executed, 0
+        if not self._writes:
+            return executed, ()
+        wanted = (write for write in self._writes if write[0] not in self._ended)
+        taken = tuple(chain.from_iterable(wanted))
+        self._writes.clear()
+        self._ended.clear()
+        return executed, taken
+
+
+class StepJournal(JournalAccess):
+    """Reads slots at once, and collects writes.
+
+    Args:
+        bridge: A `DurableBridge`.
+        invocation: The invocation's id.
+        size: How many slots are filled.
+        writes: Where the writes of the step are collected.
+    """
+
+    __slots__ = ("_bridge", "_id", "_size", "_writes")
+
+    concurrent = True
+
+    def __init__(self, bridge: Any, invocation: int, *, size: int, writes: JournalWrites) -> None:
+        self._bridge = bridge
+        self._id = invocation
+        self._size = size
+        self._writes = writes
+
+    def read(self, slot: int) -> CallFields | None:
+        if slot >= self._size:
+            return None
+        fields: CallFields | None = self._bridge.getCallResultFieldsAt(self._id, slot)
+        return fields
+
+    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
+        self._writes.executed += 1
+        self._writes.add((self._id, slot, *identity, PENDING, None, None, None, None, hold))
+
+    def start_attempt(
+        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
+    ) -> None:
+        self._writes.add((self._id, slot, *identity, ATTEMPT, None, None, attempt, None, hold))
+
+    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+        self._writes.add((self._id, slot, *identity, SCHEDULED, None, None, attempt, due, None))
+
+    def finalize(
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        hold: HoldKind | None = None,
+    ) -> None:
+        write = (self._id, slot, *identity, FINALIZED, result, exception, None, None, hold)
+        self._writes.add(write)
+
+    def record(
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+    ) -> None:
+        self._writes.executed += 1
+        self._writes.add((self._id, slot, *identity, RECORDED, result, exception, None, None, None))
+
+    def clear_from(self, slot: int) -> None:
+        self._writes.add((self._id, slot, "", "", CLEARED, None, None, None, None, None))
+        self._size = slot
+
+    def replayed(self, slot: int, identity: Identity) -> None:
+        """Nothing to tell: a slot needs no cursor."""
