@@ -100,6 +100,13 @@ class Task:
         row = ("key", value)
         return self.operation.start((row, invocation, None, len(slots), 5)) or ()
 
+    def start_together(self, *values: Any) -> tuple[Any, ...]:
+        elements: list[Any] = []
+        for invocation, value in enumerate(values):
+            self.bridge.journals[invocation] = SlotsInMemory(())
+            elements += (("key", value), invocation, None, 0, 5)
+        return self.operation.start(elements) or ()
+
 
 @pytest.fixture
 def new_task() -> Iterator[Callable[..., Task]]:
@@ -192,6 +199,50 @@ class TestCallLog:
         task = new_task(tells_its_key)
         task.start("a")
         assert task.bridge.identified == []
+
+
+class TestHandlersStartTogether:
+    def test_each_has_its_own_end_and_outputs(self, new_task: Callable[..., Task]) -> None:
+        async def handler(value: int, ctx: Any) -> int | None:
+            for _ in range(value):
+                ctx.collect("more")
+            return value or None
+
+        executed, writes, ended, outputs = new_task(handler).start_together(2, 0, 1)
+        assert (executed, writes) == (0, ())
+        assert outputs == ("more", "more", 2, "more", 1)
+        assert ended == (0, 0, None, None, 1, 3, None, None, 2, 3, None, None)
+
+    def test_what_goes_on_is_written_and_what_has_ended_is_not(
+        self, new_task: Callable[..., Task]
+    ) -> None:
+        async def handler(value: str, ctx: Any) -> None:
+            ctx.durable_execute(str, value)
+            if value == "goes on":
+                await ctx.durable_execute_async(int, durability="gated")
+
+        executed, writes, ended, _ = new_task(handler).start_together("ends", "goes on", "ends")
+        assert executed == 4
+        assert writes[0::10] == (1, 1)  # the invocation
+        assert writes[4::10] == ("RECORDED", "PENDING")
+        assert ended[0::4] == (0, 2)
+
+    def test_one_that_fails_to_start_takes_no_other_along(
+        self, new_task: Callable[..., Task]
+    ) -> None:
+        async def handler(value: Any, ctx: Any) -> Any:
+            return value["id"]
+
+        task = new_task(handler, on_error="dead-letter", invocation_id=lambda value: value["id"])
+        _, _, ended, outputs = task.start_together({"id": "a"}, {}, {"id": "c"})
+        assert [output for output in outputs if isinstance(output, str)] == ["a", "c"]
+        assert sorted(ended[0::4]) == [0, 1, 2]
+
+    def test_each_knows_its_key(self, new_task: Callable[..., Task]) -> None:
+        async def handler(value: Any, ctx: Any) -> Any:
+            return ctx.key
+
+        assert keys(new_task(handler).start_together("a", "b")) == ("key-0", "key-1")
 
 
 class TestReleases:

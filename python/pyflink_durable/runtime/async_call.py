@@ -6,7 +6,8 @@ import asyncio
 import time
 import warnings
 from collections import deque
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextvars import Context
 from typing import Any
 
 from pyflink_durable.batch import CallPool
@@ -16,6 +17,8 @@ from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.loop import DurableLoop, invocation_tasks
 from pyflink_durable.runtime.outcome import Outcome
+
+_add_done_callback = asyncio.Future.add_done_callback
 
 
 class CallStarter:
@@ -192,9 +195,11 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     # ---------------------------------------------------------------- as a future
 
-    def add_done_callback(self, *args: Any, **kwargs: Any) -> None:
+    def add_done_callback(
+        self, callback: Callable[[Any], object], /, *, context: Context | None = None
+    ) -> None:
         """Whoever awaits a future adds a callback to it, which starts the call."""
-        super().add_done_callback(*args, **kwargs)
+        _add_done_callback(self, callback, context=context)
         self._start_once()
 
     def __del__(self) -> None:

@@ -30,6 +30,12 @@ class AsyncioThread:
         self._closed = False
         self._lock = threading.Lock()
 
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The thread's loop, once it runs."""
+        assert self._loop is not None
+        return self._loop
+
     def submit(self, start: Callable[[], Any]) -> None:
         """Has `start` called on the thread within a millisecond or two; it must not block.
 

@@ -214,8 +214,9 @@ class CallJournal:
         """
         self.check_open()
         slot, call = planned.slot, planned.call
-        hold = self.expect(slot, call.options.start_hold)
-        self.access.append_pending(slot, call.identity, call.options.start_hold)
+        kind = call.options.start_hold
+        hold = None if kind is None else self._holds.expect(self._number, slot)
+        self.access.append_pending(slot, call.identity, kind)
         _note_attempt(planned, 1)
         return hold
 

@@ -90,7 +90,7 @@ class CallExecutor:
     def _start_coroutine(self, call: SubmittedCall) -> None:
         awaiting = self._await(call) if call.timeout is None else self._await_in_time(call)
         # asyncio itself does not keep a task alive
-        self._tasks[id(call)] = asyncio.get_running_loop().create_task(awaiting)
+        self._tasks[id(call)] = asyncio.Task(awaiting, loop=self._asyncio.loop)
 
     async def _await(self, call: SubmittedCall) -> None:
         running_call.set(call.current)  # a task has a context of its own
@@ -112,7 +112,7 @@ class CallExecutor:
         if call.timeout is None:
             self._pool.submit(lambda: self._run_function(call))
             return
-        timed = TimedFunction(call, call.timeout, asyncio.get_running_loop(), self._replace_thread)
+        timed = TimedFunction(call, call.timeout, self._asyncio.loop, self._replace_thread)
 
         def run_in_time() -> bool:
             with timed:

@@ -182,6 +182,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             on_mismatch=self._options.on_mismatch,
             holds=self._holds,
             telemetry=self._telemetry,
+            loop=self._loop,
             tool_call_options=self._options.tool_calls,
         )
         invocation = Invocation(number, value, context)

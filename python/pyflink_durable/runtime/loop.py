@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import get_ident
 from typing import Any, TypeVar
 
 from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
@@ -111,6 +112,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._replays: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()  # equal entries of a heap keep their order
         self._now = time.monotonic()
+        self._runs_on: int | None = None
         self._closed = False
 
     # ---------------------------------------------------------------- driven by the task thread
@@ -139,12 +141,18 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
     @contextmanager
     def _running(self) -> Iterator[None]:
         """Makes this the running loop, for many callbacks: asyncio asks for the process's id."""
-        outer = events._get_running_loop()
+        outer, outer_thread = events._get_running_loop(), self._runs_on
         events._set_running_loop(self)
+        self._runs_on = get_ident()
         try:
             yield
         finally:
+            self._runs_on = outer_thread
             events._set_running_loop(outer)
+
+    def runs_here(self) -> bool:
+        """Whether this is the loop that runs the code that asks."""
+        return self._runs_on == get_ident()
 
     def _run_ready(self) -> None:
         ready = self._ready
@@ -317,7 +325,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         """Debug mode would read the clock for each callback; asyncio's own checks still run."""
 
     def is_running(self) -> bool:
-        return events._get_running_loop() is self
+        return self._runs_on is not None
 
     def is_closed(self) -> bool:
         return self._closed

@@ -58,6 +58,7 @@ class FlinkRunnerContext(RunnerContext):
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
         holds: Where held calls wait.
         telemetry: Where to count and log.
+        loop: The loop of the subtask's handlers, None if there is none.
         tool_call_options: How `pyflink_durable.tools.call_tools` makes the calls of a request.
     """
 
@@ -74,6 +75,7 @@ class FlinkRunnerContext(RunnerContext):
         on_mismatch: Literal["clear", "fail"] = "clear",
         holds: Holds | None = None,
         telemetry: Telemetry | None = None,
+        loop: DurableLoop | None = None,
         tool_call_options: ToolCallOptions | None = None,
     ) -> None:
         self._identity = identity or InvocationIdentity()
@@ -88,6 +90,7 @@ class FlinkRunnerContext(RunnerContext):
         )
         self._call_options = call_options or CallOptionsOf()
         self._executors = executor
+        self._loop = loop
         self.tool_call_options = tool_call_options
         self._timestamp = timestamp
         self._number = number
@@ -130,7 +133,7 @@ class FlinkRunnerContext(RunnerContext):
         self._outputs.append((tag, value))
 
     def sleep(self, seconds: float) -> Awaitable[None]:
-        if events._get_running_loop() is None:
+        if self._running_loop() is None:
             raise DurableExecutionError(
                 "ctx.sleep needs an event loop, that is an `async def` handler; a pause on the "
                 "thread of a `def` handler would start over after a failure"
@@ -169,7 +172,7 @@ class FlinkRunnerContext(RunnerContext):
     ) -> T:
         self._check_call(func, reconciler)
         check_ordinary(func, reconciler)
-        loop = events._get_running_loop()
+        loop = self._running_loop()
         options = self._call_options.of(
             reconciler is not None, durability, in_doubt, retry, timeout
         )
@@ -204,7 +207,7 @@ class FlinkRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> Awaitable[Any]:
         self._check_call(func, reconciler)
-        loop = events._get_running_loop()
+        loop = self._running_loop()
         if loop is None:
             raise DurableExecutionError(
                 "ctx.durable_execute_async needs an event loop, that is an `async def` handler; in "
@@ -223,7 +226,7 @@ class FlinkRunnerContext(RunnerContext):
         timeout: float | None = None,
     ) -> Awaitable[Outcomes]:
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
-        if events._get_running_loop() is None:
+        if self._running_loop() is None:
             raise DurableExecutionError(
                 "ctx.durable_execute_all_async needs an event loop, that is an `async def` "
                 "handler; in a `def` handler call ctx.durable_execute_all(...)"
@@ -237,7 +240,7 @@ class FlinkRunnerContext(RunnerContext):
         timeout: float | None = None,
     ) -> Outcomes:
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
-        loop = events._get_running_loop()
+        loop = self._running_loop()
         if loop is None:
             return run_batch_blocking(
                 self._calls, batch, self._ensure_executors(), max_parallelism, timeout
@@ -277,6 +280,12 @@ class FlinkRunnerContext(RunnerContext):
     def timers(self) -> DurableTimers:
         """The timers of the handler."""
         return DurableTimers(self._calls, self._call_options.outcome_hold)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that runs the code that asks, None if none does."""
+        loop = self._loop
+        # asyncio asks for the process's id, a system call that costs as much as the digest
+        return loop if loop is not None and loop.runs_here() else events._get_running_loop()
 
     def _make_starter(self) -> CallStarter:
         self._starter = CallStarter(self._calls, self._ensure_executors())
