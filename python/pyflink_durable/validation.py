@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from types import FunctionType
+from types import FunctionType, GeneratorType
 from typing import Any
 
 
@@ -68,6 +68,12 @@ def is_coroutine_function(func: Any) -> bool:
     return inspect.iscoroutinefunction(func) or inspect.iscoroutinefunction(
         getattr(func, "__call__", None)  # noqa: B004 - the method itself is wanted
     )
+
+
+def is_awaitable(value: Any) -> bool:
+    """As `inspect.isawaitable`, which takes as long for plain data as a call's digest."""
+    kind = type(value)
+    return hasattr(kind, "__await__") or (kind is GeneratorType and inspect.isawaitable(value))
 
 
 def _takes_no_arguments(func: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from bridges import Slot, SlotsInMemory
 from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime.host import DurableHost
-from pyflink_durable.runtime.operation import DurableOperation
+from pyflink_durable.runtime.operation import NO_TIMESTAMP, DurableOperation
 
 PUT_ASIDE = DurableOptions(on_error="dead-letter")
 
@@ -97,15 +98,15 @@ class Task:
 
     def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
-        row = ("key", value)
-        return self.operation.start((row, invocation, None, len(slots), 5)) or ()
+        numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
+        return self.operation.start([("key", value)], numbers) or ()
 
     def start_together(self, *values: Any) -> tuple[Any, ...]:
-        elements: list[Any] = []
-        for invocation, value in enumerate(values):
+        numbers = b""
+        for invocation in range(len(values)):
             self.bridge.journals[invocation] = SlotsInMemory(())
-            elements += (("key", value), invocation, None, 0, 5)
-        return self.operation.start(elements) or ()
+            numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
+        return self.operation.start([("key", value) for value in values], numbers) or ()
 
 
 @pytest.fixture
@@ -238,11 +239,13 @@ class TestHandlersStartTogether:
         assert [output for output in outputs if isinstance(output, str)] == ["a", "c"]
         assert sorted(ended[0::4]) == [0, 1, 2]
 
-    def test_each_knows_its_key(self, new_task: Callable[..., Task]) -> None:
+    def test_each_knows_its_key_and_timestamp(self, new_task: Callable[..., Task]) -> None:
         async def handler(value: Any, ctx: Any) -> Any:
-            return ctx.key
+            return f"{ctx.key} {ctx.timestamp}"
 
-        assert keys(new_task(handler).start_together("a", "b")) == ("key-0", "key-1")
+        task = new_task(handler)
+        assert keys(task.start_together("a", "b")) == ("key-0 1000", "key-1 1001")
+        assert keys(task.start("a", 7)) == ("key-7 None",)
 
 
 class TestReleases:

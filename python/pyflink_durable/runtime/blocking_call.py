@@ -14,7 +14,7 @@ from pyflink_durable.identity import compute_function_id
 from pyflink_durable.runtime.call_life import InTurn, Life, Run, SleepUntil, Step
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome, run_inside_call
-from pyflink_durable.validation import is_coroutine_function
+from pyflink_durable.validation import is_awaitable, is_coroutine_function
 
 _ENDED = -1  # in place of the number of a life
 _LONGEST_WAIT_SECONDS = 86_400.0  # a lock of the standard library takes no timeout of years
@@ -148,7 +148,7 @@ class _AtOnce:
 def _run_here(step: Run) -> Outcome:
     """Runs a function, and refuses what a call cannot be replayed with: a coroutine."""
     outcome = run_inside_call(step.current, step.func, step.args, step.kwargs)
-    if not inspect.isawaitable(outcome.value):
+    if not is_awaitable(outcome.value):
         return outcome
     if inspect.iscoroutine(outcome.value):
         outcome.value.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from inspect import isawaitable, iscoroutine
+from inspect import iscoroutine
 from typing import Any
 
 from pyflink_durable.current_call import CurrentCall, running_call
@@ -14,7 +14,7 @@ from pyflink_durable.runtime.in_flight import InFlightLimit
 from pyflink_durable.runtime.outcome import Outcome, Reports, SubmittedCall, run_inside_call
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.timeouts import TimedFunction, await_in_time
-from pyflink_durable.validation import is_coroutine_function
+from pyflink_durable.validation import is_awaitable, is_coroutine_function
 
 
 class CallExecutor:
@@ -123,7 +123,7 @@ class CallExecutor:
 
     def _run_function(self, call: SubmittedCall) -> None:
         outcome = run_inside_call(call.current, call.func, call.args, call.kwargs)
-        if isawaitable(outcome.value):  # a lambda around a coroutine function, for example
+        if is_awaitable(outcome.value):  # a lambda around a coroutine function, for example
             if call.loop.is_closed():  # it came to nothing before its timeout, and starts no more
                 if iscoroutine(outcome.value):
                     outcome.value.close()

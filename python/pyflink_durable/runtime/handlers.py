@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from dataclasses import dataclass
-from inspect import isawaitable, iscoroutine
+from inspect import iscoroutine
 from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
@@ -19,6 +19,7 @@ from pyflink_durable.runtime.step_journal import JournalWrites, StepJournal
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
+from pyflink_durable.validation import is_awaitable
 
 
 @dataclass(slots=True)
@@ -153,7 +154,7 @@ class ThreadHandlerRunner:
     def start(self, invocation: Invocation) -> None:
         def handle() -> None:
             outcome = run(self._function, (invocation.value, invocation.context))
-            if isawaitable(outcome.value):
+            if is_awaitable(outcome.value):
                 outcome = Outcome(None, _returned_awaitable(outcome.value))
             invocation.outcome = outcome
             self._loop.call_soon_threadsafe(self._on_end, invocation)

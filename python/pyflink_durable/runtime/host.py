@@ -40,7 +40,7 @@ from pyflink_durable.runtime.handlers import (
 from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.operation import Element, opening
+from pyflink_durable.runtime.operation import NO_TIMESTAMP, Element, opening
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
@@ -52,9 +52,6 @@ _OBJECTS_PER_INVOCATION = 50
 """With thousands of calls in flight all young objects are in use: Python's collector, which looks
 for cycles among them after 700 new ones, finds nothing, and costs as much as the calls. It looks
 when more are alive than those of all invocations that may be in flight."""
-
-_NONE = -(2**63)
-"""Flink's timestamp of an element that has none."""
 
 
 class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
@@ -241,8 +238,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                 continue
             self._end(invocation, context.end())
             if self._operation.has_chained:
-                timestamp = context.timestamp
-                self._flink_context._j_context.emitAt(_NONE if timestamp is None else timestamp)
+                timestamp = NO_TIMESTAMP if context.timestamp is None else context.timestamp
+                self._flink_context._j_context.emitAt(timestamp)
             for tag, value in context.outputs:
                 if tag is None:
                     yield value

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
-from itertools import repeat
+from struct import Struct
 from typing import Any, Protocol
 
 Element = tuple[Any, int, int | None, int, int]
 """The value, the invocation's id, the timestamp in milliseconds (None if it has none), how many
 slots the invocation's journal holds, and the element's number among all of its key, from 0."""
+
+
+NO_TIMESTAMP = -(2**63)
+"""Flink's timestamp of an element that has none."""
+
+_NUMBERS = Struct(">4q")
 
 
 class Host(Protocol):
@@ -75,20 +81,28 @@ class DurableOperation:
         for _ in operation._main_operation.process_element((None, None)):
             """The host learns PyFlink's context; it emits nothing."""
 
-    def start(self, elements: Sequence[Any]) -> tuple[Any, ...] | None:
+    def start(self, values: Sequence[Any], numbers: bytes) -> tuple[Any, ...] | None:
         """Starts the handlers of elements.
 
         Args:
-            elements: The five fields of each `Element`, flat; its value as PyFlink's converters
-                take it.
+            values: Their values, as PyFlink's converters take them.
+            numbers: Four signed 64-bit numbers of each, big-endian: the other fields of `Element`;
+                the smallest number in place of a timestamp for one that has none.
 
         Returns:
             See `_report`.
         """
-        fields = iter(elements)
         self._ensure_host().start(
-            (self._to_internal(row)[1], number, timestamp, slots, sequence)
-            for row, number, timestamp, slots, sequence in zip(*repeat(fields, 5), strict=True)
+            (
+                self._to_internal(row)[1],
+                number,
+                None if timestamp == NO_TIMESTAMP else timestamp,
+                slots,
+                sequence,
+            )
+            for row, (number, timestamp, slots, sequence) in zip(
+                values, _NUMBERS.iter_unpack(numbers), strict=True
+            )
         )
         return self._report()
 

@@ -1,16 +1,12 @@
 package pyflink.durable.operator;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.util.HashMap;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
-import org.apache.flink.api.common.TaskInfo;
-import org.apache.flink.api.common.state.ListState;
-import org.apache.flink.api.common.state.ListStateDescriptor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
-import org.apache.flink.api.common.typeutils.base.StringSerializer;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.python.PythonOptions;
@@ -32,9 +28,6 @@ import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.log.CallLog;
-import pyflink.durable.log.CallLogContext;
-import pyflink.durable.log.CallLogFactory;
-import pyflink.durable.log.RestoredCheckpoint;
 
 /**
  * Runs a Python handler for each element of a keyed stream, many keys at a time, and keeps the
@@ -53,6 +46,9 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
     private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
 
+    /** Flink's timestamp of an element that has none. */
+    private static final long NO_TIMESTAMP = Long.MIN_VALUE;
+
     private final TypeInformation<IN> inputType;
     private final TypeInformation<OUT> outputType;
     private final String name;
@@ -64,7 +60,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private transient PythonTypeUtils.DataConverter<K, Object> keyConverter;
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
     private transient InvocationEngine<Row, IN> engine;
-    @Nullable private transient RestoredCheckpoint restoredFrom;
+    @Nullable private transient CallLogOpening callLogOpening;
 
     /** Hides the inherited field, which must not be touched, see {@link Interpreter}. */
     private transient Interpreter interpreter;
@@ -135,50 +131,24 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                 openCallLog(classLoader));
     }
 
-    /** Learns which checkpoint is restored, and of which job: the log is read from there on. */
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
-        if (callLog == null) {
-            return;
+        if (callLog != null) {
+            String jobId = getContainingTask().getEnvironment().getJobID().toHexString();
+            callLogOpening = new CallLogOpening(callLog, uid, jobId);
+            callLogOpening.initializeState(context);
         }
-        ListState<String> jobId =
-                context.getOperatorStateStore()
-                        .getUnionListState(
-                                new ListStateDescriptor<>(
-                                        "durable-call-log-job", StringSerializer.INSTANCE));
-        if (context.getRestoredCheckpointId().isPresent()) {
-            Iterator<String> owner = jobId.get().iterator();
-            restoredFrom =
-                    new RestoredCheckpoint(
-                            owner.hasNext() ? owner.next() : RestoredCheckpoint.NO_LOG,
-                            context.getRestoredCheckpointId().getAsLong());
-        }
-        jobId.update(List.of(jobId()));
-    }
-
-    private String jobId() {
-        return getContainingTask().getEnvironment().getJobID().toHexString();
     }
 
     @Nullable
     private CallLog openCallLog(ClassLoader classLoader) throws IOException {
-        if (callLog == null) {
+        if (callLogOpening == null) {
             return null;
         }
-        TaskInfo task = getRuntimeContext().getTaskInfo();
-        return CallLogFactory.open(
-                callLog,
-                new CallLogContext(
-                        uid,
-                        jobId(),
-                        task.getIndexOfThisSubtask(),
-                        task.getNumberOfParallelSubtasks(),
-                        task.getMaxNumberOfParallelSubtasks(),
-                        task.getAttemptNumber(),
-                        ((AbstractKeyedStateBackend<?>) getKeyedStateBackend()).getKeyGroupRange(),
-                        restoredFrom),
-                classLoader);
+        AbstractKeyedStateBackend<?> backend =
+                (AbstractKeyedStateBackend<?>) getKeyedStateBackend();
+        return callLogOpening.open(getRuntimeContext(), backend.getKeyGroupRange(), classLoader);
     }
 
     private void openPyFlink() throws Exception {
@@ -235,16 +205,19 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         @Override
         @Nullable
         public Object[] start(List<Invocation<Row, IN>> invocations) {
-            Object[] elements = new Object[5 * invocations.size()];
-            int i = 0;
-            for (Invocation<Row, IN> invocation : invocations) {
-                elements[i++] = inputConverter.toExternal(invocation.input().value());
-                elements[i++] = invocation.id();
-                elements[i++] = invocation.input().timestamp();
-                elements[i++] = invocation.journal().size();
-                elements[i++] = invocation.input().sequence();
+            Object[] values = new Object[invocations.size()];
+            // one value that crosses in place of four for each invocation
+            ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES * invocations.size());
+            for (int i = 0; i < values.length; i++) {
+                Invocation<Row, IN> invocation = invocations.get(i);
+                Input<IN> input = invocation.input();
+                values[i] = inputConverter.toExternal(input.value());
+                numbers.putLong(invocation.id());
+                numbers.putLong(input.timestamp() == null ? NO_TIMESTAMP : input.timestamp());
+                numbers.putLong(invocation.journal().size());
+                numbers.putLong(input.sequence());
             }
-            Object[] arguments = {elements};
+            Object[] arguments = {values, numbers.array()};
             return (Object[]) interpreter.invokeMethod("durable_operation", "start", arguments);
         }
 
@@ -374,7 +347,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
      */
     public final class FunctionContext {
 
-        private long timestamp = Long.MIN_VALUE;
+        private long timestamp = NO_TIMESTAMP;
 
         /** What the host emits from here on is of an input with this timestamp. */
         public void emitAt(long inputTimestamp) {
