@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,7 +57,9 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private final Limits limits;
     @Nullable private final HashMap<String, String> callLog;
 
-    private transient PythonTypeUtils.DataConverter<IN, Object> inputConverter;
+    /** One for each input of a step: it gives the same array again for the next value. */
+    private transient List<PythonTypeUtils.DataConverter<IN, Object>> inputConverters;
+
     private transient PythonTypeUtils.DataConverter<K, Object> keyConverter;
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
     private transient InvocationEngine<Row, IN> engine;
@@ -106,7 +109,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
     @Override
     public void open() throws Exception {
-        inputConverter = converter(inputType);
+        inputConverters = new ArrayList<>();
         keyConverter = converter(((RowTypeInfo) inputType).<K>getTypeAt(0));
         outputConverter = converter(outputType);
         engine =
@@ -211,7 +214,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             for (int i = 0; i < values.length; i++) {
                 Invocation<Row, IN> invocation = invocations.get(i);
                 Input<IN> input = invocation.input();
-                values[i] = inputConverter.toExternal(input.value());
+                values[i] = inputConverter(i).toExternal(input.value());
                 numbers.putLong(invocation.id());
                 numbers.putLong(input.timestamp() == null ? NO_TIMESTAMP : input.timestamp());
                 numbers.putLong(invocation.journal().size());
@@ -219,6 +222,13 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             }
             Object[] arguments = {values, numbers.array()};
             return (Object[]) interpreter.invokeMethod("durable_operation", "start", arguments);
+        }
+
+        private PythonTypeUtils.DataConverter<IN, Object> inputConverter(int place) {
+            if (place == inputConverters.size()) {
+                inputConverters.add(converter(inputType));
+            }
+            return inputConverters.get(place);
         }
 
         @Override
