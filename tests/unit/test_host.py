@@ -63,9 +63,12 @@ class Operation:
     _chained_operations = ()
 
     class _input_data_converter:
-        @staticmethod
-        def to_internal(row: Any) -> Any:
-            return row
+        class _value_converter:
+            @staticmethod
+            def to_internal(value: Any) -> Any:
+                return value
+
+        _field_data_converters = (None, _value_converter)
 
     def __init__(self, host: DurableHost) -> None:
         self._host = host
@@ -99,14 +102,14 @@ class Task:
     def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
         numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
-        return self.operation.start([("key", value)], numbers) or ()
+        return self.operation.start([value], numbers) or ()
 
     def start_together(self, *values: Any) -> tuple[Any, ...]:
         numbers = b""
         for invocation in range(len(values)):
             self.bridge.journals[invocation] = SlotsInMemory(())
             numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
-        return self.operation.start([("key", value) for value in values], numbers) or ()
+        return self.operation.start(values, numbers) or ()
 
 
 @pytest.fixture

@@ -77,7 +77,8 @@ class DurableOperation:
         opening.set(None)
         self._operation = operation
         self.has_chained = bool(operation._chained_operations)
-        self._to_internal = operation._input_data_converter.to_internal
+        # the row that PyFlink makes of key and value costs as much as the start of a task
+        self._to_value = operation._input_data_converter._field_data_converters[1].to_internal
         for _ in operation._main_operation.process_element((None, None)):
             """The host learns PyFlink's context; it emits nothing."""
 
@@ -94,13 +95,13 @@ class DurableOperation:
         """
         self._ensure_host().start(
             (
-                self._to_internal(row)[1],
+                self._to_value(value),
                 number,
                 None if timestamp == NO_TIMESTAMP else timestamp,
                 slots,
                 sequence,
             )
-            for row, (number, timestamp, slots, sequence) in zip(
+            for value, (number, timestamp, slots, sequence) in zip(
                 values, _NUMBERS.iter_unpack(numbers), strict=True
             )
         )

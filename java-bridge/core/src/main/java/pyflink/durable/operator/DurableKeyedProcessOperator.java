@@ -57,8 +57,8 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private final Limits limits;
     @Nullable private final HashMap<String, String> callLog;
 
-    /** One for each input of a step: it gives the same array again for the next value. */
-    private transient List<PythonTypeUtils.DataConverter<IN, Object>> inputConverters;
+    /** One for each value of a step: it gives the same array again for the next. */
+    private transient List<PythonTypeUtils.DataConverter<Object, Object>> valueConverters;
 
     private transient PythonTypeUtils.DataConverter<K, Object> keyConverter;
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
@@ -109,7 +109,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
     @Override
     public void open() throws Exception {
-        inputConverters = new ArrayList<>();
+        valueConverters = new ArrayList<>();
         keyConverter = converter(((RowTypeInfo) inputType).<K>getTypeAt(0));
         outputConverter = converter(outputType);
         engine =
@@ -214,7 +214,8 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             for (int i = 0; i < values.length; i++) {
                 Invocation<Row, IN> invocation = invocations.get(i);
                 Input<IN> input = invocation.input();
-                values[i] = inputConverter(i).toExternal(input.value());
+                // PyFlink's input is a row of key and value
+                values[i] = valueConverter(i).toExternal(((Row) input.value()).getField(1));
                 numbers.putLong(invocation.id());
                 numbers.putLong(input.timestamp() == null ? NO_TIMESTAMP : input.timestamp());
                 numbers.putLong(invocation.journal().size());
@@ -224,11 +225,11 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             return (Object[]) interpreter.invokeMethod("durable_operation", "start", arguments);
         }
 
-        private PythonTypeUtils.DataConverter<IN, Object> inputConverter(int place) {
-            if (place == inputConverters.size()) {
-                inputConverters.add(converter(inputType));
+        private PythonTypeUtils.DataConverter<Object, Object> valueConverter(int place) {
+            if (place == valueConverters.size()) {
+                valueConverters.add(converter(((RowTypeInfo) inputType).getTypeAt(1)));
             }
-            return inputConverters.get(place);
+            return valueConverters.get(place);
         }
 
         @Override
