@@ -242,7 +242,7 @@ class Attempt:
         yield
 
     async def _handle(self, program: Any, context: FlinkRunnerContext) -> None:
-        invocation_tasks.set(InvocationTasks(7, context.timers))
+        invocation_tasks.set(InvocationTasks(7, context))
         try:
             self.output = await interpret(program, context, self.outside)
         except ValueError as error:

@@ -64,7 +64,7 @@ class HandlerBench:
         self.ctx = FlinkRunnerContext(
             SlotJournal(self.journal, size=len(slots)),
             executor,
-            identity=InvocationIdentity(lambda: key, uid, invocation),
+            identity=InvocationIdentity(lambda _: key, uid, invocation),
             number=NUMBER,
             call_options=CallOptionsOf(self._options, can_gate=True),
             on_mismatch=self._options.on_mismatch,

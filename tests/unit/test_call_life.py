@@ -25,7 +25,7 @@ from pyflink_durable.runtime.telemetry import LocalTelemetry
 @pytest.fixture
 def context(journal: TestedJournal, executor: CallExecutor) -> FlinkRunnerContext:
     return FlinkRunnerContext(
-        journal.access(), executor, identity=InvocationIdentity(lambda: "k-1")
+        journal.access(), executor, identity=InvocationIdentity(lambda _: "k-1")
     )
 
 

@@ -139,13 +139,13 @@ def test_a_durable_id_takes_the_place_of_the_slot(executor: CallExecutor) -> Non
 
 def test_keys_never_change_their_form() -> None:
     # a release that made others would have the outside take repetitions for new calls
-    identity = InvocationIdentity(lambda: ("customer", 7), "orders-1", 42)
+    identity = InvocationIdentity(lambda _: ("customer", 7), "orders-1", 42)
     assert identity.idempotency_key(3, None) == "ac065cb6691ced3bc3523b7954cb35ee"
     assert identity.idempotency_key(3, "charge") == "3d4d096d8102e373ba5ed666ade0b4ab"
 
 
 def test_the_second_call_of_a_durable_id_is_no_other_durable_id() -> None:
-    identity = InvocationIdentity(lambda: "k", "orders", 3)
+    identity = InvocationIdentity(lambda _: "k", "orders", 3)
     second = identity.idempotency_key(1, "charge", 2)
     assert second != identity.idempotency_key(1, "2 charge", 1)
     assert second != identity.idempotency_key(1, "next 2 charge", 1)
@@ -167,9 +167,9 @@ def test_calls_with_one_durable_id_have_a_key_each(executor: CallExecutor) -> No
 
 def test_a_key_says_more_than_the_digest_of_a_call() -> None:
     # two keys whose digests of 64 bits are equal turn up among some billions
-    seeds = {InvocationIdentity(lambda: "k", "orders", 1).digest("x")}
+    seeds = {InvocationIdentity(lambda _: "k", "orders", 1).digest("x")}
     assert {len(seed) for seed in seeds} == {16}
-    identity = InvocationIdentity(lambda: "k", "orders", 1)
+    identity = InvocationIdentity(lambda _: "k", "orders", 1)
     identity.digest("x")
     assert identity._seed is not None
     assert len(identity._seed) == 32

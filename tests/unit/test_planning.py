@@ -66,7 +66,7 @@ class Bench:
         return FlinkRunnerContext(
             self.journal.access(),
             self._executor,
-            identity=InvocationIdentity(lambda: "k"),
+            identity=InvocationIdentity(lambda _: "k"),
             on_mismatch=self.on_mismatch,
             telemetry=self.telemetry,
         )

@@ -90,7 +90,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         yield InTurn(AFTER_REPLAY)
     if planned.plan is Plan.EXECUTE:
         if announced and (hold := journal.announce(planned)) is not None:
-            yield from _wait(hold, planned)
+            _check(planned, (yield hold))
     elif planned.plan is Plan.RESUME:
         announced = True
         due = due_time(planned)
@@ -99,7 +99,8 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         else:
             journal.telemetry.count("executed")  # the place was reserved, the call not made
         hold = journal.start_attempt(planned, attempt, planned.call.options.start_hold)
-        yield from _wait(hold, planned)
+        if hold is not None:
+            _check(planned, (yield hold))
     else:
         announced = True
         outcome = yield from _after_failure(journal, planned)
@@ -115,7 +116,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         return outcome  # cancellation, interrupt, shutdown: nothing is known of the call
     outcome, hold = journal.finish(planned, outcome, announced)
     if hold is not None:
-        yield from _wait(hold, planned)
+        _check(planned, (yield hold))
     return outcome
 
 
@@ -141,7 +142,9 @@ def _attempts(
         journal.telemetry.count("retried")
         journal.schedule(planned, attempt, due)
         yield SleepUntil(due)
-        yield from _wait(journal.start_attempt(planned, attempt, options.start_hold), planned)
+        hold = journal.start_attempt(planned, attempt, options.start_hold)
+        if hold is not None:
+            _check(planned, (yield hold))
 
 
 def _after_failure(
@@ -217,13 +220,12 @@ def _unknown(
     return OutcomeUnknown(*call.identity, key, attempt, reason)
 
 
-def _wait(hold: Hold | None, planned: PlannedCall) -> Generator[Step, Any, None]:
-    """Waits at the gate, or for the log.
+def _check(planned: PlannedCall, error: str | None) -> None:
+    """Looks how a wait at the gate, or for the log, has ended.
 
     Raises:
         CallLogError: The log did not take what was written.
     """
-    error: str | None = None if hold is None else (yield hold)
     if error is not None:
         raise CallLogError(
             f"slot {planned.slot}, {planned.call.identity.function_id}: what was written of the "

@@ -30,6 +30,7 @@ class Invocation:
     value: Any
     context: FlinkRunnerContext
     outcome: Outcome | None = None
+    task: asyncio.Task[None] | None = None
 
 
 OnEnd = Callable[[Invocation], None]
@@ -67,7 +68,7 @@ class AsyncHandlerRunner:
         self._loop = loop
         self._telemetry = telemetry
         self._on_end = on_end
-        self._running: dict[int, tuple[Invocation, asyncio.Task[None]]] = {}
+        self._running: dict[int, Invocation] = {}
         self._writes = JournalWrites()
 
     def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
@@ -83,11 +84,11 @@ class AsyncHandlerRunner:
         return backend
 
     def start(self, invocation: Invocation) -> None:
-        task = asyncio.Task(self._run(invocation), loop=self._loop)
-        self._running[invocation.id] = (invocation, task)
+        invocation.task = asyncio.Task(self._run(invocation), loop=self._loop)
+        self._running[invocation.id] = invocation
 
     async def _run(self, invocation: Invocation) -> None:
-        tasks = InvocationTasks(invocation.id, invocation.context.timers)
+        tasks = InvocationTasks(invocation.id, invocation.context)
         invocation_tasks.set(tasks)  # for this task and those it starts
         try:
             coroutine: Coroutine[Any, Any, Any] = self._function(
@@ -99,6 +100,7 @@ class AsyncHandlerRunner:
         if tasks.running:
             await self._abandon(invocation, tasks.running)
         invocation.outcome = outcome
+        invocation.task = None  # which holds this coroutine, and so the invocation
         del self._running[invocation.id]
         self._on_end(invocation)
 
@@ -113,9 +115,10 @@ class AsyncHandlerRunner:
         await asyncio.gather(*started, return_exceptions=True)
 
     def close(self, deadline: float) -> list[str]:
-        for invocation, task in self._running.values():
+        for invocation in self._running.values():
             invocation.context.end()  # a `finally` block makes no more calls
-            task.cancel()
+            assert invocation.task is not None
+            invocation.task.cancel()
         self._loop.run_until_idle()  # `finally` blocks of handlers run here
         return []
 

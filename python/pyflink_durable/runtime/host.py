@@ -7,7 +7,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
@@ -87,6 +86,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         if self._options.on_error == "dead-letter":
             self._require_dead_letter_output()
         self._flink_context: Any = None
+        self._key_of = self._load_key  # once for all: each bound method is an object
+        self._state_of_key = self._load_state
         self._unread_outputs: set[str] = set()
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
@@ -156,7 +157,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def _start(
         self, value: Any, number: int, timestamp: int | None, slots: int, sequence: int
     ) -> None:
-        identity = InvocationIdentity(partial(self._load_key, number), self._uid, sequence)
+        identity = InvocationIdentity(self._key_of, self._uid, sequence, number)
         digest = ""
         not_started: Exception | None = None
         try:
@@ -174,7 +175,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             identity=identity,
             number=number,
             timestamp=timestamp,
-            state_of=self._state_of,
+            state_of=self._state_of_key,
             call_options=self._call_options,
             on_mismatch=self._options.on_mismatch,
             holds=self._holds,
@@ -192,7 +193,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def _load_key(self, number: int) -> Any:
         return self._flink_context._key_converter.to_internal(self._bridge.getKey(number))
 
-    def _state_of(self, number: int) -> StateBackend:
+    def _load_state(self, number: int) -> StateBackend:
         return self._runner.state_of(_BridgeState(self._bridge, number))
 
     def release(self, released: Sequence[Any]) -> None:

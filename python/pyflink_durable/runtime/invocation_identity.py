@@ -18,29 +18,32 @@ class InvocationIdentity:
     would leave every finished invocation to the garbage collector.
 
     Args:
-        load_key: Gives the key; asked at most once, from any thread.
+        load_key: Gives the key of an invocation's number; asked at most once, from any thread.
         operator: The operator's uid.
         invocation: The number of the input among all of its key, or the id that the user gives it.
+        number: The invocation's number in this attempt of the subtask.
     """
 
-    __slots__ = ("_key", "_load_key", "_seed", "id", "operator")
+    __slots__ = ("_key", "_load_key", "_number", "_seed", "id", "operator")
 
     def __init__(
         self,
-        load_key: Callable[[], Any] = lambda: None,
+        load_key: Callable[[int], Any] = lambda number: None,
         operator: str = "",
         invocation: int | str = 0,
+        number: int = 0,
     ) -> None:
         self.operator = operator
         self.id = invocation
-        self._load_key: Callable[[], Any] | None = load_key
+        self._load_key: Callable[[int], Any] | None = load_key
+        self._number = number
         self._seed: bytes | None = None
 
     @property
     def key(self) -> Any:
         load = self._load_key
         if load is not None:
-            self._key = load()
+            self._key = load(self._number)
             self._load_key = None
         return self._key
 

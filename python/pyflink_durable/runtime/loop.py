@@ -19,7 +19,7 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from threading import get_ident
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
 from pyflink_durable.runtime.timers import DurableTimers
@@ -28,6 +28,13 @@ T = TypeVar("T")
 
 _FEW_TIMERS = 100
 """So many cancelled timers are not worth a look through all."""
+
+
+class HasTimers(Protocol):
+    """The context of an invocation, as far as the loop knows it."""
+
+    def timers(self) -> DurableTimers:
+        """What journals the handler's timers."""
 
 
 class InvocationTasks:
@@ -41,21 +48,28 @@ class InvocationTasks:
         invocation: The invocation's id. It goes into the high bits, which leave the order within
             one handler alone but keep the tasks of thousands apart in asyncio's set of all tasks.
 
-        make_timers: Gives what journals the handler's timers; by default they are not journaled.
+        context: The invocation's context, whose timers are journaled; None if none are.
 
     Attributes:
-        running: Tasks that have not ended; what a handler starts must end with it.
+        running: Tasks that have not ended; what a handler starts must end with it. None if it
+            has started none.
     """
 
-    __slots__ = ("_make_timers", "_next_number", "_timers", "running")
+    __slots__ = ("_context", "_next_number", "_timers", "running")
 
-    def __init__(
-        self, invocation: int, make_timers: Callable[[], DurableTimers] | None = None
-    ) -> None:
-        self.running: set[asyncio.Task[Any]] = set()
+    def __init__(self, invocation: int, context: HasTimers | None = None) -> None:
+        self.running: set[asyncio.Task[Any]] | None = None
         self._next_number = invocation << 32
-        self._make_timers = make_timers
+        self._context = context
         self._timers: DurableTimers | None = None
+
+    def add(self, task: NumberedTask) -> None:
+        """Takes a task in that the handler has started."""
+        if self.running is None:
+            self.running = set()
+        task.number = self.next_number()
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
 
     def next_number(self) -> int:
         """The number of the next task or call of the invocation."""
@@ -65,8 +79,8 @@ class InvocationTasks:
     @property
     def timers(self) -> DurableTimers | None:
         """What journals the handler's timers, None if nothing does."""
-        if self._timers is None and self._make_timers is not None:
-            self._timers = self._make_timers()
+        if self._timers is None and self._context is not None:
+            self._timers = self._context.timers()
         return self._timers
 
 
@@ -311,9 +325,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         task = NumberedTask(coro, loop=self, name=name, **options)
         tasks = invocation_tasks.get()
         if tasks is not None:
-            task.number = tasks.next_number()
-            tasks.running.add(task)
-            task.add_done_callback(tasks.running.discard)
+            tasks.add(task)
         return task
 
     # ---------------------------------------------------------------- what asyncio asks a loop
