@@ -12,12 +12,11 @@ def test_late_results_of_a_stopped_taskmanager_touch_nothing(
     cluster: Cluster, payments: Payments, inbox: Inbox
 ) -> None:
     """Both the zombie and its successor get an answer for the same order; one of them counts."""
-    job = cluster.submit(JOB, *inbox.arguments(payments.url, "checkpoint"))
+    job = cluster.submit(JOB, *inbox.arguments(payments.url, "gated"))
     first, later = make_orders("first", 30), make_orders("later", 30)
     payments.hold_answers()
     inbox.put(first)
     wait_until(lambda: payments.stats().orders_charged == len(first), "charges for all orders")
-    job.wait_checkpoint()
     restarts = job.restarts()
     zombie = cluster.busy_taskmanager(job, "orders")
 
