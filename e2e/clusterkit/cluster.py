@@ -225,6 +225,16 @@ class Cluster:
         parts = [self.rest.durable_metrics(job.id, operator, n, *names) for n in subtasks]
         return {name: sum(part.get(name, 0) for part in parts) for name in names}
 
+    def wait_at_gate(self, job: Job, operator: str, calls: int) -> None:
+        """Waits for a number of calls at the gate.
+
+        It should not be the number that there was before: what metrics say is a little old.
+        """
+        wait_until(
+            lambda: self.durable_metrics(job, operator, "atGate")["atGate"] == calls,
+            f"{calls} calls at the gate",
+        )
+
     def taskmanager_of(self, taskmanager_id: str) -> Process:
         """A process by the id that Flink knows it by: its data port is open in that process."""
         port = self.rest.data_port(taskmanager_id)
