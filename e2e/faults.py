@@ -105,9 +105,10 @@ class Faults:
     def _aim(self, moment: str, end: float) -> _Target | None:
         """A TaskManager with such calls; None if none has any until the end."""
         first = self._draw.random()
+        before: dict[str, int] = {}
         while time.monotonic() < end:
             try:
-                target = self._busy(moment, first)
+                target = self._busy(moment, first, before)
             except (httpx.HTTPError, LookupError):
                 target = None  # a TaskManager is just going, and the job with it
             if target is not None:
@@ -115,11 +116,18 @@ class Faults:
             time.sleep(0.05)
         return None
 
-    def _busy(self, moment: str, first: float) -> _Target | None:
+    def _busy(self, moment: str, first: float, before: dict[str, int]) -> _Target | None:
+        """One look; ``before`` has the CPU times of the first, whose metrics are of the last aim.
+
+        Flink fetches metrics when it is asked for them, and answers with those that it has.
+        """
         rest, job = self._cluster.rest, self._job.id
         ids = rest.taskmanagers_of(job, self._operator)
         for number in range(len(ids)):
             subtask = (int(first * len(ids)) + number) % len(ids)
+            cpu_time = rest.cpu_time(ids[subtask])
+            if before.setdefault(ids[subtask], cpu_time) == cpu_time:
+                continue
             load = rest.durable_metrics(job, self._operator, subtask, IN_FLIGHT, AT_GATE)
             if load.get(moment):
                 process = self._cluster.taskmanager_of(ids[subtask])

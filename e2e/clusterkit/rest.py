@@ -51,6 +51,11 @@ class Rest:
         subtasks = self.get(f"/jobs/{job_id}/vertices/{vertex}")["subtasks"]
         return [str(subtask["taskmanager-id"]) for subtask in subtasks]
 
+    def cpu_time(self, taskmanager_id: str) -> int:
+        """Nanoseconds, 0 without any; tells new metrics of a TaskManager from those of before."""
+        metrics = self.get(f"/taskmanagers/{taskmanager_id}/metrics?get=Status.JVM.CPU.Time")
+        return int(metrics[0]["value"]) if metrics else 0
+
     def durable_metrics(
         self, job_id: str, operator: str, subtask: int, *names: str
     ) -> dict[str, int]:
