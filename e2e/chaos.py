@@ -1,10 +1,10 @@
 """Random faults against a job of thousands of orders: `make chaos`.
 
-    python e2e/chaos.py --orders 2000 --seconds 120 --seed 1 --durability checkpoint
+    python e2e/chaos.py --orders 2000 --seconds 120 --seed 1 --durability gated
 
 Orders come from one Kafka topic and answers go to another, exactly once; the payment service is as
 slow and as unreliable as that of the demo, and charges every time it is asked. What counts is in
-its database and in the topic of answers. The seed fixes which fault comes when.
+its database and in the topic of answers. Faults hit where calls are being made (`faults`).
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
-import signal
 import sys
 import tempfile
 import threading
@@ -22,33 +20,25 @@ from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import quantiles
 
 E2E = Path(__file__).resolve().parent
 sys.path[:0] = [str(E2E), str(E2E.parent / "python")]
 os.environ["PYTHONPATH"] = str(E2E.parent / "python")
 
-from clusterkit import Broker, Cluster, Job, Payments, ZooKeeper, artifact_jars, wait_until  # noqa: E402
+from clusterkit import Broker, Cluster, Payments, ZooKeeper, artifact_jars, wait_until  # noqa: E402
 from clusterkit.orders import JOB, make_orders  # noqa: E402
-from clusterkit.process import Process  # noqa: E402
+from faults import (  # noqa: E402
+    AT_GATE,
+    IN_FLIGHT,
+    KILL_JOBMANAGER,
+    KINDS,
+    Fault,
+    Faults,
+    recovery_times,
+)
 
-KILL, STOP, KILL_JOBMANAGER = "kill TaskManager", "stop TaskManager", "kill JobManager"
 TASKMANAGERS = 3
-BATCHES_PER_SECOND = 4
-# A stopped process is given up after the heartbeat's timeout of 3 s, or goes on before it.
-STOPS_SECONDS = (1.0, 6.0)
-PAUSE_SECONDS = (2.0, 8.0)
-NOTICED_SECONDS = 8.0
-
-
-@dataclass
-class Fault:
-    """One fault; `recovered` is how long the job did not run for it, 0 if it did not notice."""
-
-    at: float
-    kind: str
-    target: str
-    recovered: float = 0.0
+BATCHES_PER_SECOND = 2
 
 
 @dataclass
@@ -74,69 +64,20 @@ class Report:
         return complete and (self.durability == "checkpoint" or not self.charged_twice)
 
 
-class Chaos:
-    """Makes faults, one after another, each when the job has recovered from the one before."""
-
-    def __init__(self, cluster: Cluster, job: Job, seed: int, kinds: list[str]) -> None:
-        self._cluster = cluster
-        self._job = job
-        self._draw = random.Random(seed)
-        self._kinds = kinds
-        self._started = time.monotonic()
-
-    def run(self, seconds: float) -> list[Fault]:
-        faults = []
-        while (left := self._started + seconds - time.monotonic()) > 0:
-            time.sleep(min(left, self._draw.uniform(*PAUSE_SECONDS)))
-            faults.append(self._fault())
-            fault = faults[-1]
-            took = f"{fault.recovered:.1f} s" if fault.recovered else "not noticed"
-            print(f"{fault.at:7.1f} s  {fault.kind:16} {fault.target:14} {took}", flush=True)
-        return faults
-
-    def _fault(self) -> Fault:
-        kind = self._draw.choice(self._kinds)
-        target = self._draw.choice(self._cluster.taskmanagers)
-        if kind == KILL_JOBMANAGER:
-            target = self._cluster.jobmanager
-        restarts = self._job.restarts()
-        began = time.monotonic()
-        fault = Fault(began - self._started, kind, target.name)
-        self._make(kind, target)
-        if self._noticed(restarts):
-            self._job.wait_running()
-            fault.recovered = time.monotonic() - began
-        return fault
-
-    def _make(self, kind: str, target: Process) -> None:
-        if kind == STOP:
-            target.send(signal.SIGSTOP)
-            time.sleep(self._draw.choice(STOPS_SECONDS))
-            target.send(signal.SIGCONT)
-        else:
-            target.kill()
-
-    def _noticed(self, restarts: int) -> bool:
-        """Whether its tasks are deployed anew; it need not have had any on the target."""
-        until = time.monotonic() + NOTICED_SECONDS
-        while time.monotonic() < until:
-            if self._job.restarts() != restarts or not self._job.is_running():
-                return True
-            time.sleep(0.1)
-        return False
-
-
 def main() -> int:
     options = _parser().parse_args()
     orders = make_orders("order", options.orders, customers=200)
     report = Report(options.seed, options.durability, options.orders)
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
+        temporary = tempfile.TemporaryDirectory(prefix="chaos-")
+        folder = options.folder or Path(stack.enter_context(temporary))
+        folder.mkdir(parents=True, exist_ok=True)
         broker = stack.enter_context(Broker.running(folder))
         payments = stack.enter_context(Payments.running(folder, "--seed", str(options.seed)))
-        kinds, settings = [KILL, KILL, KILL, STOP], {}
+        kinds, settings = [*KINDS], {}
+        moments = [IN_FLIGHT, AT_GATE] if options.durability == "gated" else [IN_FLIGHT]
         if options.jobmanager:
-            kinds.append(KILL_JOBMANAGER)
+            kinds += [KILL_JOBMANAGER, KILL_JOBMANAGER]
             zookeeper = stack.enter_context(ZooKeeper.running(folder))
             settings = zookeeper.settings(folder / "ha")
         cluster = stack.enter_context(
@@ -150,15 +91,19 @@ def main() -> int:
         for topic in ("orders", "answers"):
             broker.create_topic(topic, partitions=2)
         arguments = ["--kafka", broker.bootstrap, "--service", payments.url]
-        job = cluster.submit(JOB, *arguments, "--durability", options.durability, parallelism=2)
+        arguments += ["--durability", options.durability]
+        if options.durability == "write-ahead":
+            arguments += ["--log-directory", str(folder / "call-log")]
+        job = cluster.submit(JOB, *arguments, parallelism=2)
 
         started = time.monotonic()
         sender = threading.Thread(target=_send, args=(broker, orders, options.seconds))
         sender.start()
-        report.faults = Chaos(cluster, job, options.seed, kinds).run(options.seconds)
+        faults = Faults(cluster, job, "orders", payments, options.seed)
+        report.faults = faults.run(kinds, moments, options.seconds)
         sender.join()
-        cluster.wait_complete()
         _wait_for_answers(broker, len(orders))
+        job.wait_checkpoint()  # what is answered twice would be committed by now
         report.seconds = time.monotonic() - started
         _count(report, broker, payments)
     _print(report)
@@ -171,9 +116,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--orders", type=int, default=2_000)
     parser.add_argument("--seconds", type=float, default=120, help="how long faults are made")
     parser.add_argument("--seed", type=int, default=1, help="fixes the faults and the payments")
-    parser.add_argument("--durability", default="checkpoint", help="level of the job's calls")
+    parser.add_argument("--durability", default="gated", help="level of the job's calls")
     parser.add_argument("--jobmanager", action="store_true", help="kill the JobManager, too")
     parser.add_argument("--report", type=Path, default=E2E / "chaos.json", help="where to write")
+    parser.add_argument("--folder", type=Path, help="a new one, to keep logs and data in")
     return parser
 
 
@@ -181,9 +127,11 @@ def _send(broker: Broker, orders: list[dict[str, object]], seconds: float) -> No
     """Spreads the orders over the time of the faults."""
     batches = max(1, int(seconds * BATCHES_PER_SECOND))
     size = -(-len(orders) // batches)
-    for begin in range(0, len(orders), size):
+    started = time.monotonic()
+    for number, begin in enumerate(range(0, len(orders), size)):
+        # By the clock: what a batch takes on a busy machine is not added to the pauses.
+        time.sleep(max(0.0, started + number / BATCHES_PER_SECOND - time.monotonic()))
         broker.send("orders", orders[begin : begin + size])
-        time.sleep(1 / BATCHES_PER_SECOND)
 
 
 def _wait_for_answers(broker: Broker, count: int) -> None:
@@ -201,11 +149,7 @@ def _count(report: Report, broker: Broker, payments: Payments) -> None:
     report.answered = len(answers)
     report.answered_twice = sum(count > 1 for count in answers.values())
     report.lookups = payments.stats().lookups
-    recoveries = [fault.recovered for fault in report.faults if fault.recovered]
-    if recoveries:
-        # one value has no quantiles, two equal ones do
-        cuts = quantiles(recoveries * 2, n=100, method="inclusive")
-        report.recovery_p50, report.recovery_p99 = cuts[49], cuts[98]
+    report.recovery_p50, report.recovery_p99 = recovery_times(report.faults)
 
 
 def _print(report: Report) -> None:

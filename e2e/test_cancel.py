@@ -15,7 +15,7 @@ def test_cancel_with_calls_in_flight_is_prompt_and_leaves_no_thread(
     cluster: Cluster, payments: Payments, inbox: Inbox
 ) -> None:
     warm_up = make_orders("warm-up", 10)
-    job = cluster.submit(JOB, *inbox.arguments(payments.url, "checkpoint"))
+    job = cluster.submit(JOB, *inbox.arguments(payments.url, "gated"))
     inbox.put(warm_up)
     inbox.wait_answered(warm_up)
     taskmanager = cluster.busy_taskmanager(job, "orders")

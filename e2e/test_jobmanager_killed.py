@@ -22,16 +22,18 @@ def available_cluster(tmp_path: Path) -> Iterator[Cluster]:
 def test_the_job_goes_on_from_its_checkpoint(
     available_cluster: Cluster, payments: Payments, inbox: Inbox
 ) -> None:
-    """Nobody submits it again; calls in flight are reconciled as after any other failure."""
+    """Nobody submits it again; calls in flight are reconciled as after any other failure.
+
+    At the gated level they started when ZooKeeper knew of a checkpoint that holds them.
+    """
     cluster = available_cluster
-    job = cluster.submit(JOB, *inbox.arguments(payments.url, "checkpoint"))
+    job = cluster.submit(JOB, *inbox.arguments(payments.url, "gated"))
     done, in_flight, later = (make_orders(name, 20) for name in ("done", "in-flight", "later"))
     inbox.put(done)
     inbox.wait_answered(done)
     payments.hold_answers()
     inbox.put(in_flight)
     wait_until(lambda: payments.stats().orders_charged == 40, "charges for all orders")
-    job.wait_checkpoint()
 
     before = cluster.jobmanager.kill()
     wait_until(lambda: cluster.jobmanager.pid != before, "another JobManager")

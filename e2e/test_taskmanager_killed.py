@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import pytest
 from clusterkit import Cluster, Payments, wait_until
 from clusterkit.orders import JOB, Inbox, make_orders
 
 
-def test_calls_in_flight_at_the_checkpoint_are_not_repeated(
-    cluster: Cluster, payments: Payments, inbox: Inbox
+@pytest.mark.parametrize("durability", ["checkpoint", "gated", "write-ahead"])
+def test_calls_in_flight_are_not_repeated(
+    durability: str, cluster: Cluster, payments: Payments, inbox: Inbox
 ) -> None:
     """They were charged and not answered: the reconciler finds each charge in their place."""
     done, in_flight, later = (make_orders(name, 30) for name in ("done", "in-flight", "later"))
-    job = cluster.submit(JOB, *inbox.arguments(payments.url, "checkpoint"), parallelism=2)
+    job = cluster.submit(JOB, *inbox.arguments(payments.url, durability), parallelism=2)
     inbox.put(done)
     inbox.wait_answered(done)
 
     payments.hold_answers()
     inbox.put(in_flight)
     wait_until(lambda: payments.stats().orders_charged == 60, "charges for all orders")
-    job.wait_checkpoint()
+    job.wait_remembered(durability)
     restarts = job.restarts()
     cluster.busy_taskmanager(job, "orders").kill()
     job.wait_restarted(restarts)

@@ -73,6 +73,18 @@ def test_resumed_with_another_handler(
     assert inbox.answered() == dict.fromkeys(IDS, 1)
 
 
+def test_resumed_at_another_level(
+    cluster: Cluster, inbox: Inbox, world: World, savepoint: str
+) -> None:
+    """Only the last call is made after the change, and waits for its checkpoint."""
+    gated = arguments(inbox, world, "one-more-at-the-end", "--durability", "gated")
+    cluster.submit(JOB, *gated, savepoint=savepoint)
+    inbox.wait_answered(ORDERS)
+
+    assert Counter(world.subjects("run")) == per_order(reserve=1, charge=1, ship=1, thank=1)
+    assert Counter(world.subjects("reconcile")) == per_order(ship=1)
+
+
 def test_a_mismatch_can_stop_the_upgrade_and_the_old_handler_goes_on(
     cluster: Cluster, inbox: Inbox, world: World, savepoint: str
 ) -> None:

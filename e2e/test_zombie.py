@@ -4,33 +4,44 @@ from __future__ import annotations
 
 import signal
 
-from clusterkit import Cluster, Payments, wait_until
+from clusterkit import NO_CHECKPOINTS, Cluster, Payments, wait_until
 from clusterkit.orders import JOB, Inbox, make_orders
 
 
 def test_late_results_of_a_stopped_taskmanager_touch_nothing(
     cluster: Cluster, payments: Payments, inbox: Inbox
 ) -> None:
-    """Both the zombie and its successor get an answer for the same order; one of them counts."""
-    job = cluster.submit(JOB, *inbox.arguments(payments.url, "checkpoint"))
-    first, later = make_orders("first", 30), make_orders("later", 30)
+    """Both the zombie and its successor get an answer for the same order; one of them counts.
+
+    Both have calls at the gate, too; no checkpoint ever releases those of the zombie.
+    """
+    arguments = inbox.arguments(payments.url, "gated")
+    job = cluster.submit(JOB, *arguments, settings=NO_CHECKPOINTS)
+    # Not as many in one as in the other: metrics may be those of a moment ago.
+    first, at_gate = make_orders("first", 30), make_orders("at-gate", 20)
+    later = make_orders("later", 30)
+
     payments.hold_answers()
     inbox.put(first)
+    cluster.wait_at_gate(job, "orders", len(first))
+    job.checkpoint()
     wait_until(lambda: payments.stats().orders_charged == len(first), "charges for all orders")
-    job.wait_checkpoint()
+    inbox.put(at_gate)
+    cluster.wait_at_gate(job, "orders", len(at_gate))
     restarts = job.restarts()
     zombie = cluster.busy_taskmanager(job, "orders")
 
     pid = zombie.send(signal.SIGSTOP)
     job.wait_restarted(restarts)
-    inbox.wait_answered(first)  # by the successor, whose reconcilers found the charges
+    # by the successor, whose reconcilers found the charges
+    inbox.wait_answered(first, meanwhile=job.checkpoint)
     payments.release_answers()  # they wait in the zombie's sockets
     zombie.send(signal.SIGCONT)
     inbox.put(later)
-    inbox.wait_answered(later)
-    job.wait_checkpoint()
+    inbox.wait_answered(at_gate + later, meanwhile=job.checkpoint)
 
-    assert payments.charges_per_order() == {one["id"]: 1 for one in first + later}
-    assert inbox.answered() == {one["id"]: 1 for one in first + later}
+    orders = first + at_gate + later
+    assert payments.charges_per_order() == {one["id"]: 1 for one in orders}
+    assert inbox.answered() == {one["id"]: 1 for one in orders}
     assert zombie.pid == pid, "the zombie ended, so nothing of it was late"
     assert cluster.busy_taskmanager(job, "orders").pid != pid

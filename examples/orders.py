@@ -38,7 +38,14 @@ from pyflink.datastream.connectors.kafka import (
     KafkaSource,
 )
 
-from pyflink_durable import NOT_EXECUTED, DurableOptions, RunnerContext, durable_process
+from pyflink_durable import (
+    NOT_EXECUTED,
+    DurableOptions,
+    FileCallLog,
+    KafkaCallLog,
+    RunnerContext,
+    durable_process,
+)
 
 SERVICE = "http://127.0.0.1:8321"
 TRIES = 10
@@ -97,7 +104,13 @@ def main() -> None:
         orders.key_by(lambda order: order["customer"]),
         order_handler(options.service),
         output_type=Types.PICKLED_BYTE_ARRAY(),
-        options=DurableOptions(durability=options.durability, call_threads=64),
+        options=DurableOptions(
+            durability=options.durability,
+            call_log=call_log(options),
+            # two partitions of a topic give a customer's orders in an order of their own each time
+            invocation_id=lambda order: order["id"],
+            call_threads=64,
+        ),
         name="orders",
         uid="orders",
     ).map(json.dumps, Types.STRING())
@@ -120,7 +133,18 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--topics", default="orders,answers", help="with --kafka: source,sink")
     found.add_argument("--service", default=SERVICE, help=f"payment service; default {SERVICE}")
     found.add_argument("--durability", default="checkpoint", help="default: checkpoint")
+    log = found.add_mutually_exclusive_group()
+    log.add_argument("--log-directory", type=Path, help="for write-ahead: the call log, in files")
+    log.add_argument("--log-kafka", metavar="HOST:PORT", help="for write-ahead: in a topic")
     return found
+
+
+def call_log(options: argparse.Namespace) -> FileCallLog | KafkaCallLog | None:
+    if options.log_directory:
+        return FileCallLog(directory=options.log_directory.resolve())
+    if options.log_kafka:
+        return KafkaCallLog(bootstrap_servers=options.log_kafka)
+    return None
 
 
 def file_lines(env: StreamExecutionEnvironment, options: argparse.Namespace) -> DataStream:

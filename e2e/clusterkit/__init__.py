@@ -5,7 +5,7 @@
 """
 
 from clusterkit.artifacts import artifact_jars
-from clusterkit.cluster import Cluster
+from clusterkit.cluster import NO_CHECKPOINTS, Cluster
 from clusterkit.home import FlinkHome
 from clusterkit.job import Job
 from clusterkit.kafka import Broker
@@ -15,6 +15,7 @@ from clusterkit.waiting import wait_until
 from clusterkit.zookeeper import ZooKeeper
 
 __all__ = [
+    "NO_CHECKPOINTS",
     "Broker",
     "Cluster",
     "FlinkHome",

@@ -18,6 +18,9 @@ from clusterkit.process import Process, ProcessFailed
 from clusterkit.rest import Rest
 from clusterkit.waiting import wait_until
 
+# Flink draws when the first one comes; not while a test runs.
+NO_CHECKPOINTS = {"execution.checkpointing.interval": "3650 d"}
+
 _SUBMIT_SECONDS = 120.0
 _JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 
@@ -81,6 +84,10 @@ class Cluster:
             "slot.request.timeout": "60000",
             "cluster.evenly-spread-out-slots": "true",
             "io.tmp.dirs": str(self._logs),
+            # Metrics are what they were a moment ago, not ten seconds. While a TaskManager that is
+            # gone does not answer there are no new ones; by default that takes ten minutes.
+            "metrics.fetcher.update-interval": "100 ms",
+            "web.timeout": "5 s",
             # No Python process beside the TaskManager: on a small machine its start takes longest.
             "python.execution-mode": "thread",
             "python.executable": sys.executable,
@@ -208,9 +215,25 @@ class Cluster:
 
     # ---------------------------------------------------------------- TaskManagers
 
-    def busy_taskmanager(self, job: Job, vertex: str) -> Process:
-        """The TaskManager that runs subtask 0 of the vertex whose name has this word in it."""
-        return self.taskmanager_of(self.rest.taskmanager_of(job.id, vertex))
+    def busy_taskmanager(self, job: Job, operator: str) -> Process:
+        """The TaskManager that runs subtask 0 of the operator."""
+        return self.taskmanager_of(self.rest.taskmanagers_of(job.id, operator)[0])
+
+    def durable_metrics(self, job: Job, operator: str, *names: str) -> dict[str, int]:
+        """Metrics of a durable operator, each the sum of its subtasks' as far as they have it."""
+        subtasks = range(len(self.rest.taskmanagers_of(job.id, operator)))
+        parts = [self.rest.durable_metrics(job.id, operator, n, *names) for n in subtasks]
+        return {name: sum(part.get(name, 0) for part in parts) for name in names}
+
+    def wait_at_gate(self, job: Job, operator: str, calls: int) -> None:
+        """Waits for a number of calls at the gate.
+
+        It should not be the number that there was before: what metrics say is a little old.
+        """
+        wait_until(
+            lambda: self.durable_metrics(job, operator, "atGate")["atGate"] == calls,
+            f"{calls} calls at the gate",
+        )
 
     def taskmanager_of(self, taskmanager_id: str) -> Process:
         """A process by the id that Flink knows it by: its data port is open in that process."""

@@ -87,6 +87,20 @@ class Job:
             lambda: self.completed_checkpoints() >= before + _COVERING, "a checkpoint of now"
         )
 
+    def wait_remembered(self, durability: str) -> None:
+        """Waits until no failure can make the job forget the calls that have started.
+
+        Beyond the checkpoint level that is so from their start, which is what these levels are for.
+        """
+        if durability == "checkpoint":
+            self.wait_checkpoint()
+
+    def checkpoint(self) -> None:
+        """Takes a checkpoint now, for a job that takes none by itself."""
+        path = f"/jobs/{self.id}/checkpoints"
+        request = self._rest.post(path, {"checkpointType": "FULL"})["request-id"]
+        self._result_of(f"{path}/{request}", "the checkpoint")
+
     def _checkpoints(self) -> Any:
         return self._rest.get(f"/jobs/{self.id}/checkpoints")
 
@@ -100,13 +114,18 @@ class Job:
         """Stops it and gives the path of the savepoint."""
         body = {"targetDirectory": folder.as_uri(), "drain": drain}
         request = self._rest.post(f"/jobs/{self.id}/stop", body)["request-id"]
+        savepoint = self._result_of(f"/jobs/{self.id}/savepoints/{request}", "the savepoint")
+        self.wait_for("FINISHED")
+        return str(savepoint["location"])
+
+    def _result_of(self, path: str, what: str) -> Any:
+        """Waits for the end of an operation that the JobManager has been asked for."""
 
         def result() -> Any:
-            answer = self._rest.get(f"/jobs/{self.id}/savepoints/{request}")
+            answer = self._rest.get(path)
             return answer["status"]["id"] == "COMPLETED" and answer["operation"]
 
-        operation = wait_until(result, "the savepoint")
-        if "location" not in operation:
-            raise ProcessFailed(f"no savepoint: {operation['failure-cause']['stack-trace']}")
-        self.wait_for("FINISHED")
-        return str(operation["location"])
+        operation = wait_until(result, what)
+        if "failure-cause" in operation:
+            raise ProcessFailed(f"{what}: {operation['failure-cause']['stack-trace']}")
+        return operation

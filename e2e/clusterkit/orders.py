@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,15 +58,28 @@ class Inbox:
         """How often each order has a committed answer."""
         return Counter(answer["order"] for answer in self.lines())
 
-    def wait_answered(self, orders: Iterable[dict[str, Any]]) -> None:
+    def wait_answered(
+        self, orders: Iterable[dict[str, Any]], meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """Waits for committed answers; ``meanwhile`` is called before each look."""
         ids = {order["id"] for order in orders}
-        wait_until(lambda: ids <= set(self.answered()), f"the answers to {len(ids)} orders")
 
-    def arguments(self, service: str, durability: str) -> list[str]:
-        """What the job file of the orders is given."""
-        return [
+        def all_there() -> bool:
+            meanwhile()
+            return ids <= set(self.answered())
+
+        wait_until(all_there, f"the answers to {len(ids)} orders")
+
+    def arguments(self, service: str, durability: str, log_kafka: str | None = None) -> list[str]:
+        """What the job file of the orders is given; a call log is in files or in Kafka."""
+        arguments = [
             *("--orders", str(self.orders), "--follow"),
             *("--output", str(self.answers)),
             *("--service", service),
             *("--durability", durability),
         ]
+        if log_kafka is not None:
+            arguments += ["--log-kafka", log_kafka]
+        elif durability == "write-ahead":
+            arguments += ["--log-directory", str(self.folder / "call-log")]
+        return arguments

@@ -45,9 +45,30 @@ class Rest:
     def data_port(self, taskmanager_id: str) -> int:
         return int(self.get(f"/taskmanagers/{taskmanager_id}")["dataPort"])
 
-    def taskmanager_of(self, job_id: str, vertex: str) -> str:
-        """The id of the TaskManager with subtask 0 of a vertex, by a part of its name."""
+    def taskmanagers_of(self, job_id: str, operator: str) -> list[str]:
+        """The ids of the TaskManagers of an operator's subtasks, in the order of these."""
+        vertex = self._vertex(job_id, operator)
+        subtasks = self.get(f"/jobs/{job_id}/vertices/{vertex}")["subtasks"]
+        return [str(subtask["taskmanager-id"]) for subtask in subtasks]
+
+    def cpu_time(self, taskmanager_id: str) -> int:
+        """Nanoseconds, 0 without any; tells new metrics of a TaskManager from those of before."""
+        metrics = self.get(f"/taskmanagers/{taskmanager_id}/metrics?get=Status.JVM.CPU.Time")
+        return int(metrics[0]["value"]) if metrics else 0
+
+    def durable_metrics(
+        self, job_id: str, operator: str, subtask: int, *names: str
+    ) -> dict[str, int]:
+        """Metrics ``durable.*`` of one subtask by name; those that there are no values of yet."""
+        vertex = self._vertex(job_id, operator)
+        path = f"/jobs/{job_id}/vertices/{vertex}/subtasks/{subtask}/metrics"
+        # In front of its name each has that of the operator and of what it is chained with.
+        ids = {one["id"]: one["id"].split(".durable.")[-1] for one in self.get(path)}
+        wanted = [one for one, name in ids.items() if name in names]
+        values = self.get(f"{path}?get={','.join(wanted)}") if wanted else []
+        return {ids[one["id"]]: int(one["value"]) for one in values}
+
+    def _vertex(self, job_id: str, operator: str) -> str:
+        """The vertex that begins with an operator, as every durable one does."""
         vertices = self.get(f"/jobs/{job_id}")["vertices"]
-        found = next(one["id"] for one in vertices if vertex in one["name"])
-        subtasks = self.get(f"/jobs/{job_id}/vertices/{found}")["subtasks"]
-        return str(subtasks[0]["taskmanager-id"])
+        return next(str(one["id"]) for one in vertices if one["name"].startswith(operator))

@@ -11,7 +11,7 @@ from files import read_lines, write_lines
 from pyflink.common import Types
 from pyflink.datastream import StreamExecutionEnvironment
 
-from pyflink_durable import RunnerContext, durable_process
+from pyflink_durable import DurableOptions, RunnerContext, durable_process
 from pyflink_durable.demo.orders import Order
 from pyflink_durable.demo.payments import charge_card, find_or_charge
 
@@ -41,6 +41,7 @@ def main() -> None:
         orders.key_by(lambda order: order["customer"]),
         numbering(options.service),
         output_type=Types.PICKLED_BYTE_ARRAY(),
+        options=DurableOptions(durability="gated"),
         name="orders",
         uid="orders",
     )

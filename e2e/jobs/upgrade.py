@@ -63,6 +63,7 @@ def main() -> None:
     parser.add_argument("--world", required=True)
     parser.add_argument("--handler", choices=HANDLERS, required=True)
     parser.add_argument("--on-mismatch", choices=["clear", "fail"], default="clear")
+    parser.add_argument("--durability", default="checkpoint")
     options = parser.parse_args()
 
     env = StreamExecutionEnvironment.get_execution_environment()
@@ -71,7 +72,7 @@ def main() -> None:
         orders.key_by(lambda order: order["customer"]),
         handler(World(options.world), HANDLERS[options.handler]),
         output_type=Types.PICKLED_BYTE_ARRAY(),
-        options=DurableOptions(on_mismatch=options.on_mismatch),
+        options=DurableOptions(on_mismatch=options.on_mismatch, durability=options.durability),
         name="orders",
         uid="orders",
     )
