@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from crashkit import Stage, World, cancel, environment, start, write_outputs
+from crashkit import Stage, World, cancel, check, environment, start, write_outputs
 from released import build
 
 pytestmark = pytest.mark.minicluster
@@ -86,7 +86,7 @@ def goes_on_from(world: World, savepoint: Path, log: Path, backend: str, paralle
     )
     write_outputs(build(env, world, [Stage([AFTERWARDS])], log), world)
     job = start(env)
-    world.wait(lambda world: len(world.outputs()) > len(OUTPUTS), "all outputs")
+    world.wait(lambda world: check(job) or len(world.outputs()) > len(OUTPUTS), "all outputs")
     cancel(job)
 
 

@@ -115,6 +115,17 @@ def finish(client: JobClient) -> None:
         raise JobFailed(failure)
 
 
+def check(client: JobClient) -> None:
+    """Raises if a job that is to go on has ended.
+
+    Raises:
+        JobFailed: It has; the text says of what.
+    """
+    result = client.get_job_execution_result()
+    if result.done():
+        raise JobFailed(_failure_of(result) or "the job has finished")
+
+
 def cancel(client: JobClient) -> None:
     """Cancels a job and waits until it has ended."""
     result = client.get_job_execution_result()
