@@ -21,7 +21,7 @@ ARGS ?=
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit e2e chaos matrix demo proof agent bench clean
+.PHONY: help setup jar lint format test test-java test-unit e2e chaos matrix savepoint demo proof agent bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -76,6 +76,9 @@ chaos: jar e2e/artifacts/.ready ## random faults against thousands of orders (AR
 
 matrix: jar ## test one wheel on every supported Flink (ARGS=--ends: oldest and newest)
 	@$(BIN)/python e2e/matrix.py $(ARGS)
+
+savepoint: jar ## keep a savepoint of this release for the tests of all later ones
+	@$(BIN)/python e2e/matrix.py --savepoint
 
 # Kafka, ZooKeeper and the connector; each alone, since their dependencies do not go together.
 e2e/artifacts/.ready: e2e/pom.xml

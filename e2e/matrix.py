@@ -1,11 +1,14 @@
 """One jar and one wheel on every supported Flink: `make matrix`.
 
 Each cell of the matrix is a virtual environment in .matrix/ with the wheel of this checkout in it,
-in which a few mini-cluster tests run: failovers, a savepoint, an outage of the source.
+in which some mini-cluster tests run: failures of jobs at each level, of full gates, savepoints of
+this release and of those before it. On another Python than this one's the unit tests run, too. A
+cell whose Python is not here is skipped.
 
     python e2e/matrix.py                all cells
     python e2e/matrix.py --ends         the oldest and the newest Flink only, as CI does
     python e2e/matrix.py 2.1.3-3.11     these cells
+    python e2e/matrix.py --savepoint    no tests: make the savepoint of this release
 """
 
 from __future__ import annotations
@@ -25,39 +28,62 @@ ENVIRONMENTS = ROOT / ".matrix"
 # The newest patch of each Flink; not every pair, but each Flink and each Python.
 CELLS = ["1.20.5-3.10", "1.20.5-3.11", "2.0.2-3.11", "2.1.3-3.11", "2.2.1-3.12", "2.3.0-3.11"]
 CELLS += ["2.3.0-3.12"]
-ENDS = ["1.20.5-3.11", "2.3.0-3.11"]
-TESTS = ["tests/minicluster/test_failover.py", "tests/minicluster/test_cluster_modes.py"]
-SELECTION = "(checkpoint and (pool or coroutine or def)) or savepoint"
-TOOLS = ["pytest>=8", "pytest-timeout"]
+# Of each line the first cell whose Python is here.
+ENDS = [["1.20.5-3.10", "1.20.5-3.11"], ["2.3.0-3.12", "2.3.0-3.11"]]
+OLDEST = CELLS[0]
+UNIT = ROOT / "tests" / "unit"
+MINICLUSTER = ROOT / "tests" / "minicluster"
+TESTS = [
+    # one job with a call at each level, in each form
+    "test_crash_matrix.py::test_what_becomes_of_a_call[in the gate]",
+    "test_crash_matrix.py::test_what_becomes_of_a_call[call started, then a checkpoint]",
+    "test_crash_matrix.py::test_what_becomes_of_a_call[finalized]",
+    "test_failover.py::test_calls_in_flight_at_the_checkpoint_are_in_doubt",
+    "test_cluster_modes.py::test_outputs_and_state_exactly_once",
+    "test_cluster_modes.py::test_stop_with_savepoint_and_resume_in_another_job",
+    # these hang where Flink's mailbox or its recovery is not what the operator takes it for
+    "test_gate_waits.py::test_a_full_operator_with_periodic_checkpoints",
+    "test_gate_waits.py::test_a_restore_with_more_recovered_elements_than_fit",
+    "test_gate_waits.py::test_a_savepoint_while_the_operator_is_full",
+    "test_released_savepoints.py",
+]
+TOOLS = ["hypothesis", "pytest>=8", "pytest-timeout"]
 _PASSED = re.compile(r"^\d+ passed.*", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a cell; `outcome` begins with the word that counts."""
+    """What became of a cell; the outcome is ``passed``, ``FAILED`` or ``skipped``."""
 
     cell: str
     outcome: str
-    seconds: float
-
-    @property
-    def has_failed(self) -> bool:
-        return not self.outcome.startswith(("passed", "skipped"))
+    details: str
+    seconds: float = 0
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Tests this checkout's wheel on every Flink.")
     parser.add_argument("cells", nargs="*", metavar="FLINK-PYTHON", help="default: all")
     parser.add_argument("--ends", action="store_true", help="only the oldest and the newest Flink")
+    parser.add_argument("--savepoint", action="store_true", help="make this release's savepoint")
     options = parser.parse_args()
-    cells = options.cells or (ENDS if options.ends else CELLS)
     wheel = build_wheel()
+    if options.savepoint:
+        return make_savepoint(wheel)
+    cells = options.cells or (ends() if options.ends else CELLS)
     results = [run_cell(cell, wheel) for cell in cells]
     print("\nFlink   Python  seconds  outcome")
     for result in results:
         flink, python = result.cell.split("-")
-        print(f"{flink:7} {python:7} {result.seconds:7.0f}  {result.outcome}")
-    return int(any(result.has_failed for result in results))
+        print(f"{flink:7} {python:7} {result.seconds:7.0f}  {result.outcome}: {result.details}")
+    outcomes = {result.outcome for result in results}
+    if "passed" not in outcomes:
+        print("error: no cell has passed", file=sys.stderr)
+    return int("FAILED" in outcomes or "passed" not in outcomes)
+
+
+def ends() -> list[str]:
+    return [next(filter(python_of, cells), cells[0]) for cells in ENDS]
 
 
 def build_wheel() -> Path:
@@ -70,19 +96,27 @@ def build_wheel() -> Path:
 
 
 def run_cell(cell: str, wheel: Path) -> Result:
-    flink, python = cell.split("-")
-    print(f"== Flink {flink}, Python {python}", flush=True)
+    print(f"== {describe(cell)}", flush=True)
     started = time.monotonic()
-    interpreter = find_python(python)
-    if interpreter is None:
-        return Result(cell, f"skipped: no Python {python} here", 0)
-    environment = ENVIRONMENTS / f"flink-{flink}-python-{python}"
-    install(environment, interpreter, flink, wheel)
-    return Result(cell, test(environment, cell), time.monotonic() - started)
+    if python_of(cell) is None:
+        version = cell.split("-")[1]
+        return Result(cell, "skipped", f"no Python {version} on the path or in pyenv")
+    try:
+        environment = install(cell, wheel)
+    except subprocess.CalledProcessError:
+        return Result(cell, "FAILED", "to install, see above", time.monotonic() - started)
+    outcome, details = test(environment, cell)
+    return Result(cell, outcome, details, time.monotonic() - started)
 
 
-def find_python(version: str) -> str | None:
-    """An interpreter by its version: on the path, or among pyenv's."""
+def describe(cell: str) -> str:
+    flink, python = cell.split("-")
+    return f"Flink {flink}, Python {python}"
+
+
+def python_of(cell: str) -> str | None:
+    """The interpreter of a cell: on the path, or among pyenv's."""
+    version = cell.split("-")[1]
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     candidates = [f"python{version}", *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]
     for candidate in candidates:
@@ -97,35 +131,61 @@ def find_python(version: str) -> str | None:
     return None
 
 
-def install(environment: Path, interpreter: str, flink: str, wheel: Path) -> None:
-    if not (environment / "bin" / "python").is_file():
+def install(cell: str, wheel: Path) -> Path:
+    """Makes the environment of a cell, or puts the new wheel into it."""
+    flink, python = cell.split("-")
+    environment = ENVIRONMENTS / f"flink-{flink}-python-{python}"
+    if not (environment / "bin" / "pip").is_file():
+        interpreter = python_of(cell)
+        assert interpreter is not None
         subprocess.run([interpreter, "-m", "venv", environment], check=True)
-    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "install", f"apache-flink=={flink}", *TOOLS, wheel], check=True)
+    # -qq: some of what Flink needs makes old versions of pip warn.
+    pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-qq"]
+    package = f"{wheel}[agent,demo]"
+    subprocess.run([*pip, "install", f"apache-flink=={flink}", *TOOLS, package], check=True)
     # The wheel's version is the same as before; its content may not be.
     again = ["install", "--force-reinstall", "--no-deps", wheel]
     subprocess.run([*pip, *again], check=True)
+    return environment
 
 
-def test(environment: Path, cell: str) -> str:
-    log = ENVIRONMENTS / f"{cell}.log"
-    # Only the wheel: neither this checkout's package nor another Flink.
+def variables_of(environment: Path) -> dict[str, str]:
+    """Only the wheel: neither this checkout's package nor another Flink."""
     variables = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "FLINK"))}
     variables["PATH"] = f"{environment / 'bin'}{os.pathsep}{variables['PATH']}"
+    return variables
+
+
+def test(environment: Path, cell: str) -> tuple[str, str]:
+    log = ENVIRONMENTS / f"{cell}.log"
     command = [environment / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    tests = [str(MINICLUSTER / name) for name in TESTS]
+    if cell.split("-")[1] != "{}.{}".format(*sys.version_info):
+        tests.append(str(UNIT))
     with log.open("w") as output:
         done = subprocess.run(
-            [*command, "-k", SELECTION, *TESTS],
+            [*command, *tests],
             cwd=ROOT,
-            env=variables,
+            env=variables_of(environment),
             stdout=output,
             stderr=output,
             check=False,
         )
-    passed = _PASSED.search(log.read_text())
+    text = log.read_text()
+    passed = _PASSED.search(text)
     if done.returncode == 0 and passed:
-        return f"passed: {passed[0]}"
-    return f"FAILED, see {log.relative_to(ROOT)}"
+        return "passed", passed[0]
+    print(text[-8_000:])
+    return "FAILED", f"see {log.relative_to(ROOT)}"
+
+
+def make_savepoint(wheel: Path) -> int:
+    """In the oldest cell, since all that are newer have to read it."""
+    if python_of(OLDEST) is None:
+        sys.exit(f"error: the savepoint is made by {describe(OLDEST)}, and that Python is not here")
+    environment = install(OLDEST, wheel)
+    command = [environment / "bin" / "python", MINICLUSTER / "make_savepoint.py"]
+    return subprocess.run(command, env=variables_of(environment), check=False).returncode
 
 
 if __name__ == "__main__":

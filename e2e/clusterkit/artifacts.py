@@ -1,4 +1,4 @@
-"""Programs from Maven: Kafka, ZooKeeper and the connector, as `make e2e-artifacts` fetched them."""
+"""Programs from Maven: Kafka, ZooKeeper and the connector, as `make e2e` fetches them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def artifact_jars(name: str) -> list[Path]:
     """The jars of ``kafka``, ``zookeeper`` or ``connector``."""
     jars = sorted((_FOLDER / name).glob("*.jar"))
     if not jars:
-        raise FileNotFoundError(f"no jars of {name} in {_FOLDER}: run `make e2e-artifacts`")
+        raise FileNotFoundError(f"no jars of {name} in {_FOLDER}: `make e2e` fetches them")
     return jars
 
 

@@ -40,8 +40,10 @@ transaction.max.timeout.ms=900000
 """
 
 
-def _format_options(properties: Path) -> list[str]:
-    return ["--config", str(properties), "--cluster-id", uuid.uuid4().hex[:22]]
+def kafka_program(main_class: str, *arguments: str | Path) -> list[str]:
+    """The command line of a program of Kafka's."""
+    java = ["java", "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+    return [*java, "-cp", class_path("kafka"), main_class, *map(str, arguments)]
 
 
 @dataclass(frozen=True)
@@ -60,15 +62,18 @@ class Broker:
         properties.write_text(
             _PROPERTIES.format(broker=broker_port, controller=controller_port, data=data)
         )
-        java = ["java", "-Xmx512m", "-cp", class_path("kafka")]
-        java += ["-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-        subprocess.run(
-            [*java, "kafka.tools.StorageTool", "format", *_format_options(properties)],
-            check=True,
-            capture_output=True,
-        )
-        server = Process("kafka", [*java, "kafka.Kafka", str(properties)], folder)
-        broker = cls(f"127.0.0.1:{broker_port}")
+        options = ["--config", properties, "--cluster-id", uuid.uuid4().hex[:22]]
+        format_storage = kafka_program("kafka.tools.StorageTool", "format", *options)
+        subprocess.run(format_storage, check=True, capture_output=True)
+        with cls.serving(properties, broker_port) as broker:
+            yield broker
+
+    @classmethod
+    @contextmanager
+    def serving(cls, properties: Path, port: int) -> Iterator[Broker]:
+        """Runs one with these settings, whose storage has been formatted."""
+        server = Process("kafka", kafka_program("kafka.Kafka", properties), properties.parent)
+        broker = cls(f"127.0.0.1:{port}")
         try:
             wait_until(lambda: server.check() or broker._answers(), "the Kafka broker", 60)
             yield broker

@@ -54,3 +54,16 @@ def add_jars(env: Any, call_log: CallLog | None) -> None:
     for url in (jar.as_uri() for jar in jars):
         if url not in present:
             env.add_jars(url)
+
+
+def load_bridge_class(name: str) -> Any:
+    """Loads a class of the jar into the JVM of this client."""
+    from pyflink.java_gateway import get_gateway
+    from pyflink.util.java_utils import create_url_class_loader
+
+    jvm = get_gateway().jvm
+    # A loader of its own, behind that of the thread: Flink gives the jar to the loader of the one
+    # thread of the gateway that adds it, and the next call may be answered by another.
+    parent = jvm.Thread.currentThread().getContextClassLoader()
+    url = jvm.java.net.URL(bridge_jar().as_uri())
+    return create_url_class_loader([url], parent).loadClass(name)

@@ -8,7 +8,7 @@ from pyflink_durable.call_log import CallLog
 from pyflink_durable.checkpoints import can_gate, checkpoint_interval, prepare_checkpoints
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.handler import Handler, check_handler
-from pyflink_durable.jar import add_jars
+from pyflink_durable.jar import add_jars, load_bridge_class
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.tool_options import ToolCallOptions
 
@@ -103,8 +103,8 @@ def _transform(
     for position, argument in enumerate(arguments):
         j_arguments[position] = argument
     # by reflection, since py4j's own view of classes does not include jars added later
-    loader = gateway.jvm.Thread.currentThread().getContextClassLoader()
-    operator = loader.loadClass(_OPERATOR_CLASS).getConstructors()[0].newInstance(j_arguments)
+    operator_class = load_bridge_class(_OPERATOR_CLASS)
+    operator = operator_class.getConstructors()[0].newInstance(j_arguments)
     j_stream = stream._j_data_stream.transform(name, output_type.get_java_type_info(), operator)
     # chained to its upstream, a checkpoint could run in the middle of that operator's element
     return DataStream(j_stream).start_new_chain()

@@ -40,7 +40,7 @@ _PIECE = re.compile(
 )
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SHELL = {"shell", "sh", "bash", "console"}
-_KNOWN_COMMANDS = {"make", "python", "pip", "flink", "pyflink-durable"}
+_KNOWN_COMMANDS = {"docker", "make", "python", "pip", "flink", "pyflink-durable"}
 
 
 class Block(NamedTuple):

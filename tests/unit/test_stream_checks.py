@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, RuntimeExecutionMode, StreamExecutionEnvironment
+from pyflink.java_gateway import get_gateway
 
 from pyflink_durable import ConfigurationError, DurableOptions, RunnerContext, durable_process, jar
 from pyflink_durable.runtime import host
@@ -57,6 +59,21 @@ def test_a_good_job_gets_one_operator_with_name_and_uid(env: StreamExecutionEnvi
     assert strategy == "HEAD"
     results.print()
     assert "orders" in env.get_execution_plan()
+
+
+def test_whichever_thread_of_the_gateway_answers(env: StreamExecutionEnvironment) -> None:
+    """Each has a class loader of its own, and the jar was added to that of one."""
+    process(env)
+    semaphore = get_gateway().jvm.java.util.concurrent.Semaphore(0)
+    waiting = threading.Thread(target=semaphore.acquire)
+    waiting.start()
+    while not semaphore.hasQueuedThreads():
+        assert waiting.is_alive()
+    try:
+        process(env, name="second")
+    finally:
+        semaphore.release()
+        waiting.join()
 
 
 def test_tool_calls_are_made_as_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:

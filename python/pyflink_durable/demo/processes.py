@@ -92,6 +92,9 @@ def _set_environment(scratch: Path, logs: Path) -> None:
     """The JVM inherits it, and so does the Python inside that JVM."""
     for name in _FOREIGN_SETTINGS:
         os.environ.pop(name, None)
+    # The job's Python is inside the JVM. The server that PyFlink starts for workers outside of it
+    # ends with a traceback on Python 3.12.
+    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - the name is PyFlink's
     jvm = f"-Djava.io.tmpdir={scratch} -XX:ErrorFile={logs}/jvm-error.txt -XX:-UsePerfData"
     # The Python inside the JVM finds its packages by the first python3 on the path.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"

@@ -263,7 +263,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--stop-with-stdin", action="store_true", help="end when standard input is closed"
     )
     options = parser.parse_args(arguments)
-    signal.signal(signal.SIGTERM, _leave)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # SIGINT, too: a shell has what it starts in the background ignore it.
+        signal.signal(number, _leave)
     ledger = Ledger(options.db)
     try:
         temper = CALM if options.calm else Temper(seed=options.seed)

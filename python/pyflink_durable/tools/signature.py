@@ -85,4 +85,5 @@ def _is_context(parameter: inspect.Parameter) -> bool:
     annotation = parameter.annotation
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
-    return inspect.isclass(annotation) and issubclass(annotation, RunnerContext)
+    # Not isclass: list[int] claims to be a class.
+    return issubclass(type(annotation), type) and issubclass(annotation, RunnerContext)

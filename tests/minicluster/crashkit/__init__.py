@@ -8,6 +8,7 @@ from crashkit.calls import Style, act, call_in, look_up, stuck_at_first, take_a_
 from crashkit.jobs import (
     JobFailed,
     cancel,
+    check,
     durable,
     environment,
     failed_checkpoints,
@@ -33,6 +34,7 @@ __all__ = [
     "act",
     "call_in",
     "cancel",
+    "check",
     "durable",
     "environment",
     "failed_checkpoints",

@@ -115,6 +115,17 @@ def finish(client: JobClient) -> None:
         raise JobFailed(failure)
 
 
+def check(client: JobClient) -> None:
+    """Raises if a job that is to go on has ended.
+
+    Raises:
+        JobFailed: It has; the text says of what.
+    """
+    result = client.get_job_execution_result()
+    if result.done():
+        raise JobFailed(_failure_of(result) or "the job has finished")
+
+
 def cancel(client: JobClient) -> None:
     """Cancels a job and waits until it has ended."""
     result = client.get_job_execution_result()
@@ -174,12 +185,18 @@ def _cluster_of(client: JobClient) -> Any:
     return fields["miniCluster"].get(j_client)
 
 
-def take_savepoint(client: JobClient, world: World) -> str:
-    """Takes a savepoint of a job that goes on, and gives its path."""
+def take_savepoint(client: JobClient, world: World, form: str = "canonical") -> str:
+    """Takes a savepoint of a job that goes on, and gives its path.
+
+    Args:
+        client: Of the job.
+        world: Where to.
+        form: ``canonical``, or ``native`` to the state backend.
+    """
     folder = world.folder_of("savepoints").as_uri()
     j_client = client._j_job_client
     path = _ask_again_on(
-        _TASKS_ARE_STARTING, lambda: j_client.triggerSavepoint(folder, _canonical())
+        _TASKS_ARE_STARTING, lambda: j_client.triggerSavepoint(folder, _format(form))
     )
     return str(path)
 
@@ -196,15 +213,16 @@ def stop_with_savepoint(client: JobClient, world: World, *, drain: bool = False)
     result = client.get_job_execution_result()
     path = _ask_again_on(
         _TASKS_ARE_STARTING,
-        lambda: client._j_job_client.stopWithSavepoint(drain, folder, _canonical()),
+        lambda: client._j_job_client.stopWithSavepoint(drain, folder, _format("canonical")),
     )
     if not _is_done(result) or _failure_of(result) is not None:
         raise JobFailed("the job did not finish after its savepoint")
     return str(path)
 
 
-def _canonical() -> Any:
-    return get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType.CANONICAL
+def _format(name: str) -> Any:
+    formats = get_gateway().jvm.org.apache.flink.core.execution.SavepointFormatType
+    return formats.valueOf(name.upper())
 
 
 def _is_done(future: Any) -> bool:

@@ -44,8 +44,9 @@ class World:
     def events(self, event: str | None = None) -> list[dict[str, Any]]:
         """All events, or those of one name."""
         path = self._path("events")
-        lines = path.read_text().splitlines() if path.exists() else []
-        found = (json.loads(line) for line in lines)
+        text = path.read_text() if path.exists() else ""
+        # Whole lines: of one that is being written, a part may be seen.
+        found = (json.loads(line) for line in text.splitlines(keepends=True) if line[-1] == "\n")
         return [one for one in found if event is None or one["event"] == event]
 
     def subjects(self, event: str) -> list[str]:
