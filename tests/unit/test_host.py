@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -249,6 +251,27 @@ class TestHandlersStartTogether:
         task = new_task(handler)
         assert keys(task.start_together("a", "b")) == ("key-0 1000", "key-1 1001")
         assert keys(task.start("a", 7)) == ("key-7 None",)
+
+
+class TestMemory:
+    def test_a_failed_handler_leaves_no_cycle(self, new_task: Callable[..., Task]) -> None:
+        class Value:
+            """An input."""
+
+        async def handler(value: Any, ctx: Any) -> None:
+            raise ValueError("unknown order")
+
+        task = new_task(handler, on_error="dead-letter")
+        value = Value()
+        seen = weakref.ref(value)
+        gc.collect()
+        gc.disable()
+        try:
+            task.start(value)
+            del value
+            assert seen() is None
+        finally:
+            gc.enable()
 
 
 class TestReleases:

@@ -56,6 +56,24 @@ class CallStarter:
                 self._in_line[0].begin()
 
 
+class _Receiver:
+    """Takes an outcome, and lets go of the call that waits for it.
+
+    An error's traceback holds the frame that ran the function, the frame what it was given, that
+    is this, and the call the error: a cycle, in which arguments would wait for the collector.
+    """
+
+    __slots__ = ("_advance",)
+
+    def __init__(self, advance: Callable[[Outcome], None]) -> None:
+        self._advance: Callable[[Outcome], None] | None = advance
+
+    def __call__(self, outcome: Outcome) -> None:
+        advance, self._advance = self._advance, None
+        assert advance is not None, "a call has one outcome"
+        advance(outcome)
+
+
 class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     """A durable call that starts when it is first awaited; drives the call's life on the loop.
 
@@ -156,7 +174,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         if isinstance(step, Run):
             func, args, kwargs, current, timeout = step
             executor = self._starter.executors[self._call.pool]
-            executor.submit(loop, self._advance, func, args, kwargs, current, timeout)
+            executor.submit(loop, _Receiver(self._advance), func, args, kwargs, current, timeout)
         elif isinstance(step, Hold):
             step.on_release(self._advance)
         elif isinstance(step, InTurn):

@@ -100,6 +100,7 @@ class CallExecutor:
             outcome = Outcome(None, error)
         del self._tasks[id(call)]
         call.report(outcome)
+        del outcome  # an error's traceback holds this frame, which held the error
 
     async def _await_in_time(self, call: SubmittedCall) -> None:
         assert call.timeout is not None
@@ -132,6 +133,7 @@ class CallExecutor:
             self._asyncio.submit(lambda: self._start_coroutine(awaiting))
         else:
             call.report(outcome)
+        del outcome  # as above
 
     def _replace_thread(self) -> None:
         self._on_abandoned(1)

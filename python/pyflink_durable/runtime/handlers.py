@@ -103,6 +103,7 @@ class AsyncHandlerRunner:
         invocation.task = None  # which holds this coroutine, and so the invocation
         del self._running[invocation.id]
         self._on_end(invocation)
+        del outcome  # an error's traceback holds this frame, which held the error
 
     async def _abandon(self, invocation: Invocation, started: set[asyncio.Task[Any]]) -> None:
         self._telemetry.count("abandoned", len(started))

@@ -232,6 +232,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             invocation = self._to_end.popleft()
             outcome, context = invocation.outcome, invocation.context
             assert outcome is not None
+            invocation.outcome = None  # an error's traceback holds the invocation
             if outcome.error is not None:
                 letter = self._fail(invocation, outcome.error)
                 self._end(invocation, {})

@@ -148,6 +148,7 @@ class DurableOperation:
             self.outputs = collected
             for output in self._operation.on_timer(0):  # one by one: the host counts them
                 collected.append(output)
+            self.outputs = []  # the last ones are nobody's to keep
         executed, writes = host.take_writes()
         ended = host.take_ended()
         if not (executed or writes or ended):

@@ -60,7 +60,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     /** One for each value of a step: it gives the same array again for the next. */
     private transient List<PythonTypeUtils.DataConverter<Object, Object>> valueConverters;
 
-    private transient PythonTypeUtils.DataConverter<K, Object> keyConverter;
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
     private transient InvocationEngine<Row, IN> engine;
     @Nullable private transient CallLogOpening callLogOpening;
@@ -110,7 +109,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     @Override
     public void open() throws Exception {
         valueConverters = new ArrayList<>();
-        keyConverter = converter(((RowTypeInfo) inputType).<K>getTypeAt(0));
         outputConverter = converter(outputType);
         engine =
                 new InvocationEngine<>(
@@ -314,10 +312,15 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         }
     }
 
+    /**
+     * By a converter of its own: PyFlink's gives the same array again for the next key, and that
+     * array is read when the interpreter's lock has changed hands. Two invocations would take one
+     * key for theirs, and have the same idempotency keys.
+     */
     @Override
-    @SuppressWarnings("unchecked")
     public Object externalKey(Object key) {
-        return keyConverter.toExternal((K) ((Row) key).getField(0));
+        TypeInformation<Object> keyType = ((RowTypeInfo) inputType).getTypeAt(0);
+        return converter(keyType).toExternal(((Row) key).getField(0));
     }
 
     @Override
@@ -374,10 +377,8 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             return getProcessingTimeService().getCurrentProcessingTime();
         }
 
-        @SuppressWarnings("unchecked")
         public Object getCurrentKey() {
-            Row key = (Row) DurableKeyedProcessOperator.this.getCurrentKey();
-            return keyConverter.toExternal((K) key.getField(0));
+            return externalKey(DurableKeyedProcessOperator.this.getCurrentKey());
         }
 
         /** PyFlink asks for it; there are no timers for a durable handler. */

@@ -13,6 +13,7 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+import org.apache.flink.util.function.ThrowingRunnable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.log.CallLog;
@@ -135,9 +136,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         counters,
                         new WaitLimit(timers, limits.checkpointInterval));
         drain = new WaitLimit(timers, limits.checkpointInterval + limits.drainTimeout);
-        starts =
-                new StartBatches(
-                        timers, limits.collectMillis, this::startCollected, System::nanoTime);
+        starts = new StartBatches(timers, limits.collectMillis, this::askToStart, System::nanoTime);
         mailbox.execute(this::restore, "start what was in flight");
     }
 
@@ -268,8 +267,12 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             }
             starts.stepBegins();
             Object[] report = host.start(starting);
-            starts.stepEnded();
+            starts.stepEnded(starting.size());
             apply(report);
+            if (starts.tookLong() && scheduler.readyCount() > 0) {
+                askToStart(); // behind the mails that have come meanwhile, a checkpoint among them
+                return;
+            }
         }
     }
 
@@ -286,9 +289,21 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         return starting;
     }
 
+    private void askToStart() {
+        send(this::startCollected, "start handlers");
+    }
+
     private void startCollected() throws Exception {
         if (!closed) {
             goOn();
+        }
+    }
+
+    private void send(ThrowingRunnable<Exception> mail, String description) {
+        try {
+            mailbox.execute(mail, description);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("Operator {} is closing, no mail is taken: {}", name, description, e);
         }
     }
 
@@ -331,17 +346,14 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     @Override
     public void wake() {
         if (wakeQueued.compareAndSet(false, true)) {
-            try {
-                mailbox.execute(this::resume, "resume handlers");
-            } catch (RejectedExecutionException e) {
-                LOG.debug("Operator {} is closing, nothing is resumed", name, e);
-            }
+            send(this::resume, "resume handlers");
         }
     }
 
     @Override
     public void wakeAt(long epochMillis) {
-        task.getProcessingTimeService().registerTimer(epochMillis, time -> resume());
+        // a mail, since Flink lets the task go on after a timer that failed
+        task.getProcessingTimeService().registerTimer(epochMillis, time -> wake());
     }
 
     @Override

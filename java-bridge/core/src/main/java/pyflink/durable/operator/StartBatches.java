@@ -3,15 +3,17 @@ package pyflink.durable.operator;
 import java.util.concurrent.TimeUnit;
 import java.util.function.LongSupplier;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
-import org.apache.flink.util.function.ThrowingRunnable;
 
 /**
  * Decides when handlers start, and how many in one step. A step costs as much as the start of a
  * handler: the interpreter's lock changes hands twice. So inputs that come thick and fast are
  * collected for a moment; one that comes after a pause starts at once.
  *
- * <p>A step holds the task: no checkpoint is taken meanwhile. Handlers that block, in a synchronous
- * call, start one by one therefore, after a few steps that were too long.
+ * <p>A step holds the task: no checkpoint is taken meanwhile. So as many handlers start in one as
+ * are expected to take {@link #STEP_NANOS}, going by the step before, and at first one. Handlers
+ * that block, in a synchronous call, start one by one therefore, and mails of the task come
+ * between. What a step waits for the interpreter's lock counts, too, but does not grow with the
+ * number of handlers, so that it does not keep them apart.
  */
 final class StartBatches {
 
@@ -21,32 +23,36 @@ final class StartBatches {
     /** More in a step save nothing. */
     private static final int MOST = 128;
 
-    private static final long LONG_STEP = TimeUnit.MILLISECONDS.toNanos(5);
+    private static final long STEP_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
     private final ProcessingTimeService timers;
     private final long collectNanos;
-    private final ThrowingRunnable<Exception> start;
+    private final Runnable askToStart;
     private final LongSupplier nanoTime;
-    private int size = MOST;
+    private int size;
     private long began;
     private long ended;
     private boolean timerSet;
+    private boolean tookLong;
 
     /**
      * @param collectMillis how long inputs are collected; 0 has each start at once
-     * @param start starts what may start; called on the task thread
+     * @param askToStart sends the mail that starts what may start. The timer itself starts nothing:
+     *     Flink lets the task go on after a timer that failed, and the rest of a failed step would
+     *     be taken for the next one's
      * @param nanoTime the clock
      */
     StartBatches(
             ProcessingTimeService timers,
             long collectMillis,
-            ThrowingRunnable<Exception> start,
+            Runnable askToStart,
             LongSupplier nanoTime) {
         this.timers = timers;
         this.collectNanos = TimeUnit.MILLISECONDS.toNanos(collectMillis);
-        this.start = start;
+        this.askToStart = askToStart;
         this.nanoTime = nanoTime;
         this.ended = nanoTime.getAsLong() - collectNanos;
+        this.size = collectMillis == 0 ? MOST : 1;
     }
 
     /**
@@ -54,7 +60,7 @@ final class StartBatches {
      * two.
      */
     boolean areDue(int inputs) {
-        if (inputs >= size || nanoTime.getAsLong() - ended >= collectNanos) {
+        if (inputs >= MOST || nanoTime.getAsLong() - ended >= collectNanos) {
             return true;
         }
         if (!timerSet) {
@@ -63,7 +69,7 @@ final class StartBatches {
                     timers.getCurrentProcessingTime(),
                     time -> {
                         timerSet = false;
-                        start.run();
+                        askToStart.run();
                     });
         }
         return false;
@@ -74,14 +80,25 @@ final class StartBatches {
         return size;
     }
 
+    /** Whether the last step took so long that the task's mails are to have their turn. */
+    boolean tookLong() {
+        return tookLong;
+    }
+
     /** A step begins that starts handlers. */
     void stepBegins() {
         began = nanoTime.getAsLong();
     }
 
-    /** It has ended. */
-    void stepEnded() {
+    /** It has ended, and has started so many. */
+    void stepEnded(int handlers) {
         ended = nanoTime.getAsLong();
-        size = ended - began > LONG_STEP ? Math.max(1, size / 2) : Math.min(MOST, size * 2);
+        if (collectNanos == 0) {
+            return;
+        }
+        long took = Math.max(1, ended - began);
+        tookLong = took > STEP_NANOS;
+        long fitting = handlers * STEP_NANOS / took;
+        size = (int) Math.max(1, Math.min(Math.min(MOST, 2L * size), fitting));
     }
 }

@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -23,17 +24,23 @@ class StartBatchesTest {
         return new StartBatches(timers, collectMillis, () -> starts++, () -> now);
     }
 
-    private void step(StartBatches batches, long millis) {
+    private void step(StartBatches batches, int handlers, long millis) {
         batches.stepBegins();
         now += millis * MILLI;
-        batches.stepEnded();
+        batches.stepEnded(handlers);
+    }
+
+    private void quickSteps(StartBatches batches, int count) {
+        for (int i = 0; i < count; i++) {
+            step(batches, batches.size(), 0);
+        }
     }
 
     @Test
     void afterAPauseAnInputStartsAtOnce() {
         StartBatches batches = batches(1);
         assertThat(batches.areDue(1)).isTrue();
-        step(batches, 0);
+        step(batches, 1, 0);
         assertThat(batches.areDue(1)).isFalse();
         now += MILLI;
         assertThat(batches.areDue(1)).isTrue();
@@ -42,7 +49,7 @@ class StartBatchesTest {
     @Test
     void whatIsCollectedStartsWhenTheTimeIsOver() throws Exception {
         StartBatches batches = batches(1);
-        step(batches, 0);
+        step(batches, 1, 0);
         batches.areDue(1);
         batches.areDue(2);
         assertThat(timers.getNumActiveTimers()).isOne();
@@ -55,26 +62,42 @@ class StartBatchesTest {
     @Test
     void manyWaitForNoTimer() {
         StartBatches batches = batches(1);
-        step(batches, 0);
+        quickSteps(batches, 20);
         assertThat(batches.areDue(batches.size() - 1)).isFalse();
         assertThat(batches.areDue(batches.size())).isTrue();
     }
 
     @Test
-    void handlersThatBlockSoonStartOneByOneAndQuickOnesTogetherAgain() {
+    void quickHandlersSoonStartTogether() {
         StartBatches batches = batches(1);
-        int most = batches.size();
-        for (int size = most; size > 1; size /= 2) {
-            assertThat(batches.size()).isEqualTo(size);
-            step(batches, 100);
-        }
+        assertThat(batches.size()).as("nobody knows yet how long they take").isOne();
+        quickSteps(batches, 7);
+        assertThat(batches.size()).isEqualTo(128);
+        quickSteps(batches, 1);
+        assertThat(batches.size()).isEqualTo(128);
+    }
+
+    @Test
+    void handlersThatBlockStartOneByOneAfterOneStep() {
+        StartBatches batches = batches(1);
+        quickSteps(batches, 7);
+        step(batches, 128, 12_800);
         assertThat(batches.size()).isOne();
-        step(batches, 100);
+        assertThat(batches.tookLong()).isTrue();
+        step(batches, 1, 100);
         assertThat(batches.size()).isOne();
+        step(batches, 1, 0);
+        assertThat(batches.tookLong()).isFalse();
+    }
+
+    /** Each step waits for the interpreter's lock, however many handlers it starts. */
+    @Test
+    void aWaitThatDoesNotGrowWithTheHandlersDoesNotKeepThemApart() {
+        StartBatches batches = batches(1);
         for (int i = 0; i < 20; i++) {
-            step(batches, 0);
+            step(batches, batches.size(), 5);
         }
-        assertThat(batches.size()).isEqualTo(most);
+        assertThat(batches.size()).isEqualTo(128);
     }
 
     @Nested
@@ -85,15 +108,17 @@ class StartBatchesTest {
         }
 
         @Test
-        void theFirstStartsAtOnceAndTheOthersTogether() throws Exception {
+        void theFirstStartsAtOnceAndTheOthersLater() throws Exception {
             try (DurableHarness<String> harness = open(1_000)) {
                 for (String key : List.of("a", "b", "c", "b")) {
                     harness.send(key, "1");
                 }
                 assertThat(harness.operator.starts()).containsExactly(List.of("a:1"));
+                assertThat(harness.operator.scheduler().readyCount()).isEqualTo(2);
                 harness.flink.setProcessingTime(10);
-                assertThat(harness.operator.starts())
-                        .containsExactly(List.of("a:1"), List.of("b:1", "c:1"));
+                assertThat(harness.operator.starts()).as("a timer starts nothing").hasSize(1);
+                harness.runMails();
+                assertThat(harness.operator.started()).containsExactly("a:1", "b:1", "c:1");
             }
         }
 
@@ -106,9 +131,39 @@ class StartBatchesTest {
                     harness.send(key, "1");
                 }
                 harness.flink.setProcessingTime(10);
+                harness.runMails();
                 assertThat(harness.operator.starts())
                         .containsExactly(
                                 List.of("a:1"), List.of("b:1"), List.of("c:1"), List.of("d:1"));
+            }
+        }
+
+        @Test
+        void betweenHandlersThatBlockTheTaskTakesItsMails() throws Exception {
+            try (DurableHarness<String> harness = open(1_000)) {
+                harness.runMails(); // the one that starts what was in flight
+                List<String> order = new ArrayList<>();
+                harness.operator.onStart(
+                        handler -> {
+                            order.add(handler.toString());
+                            block();
+                        });
+                for (String key : List.of("a", "b", "c")) {
+                    harness.send(key, "1");
+                }
+                harness.flink.setProcessingTime(10);
+                harness.operator.mailbox().execute(() -> order.add("checkpoint"), "a barrier");
+                harness.runMails();
+                assertThat(order).containsExactly("a:1", "b:1", "checkpoint", "c:1");
+            }
+        }
+
+        /** For longer than a step may take. */
+        private void block() {
+            try {
+                Thread.sleep(30);
+            } catch (InterruptedException e) {
+                throw new IllegalStateException(e);
             }
         }
 
