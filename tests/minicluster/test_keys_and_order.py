@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from crashkit import (
 )
 from pyflink.common import Row, Types
 
-from pyflink_durable import DurableOptions, RunnerContext
+from pyflink_durable import DurableOptions, RunnerContext, current_call
 
 pytestmark = pytest.mark.minicluster
 
@@ -69,6 +70,33 @@ def test_keys_of_any_type_share_nothing(world: World, kind: str) -> None:
         of_key = [line for line in outputs if line.startswith(f"{place} ")]
         assert of_key == [f"{place} {n}: {keys[place]!r} {n + 1}" for n in range(4)]
     assert len(outputs) == len(inputs)
+
+
+def test_threads_that_ask_for_their_keys_at_the_same_time_get_their_own(world: World) -> None:
+    """PyFlink's converter gives one array for all keys that are tuples."""
+    keys = [(number, str(number)) for number in range(500)]
+    inputs = [f"{number}" for number, _ in keys]
+
+    async def handle(name: str, ctx: RunnerContext) -> str:
+        first, second = await asyncio.gather(
+            ctx.durable_execute_async(lambda: ctx.key),
+            ctx.durable_execute_async(lambda: current_call().idempotency_key),
+        )
+        return f"{name} {first[0]} {second}"
+
+    env = environment(world)
+    results = durable(
+        scripted(env, world, [Stage(inputs)]),
+        handle,
+        key=lambda name: (int(name), name),
+        key_type=Types.TUPLE([Types.LONG(), Types.STRING()]),
+    )
+    write_outputs(results, world)
+    run(env)
+    outputs = [line.split() for line in world.outputs()]
+    assert sorted(name for name, _, _ in outputs) == sorted(inputs)
+    assert [line for line in outputs if line[0] != line[1]] == []
+    assert len({key for _, _, key in outputs}) == len(inputs)
 
 
 def run_many_keys(world: World, options: DurableOptions) -> None:
