@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from pyflink_durable.demo.orders import make_sample_orders, write_orders
+from pyflink_durable.demo.processes import _signals_wait
 
 pytestmark = pytest.mark.minicluster
 
@@ -72,3 +73,18 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path, seconds: float) -> None:
     assert "Traceback" not in output
     assert list((tmp_path / "tmp").iterdir()) == []
     assert processes_of(tmp_path) == []
+
+
+def test_a_signal_waits_until_a_process_is_known() -> None:
+    def interrupt(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    known = False
+    try:
+        with pytest.raises(KeyboardInterrupt), _signals_wait():
+            signal.raise_signal(signal.SIGTERM)
+            known = True
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert known

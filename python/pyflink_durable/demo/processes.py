@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -33,18 +34,25 @@ def payment_service(database: Path, seed: int) -> Iterator[str]:
     """Runs the payment service and gives its URL."""
     command = [sys.executable, "-m", "pyflink_durable.demo.service", "--db", str(database)]
     command += ["--seed", str(seed), "--stop-with-stdin"]
-    # In a session of its own: a Ctrl-C at the terminal is for the demo, which then ends it.
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
-    )
+    process: subprocess.Popen[str] | None = None
     try:
+        with _signals_wait():
+            # In a session of its own: a Ctrl-C at the terminal is for the demo, which then ends it.
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         if not url:
             raise DemoError("the payment service did not start; see its error above")
         yield url
     finally:
-        _end(process)
+        if process is not None:
+            _end(process)
 
 
 @contextmanager
@@ -60,8 +68,9 @@ def flink_process(scratch: Path, logs: Path) -> Iterator[None]:
     launch = java_gateway.launch_gateway_server_process
 
     def launch_and_remember(env: dict[str, str], arguments: list[str]) -> Any:
-        process = launch(env, arguments)
-        started.append(process)
+        with _signals_wait():
+            process = launch(env, arguments)
+            started.append(process)
         _drain(process, logs / "gateway.err")
         return process
 
@@ -77,6 +86,26 @@ def flink_process(scratch: Path, logs: Path) -> Iterator[None]:
         _disconnect()
         for process in started:
             _end(process)
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Lets a process start before a signal ends the demo: who does not know it cannot end it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
+    handlers = {
+        number: signal.signal(number, lambda number, frame: arrived.append(number))
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for caught in arrived:
+            signal.raise_signal(caught)
 
 
 def _disconnect() -> None:

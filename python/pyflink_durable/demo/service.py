@@ -263,9 +263,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--stop-with-stdin", action="store_true", help="end when standard input is closed"
     )
     options = parser.parse_args(arguments)
-    for number in (signal.SIGINT, signal.SIGTERM):
-        # SIGINT, too: a shell has what it starts in the background ignore it.
-        signal.signal(number, _leave)
     ledger = Ledger(options.db)
     try:
         temper = CALM if options.calm else Temper(seed=options.seed)
@@ -274,8 +271,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.exit(1, f"cannot listen on port {options.port}: {problem.strerror}\n")
     if options.stop_with_stdin:
         _stop_when_stdin_ends(server)
-    print(server.url, flush=True)
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # SIGINT, too: a shell has what it starts in the background ignore it.
+            signal.signal(number, _leave)
+        print(server.url, flush=True)
         server.serve_forever(poll_interval=0.1)
     except KeyboardInterrupt:
         pass
