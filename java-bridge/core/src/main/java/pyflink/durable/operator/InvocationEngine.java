@@ -1,10 +1,6 @@
 package pyflink.durable.operator;
 
 import java.io.IOException;
-import java.util.ArrayList;
-import java.util.List;
-import java.util.concurrent.RejectedExecutionException;
-import java.util.concurrent.atomic.AtomicBoolean;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.operators.MailboxExecutor;
@@ -13,7 +9,6 @@ import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
-import org.apache.flink.util.function.ThrowingRunnable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.log.CallLog;
@@ -53,14 +48,13 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private final DurableCounters counters;
     private final DurableBridge bridge;
     private final WatermarkHold watermarks = new WatermarkHold();
-    private final AtomicBoolean wakeQueued = new AtomicBoolean();
     private InvocationScheduler<K, IN> scheduler;
     private Gate<K, IN> gate;
     private Holds<K, IN> holds;
     @Nullable private WriteAhead<K, IN> writeAhead;
     private Valve valve;
     private WaitLimit drain;
-    private StartBatches starts;
+    private HandlerSteps<K, IN> steps;
     private UserState userState;
     private TypeSerializer<IN> inputSerializer;
     private boolean copyInputs;
@@ -136,7 +130,19 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         counters,
                         new WaitLimit(timers, limits.checkpointInterval));
         drain = new WaitLimit(timers, limits.checkpointInterval + limits.drainTimeout);
-        starts = new StartBatches(timers, limits.collectMillis, this::askToStart, System::nanoTime);
+        steps =
+                new HandlerSteps<>(
+                        name,
+                        task,
+                        mailbox,
+                        host,
+                        bridge,
+                        watermarks,
+                        scheduler,
+                        gate,
+                        writeAhead,
+                        userState,
+                        limits.collectMillis);
         mailbox.execute(this::restore, "start what was in flight");
     }
 
@@ -158,6 +164,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private void closeHost() {
         if (!closed) {
             closed = true;
+            if (steps != null) {
+                steps.stop();
+            }
             bridge.close();
             host.close();
         }
@@ -172,9 +181,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         K key = (K) task.getCurrentKey();
         IN value = copyInputs ? inputSerializer.copy(element.getValue()) : element.getValue();
         scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
-        if (starts.areDue(scheduler.readyCount()) || scheduler.isFull()) {
-            goOn();
-        }
+        steps.accepted();
         valve.awaitRoom();
     }
 
@@ -187,7 +194,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     /** Waits until nothing is in flight, and ends the host. */
     void endInput() throws Exception {
         ensureRestored();
-        goOn();
+        steps.goOn();
         while (scheduler.hasInFlight()) {
             requireCheckpoints();
             mailbox.yield();
@@ -216,7 +223,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
 
     private void restore() throws Exception {
         ensureRestored();
-        goOn();
+        steps.goOn();
     }
 
     private void ensureRestored() throws Exception {
@@ -238,116 +245,11 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         }
     }
 
-    // ------------------------------------------------------------------ handlers
-
-    /** Resumes every handler that waits for a call that has ended. */
-    private void resume() throws Exception {
-        wakeQueued.set(false);
-        if (!closed) {
-            Object[] released = gate.takeReleased();
-            apply(host.resume(writeAhead == null ? released : writeAhead.takeReleased(released)));
-            goOn();
-        }
-    }
-
-    /**
-     * Has every handler go on that may: first those whose calls were released, then new ones. One
-     * that ends at once, or comes to the gate, makes room for the next.
-     */
-    private void goOn() throws Exception {
-        while (true) {
-            Object[] released = gate.takeReleased();
-            if (released != null) {
-                apply(host.resume(released));
-                continue;
-            }
-            List<Invocation<K, IN>> starting = takeStarting();
-            if (starting.isEmpty()) {
-                return;
-            }
-            starts.stepBegins();
-            Object[] report = host.start(starting);
-            starts.stepEnded(starting.size());
-            apply(report);
-            if (starts.tookLong() && scheduler.readyCount() > 0) {
-                askToStart(); // behind the mails that have come meanwhile, a checkpoint among them
-                return;
-            }
-        }
-    }
-
-    private List<Invocation<K, IN>> takeStarting() {
-        List<Invocation<K, IN>> starting = new ArrayList<>();
-        while (starting.size() < starts.size()) {
-            Invocation<K, IN> next = scheduler.startNext();
-            if (next == null) {
-                break;
-            }
-            bridge.begin(next);
-            starting.add(next);
-        }
-        return starting;
-    }
-
-    private void askToStart() {
-        send(this::startCollected, "start handlers");
-    }
-
-    private void startCollected() throws Exception {
-        if (!closed) {
-            goOn();
-        }
-    }
-
-    private void send(ThrowingRunnable<Exception> mail, String description) {
-        try {
-            mailbox.execute(mail, description);
-        } catch (RejectedExecutionException e) {
-            LOG.debug("Operator {} is closing, no mail is taken: {}", name, description, e);
-        }
-    }
-
-    /** Applies what happened in a step of the host: journal writes, ends, outputs. */
-    private void apply(@Nullable Object[] report) throws Exception {
-        if (report == null) {
-            return;
-        }
-        bridge.applyJournalWrites(((Number) report[0]).longValue(), (Object[]) report[1]);
-        gate.applyChanges();
-        Object[] ended = (Object[]) report[2];
-        Object[] outputs = (Object[]) report[3];
-        for (int i = 0; i < ended.length; i += 4) {
-            Invocation<K, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
-            writeUserState(invocation, (Object[]) ended[i + 2], (Object[]) ended[i + 3]);
-            int from = ((Number) ended[i + 1]).intValue();
-            int to = i + 4 < ended.length ? ((Number) ended[i + 5]).intValue() : outputs.length;
-            task.emit(invocation.input().timestamp(), outputs, from, to);
-            bridge.end(invocation);
-            gate.end(invocation);
-            scheduler.finish(invocation);
-        }
-        watermarks.release();
-    }
-
-    private void writeUserState(
-            Invocation<K, IN> invocation, @Nullable Object[] names, @Nullable Object[] values)
-            throws Exception {
-        if (names == null || values == null) {
-            return;
-        }
-        task.setCurrentKey(invocation.key());
-        for (int i = 0; i < names.length; i++) {
-            userState.put((String) names[i], (byte[]) values[i]);
-        }
-    }
-
     // ------------------------------------------------------------------ what the bridge asks for
 
     @Override
     public void wake() {
-        if (wakeQueued.compareAndSet(false, true)) {
-            send(this::resume, "resume handlers");
-        }
+        steps.askToResume();
     }
 
     @Override

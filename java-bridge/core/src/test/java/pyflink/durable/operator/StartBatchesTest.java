@@ -123,6 +123,25 @@ class StartBatchesTest {
         }
 
         @Test
+        void oneMailAsksForTheStartHoweverManyTimersFireBeforeItsTurn() throws Exception {
+            try (DurableHarness<String> harness = open(1_000)) {
+                harness.send("a", "1");
+                harness.runMails();
+                for (String key : List.of("b", "c", "d")) {
+                    harness.send(key, "1");
+                    harness.flink.setProcessingTime(harness.flink.getProcessingTime() + 10);
+                }
+                assertThat(harness.flink.getTaskMailbox().size()).isOne();
+                harness.runMails();
+                assertThat(harness.operator.started()).containsExactly("a:1", "b:1", "c:1", "d:1");
+                harness.send("e", "1");
+                harness.flink.setProcessingTime(harness.flink.getProcessingTime() + 10);
+                harness.runMails();
+                assertThat(harness.operator.started()).as("asked for again").contains("e:1");
+            }
+        }
+
+        @Test
         void noMoreStartTogetherThanMayRun() throws Exception {
             try (DurableHarness<String> harness = open(2)) {
                 harness.send("a", "1");

@@ -1,0 +1,205 @@
+package pyflink.durable.operator;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import javax.annotation.Nullable;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.util.function.ThrowingRunnable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Has handlers start and go on, in steps: the host runs them until each waits or has ended, and
+ * reports all that happened, which is applied here before anything else happens on the task thread.
+ *
+ * <p>Rules, and the failure each prevents:
+ *
+ * <ul>
+ *   <li>What a handler did and its end are applied in one mail. A checkpoint between the two would
+ *       hold a journal whose outputs have been emitted, and the outputs would come twice.
+ *   <li>At most one mail to resume handlers is under way, and one to start them. Mails for each
+ *       call that has ended, or for each input while handlers block, would keep a checkpoint's mail
+ *       waiting behind thousands that find nothing to do.
+ *   <li>After {@link #stop} a mail does nothing. It would run handlers over a bridge that is
+ *       closed.
+ * </ul>
+ */
+final class HandlerSteps<K, IN> {
+
+    private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
+
+    private final String name;
+    private final FlinkTask task;
+    private final MailboxExecutor mailbox;
+    private final HandlerHost<K, IN> host;
+    private final DurableBridge bridge;
+    private final WatermarkHold watermarks;
+    private final InvocationScheduler<K, IN> scheduler;
+    private final Gate<K, IN> gate;
+    @Nullable private final WriteAhead<K, IN> writeAhead;
+    private final UserState userState;
+    private final StartBatches starts;
+    private final AtomicBoolean resumeAsked = new AtomicBoolean();
+    private boolean startAsked;
+    private boolean stopped;
+
+    /**
+     * @param name of the operator
+     * @param mailbox of the lowest priority
+     * @param collectMillis how long inputs are collected, see {@link StartBatches}
+     */
+    HandlerSteps(
+            String name,
+            FlinkTask task,
+            MailboxExecutor mailbox,
+            HandlerHost<K, IN> host,
+            DurableBridge bridge,
+            WatermarkHold watermarks,
+            InvocationScheduler<K, IN> scheduler,
+            Gate<K, IN> gate,
+            @Nullable WriteAhead<K, IN> writeAhead,
+            UserState userState,
+            long collectMillis) {
+        this.name = name;
+        this.task = task;
+        this.mailbox = mailbox;
+        this.host = host;
+        this.bridge = bridge;
+        this.watermarks = watermarks;
+        this.scheduler = scheduler;
+        this.gate = gate;
+        this.writeAhead = writeAhead;
+        this.userState = userState;
+        this.starts =
+                new StartBatches(
+                        task.getProcessingTimeService(),
+                        collectMillis,
+                        this::askToStart,
+                        System::nanoTime);
+    }
+
+    /** An input was accepted: it starts now, or soon with those that come behind it. */
+    void accepted() throws Exception {
+        if (starts.areDue(scheduler.readyCount()) || scheduler.isFull()) {
+            goOn();
+        }
+    }
+
+    /** Asks for the handlers to be resumed whose calls have ended; from any thread. */
+    void askToResume() {
+        if (resumeAsked.compareAndSet(false, true)) {
+            send(this::resume, "resume handlers");
+        }
+    }
+
+    private void resume() throws Exception {
+        resumeAsked.set(false); // first: a call that ends from here on may be missed by this step
+        if (!stopped) {
+            Object[] released = gate.takeReleased();
+            apply(host.resume(writeAhead == null ? released : writeAhead.takeReleased(released)));
+            goOn();
+        }
+    }
+
+    private void askToStart() {
+        if (!startAsked) {
+            startAsked = true;
+            send(this::start, "start handlers");
+        }
+    }
+
+    private void start() throws Exception {
+        startAsked = false;
+        if (!stopped) {
+            goOn();
+        }
+    }
+
+    private void send(ThrowingRunnable<Exception> mail, String description) {
+        try {
+            mailbox.execute(mail, description);
+        } catch (RejectedExecutionException e) {
+            LOG.debug("Operator {} is closing, no mail is taken: {}", name, description, e);
+        }
+    }
+
+    /** Nothing is started or resumed any more. */
+    void stop() {
+        stopped = true;
+    }
+
+    /**
+     * Has every handler go on that may: first those whose calls were released, then new ones. One
+     * that ends at once, or comes to the gate, makes room for the next.
+     */
+    void goOn() throws Exception {
+        while (true) {
+            Object[] released = gate.takeReleased();
+            if (released != null) {
+                apply(host.resume(released));
+                continue;
+            }
+            List<Invocation<K, IN>> starting = takeStarting();
+            if (starting.isEmpty()) {
+                return;
+            }
+            starts.stepBegins();
+            Object[] report = host.start(starting);
+            starts.stepEnded(starting.size());
+            apply(report);
+            if (starts.tookLong() && scheduler.readyCount() > 0) {
+                askToStart(); // behind the mails that have come meanwhile, a checkpoint among them
+                return;
+            }
+        }
+    }
+
+    private List<Invocation<K, IN>> takeStarting() {
+        List<Invocation<K, IN>> starting = new ArrayList<>();
+        while (starting.size() < starts.size()) {
+            Invocation<K, IN> next = scheduler.startNext();
+            if (next == null) {
+                break;
+            }
+            bridge.begin(next);
+            starting.add(next);
+        }
+        return starting;
+    }
+
+    /** Applies what happened in a step: journal writes, ends, outputs. */
+    private void apply(@Nullable Object[] report) throws Exception {
+        if (report == null) {
+            return;
+        }
+        bridge.applyJournalWrites(((Number) report[0]).longValue(), (Object[]) report[1]);
+        gate.applyChanges();
+        Object[] ended = (Object[]) report[2];
+        Object[] outputs = (Object[]) report[3];
+        for (int i = 0; i < ended.length; i += 4) {
+            Invocation<K, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
+            writeUserState(invocation, (Object[]) ended[i + 2], (Object[]) ended[i + 3]);
+            int from = ((Number) ended[i + 1]).intValue();
+            int to = i + 4 < ended.length ? ((Number) ended[i + 5]).intValue() : outputs.length;
+            task.emit(invocation.input().timestamp(), outputs, from, to);
+            bridge.end(invocation);
+            gate.end(invocation);
+            scheduler.finish(invocation);
+        }
+        watermarks.release();
+    }
+
+    private void writeUserState(
+            Invocation<K, IN> invocation, @Nullable Object[] names, @Nullable Object[] values)
+            throws Exception {
+        if (names == null || values == null) {
+            return;
+        }
+        task.setCurrentKey(invocation.key());
+        for (int i = 0; i < names.length; i++) {
+            userState.put((String) names[i], (byte[]) values[i]);
+        }
+    }
+}
