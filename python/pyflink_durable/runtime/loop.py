@@ -149,6 +149,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             while self._inbox:
                 callback, args = self._inbox.popleft()
                 callback(*args)
+                del callback, args  # an error's traceback may hold this frame
                 self._run_ready()
             self._run_due_timers()
 
@@ -176,6 +177,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
                 if not handle._cancelled:
                     self._now = time.monotonic()
                     handle._run()
+                del handle  # an error's traceback may hold this frame, as asyncio's own loop says
             if not self._replays:
                 return
             heapq.heappop(self._replays)[2]()
@@ -201,6 +203,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             handle, unless = heapq.heappop(self._timers)[2:]
             if not unless.cancelled():
                 self._ready.append(handle)
+                del handle, unless  # as above
                 self._run_ready()
         self._ask_for_timer_wake()
 
