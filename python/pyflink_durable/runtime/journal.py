@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from typing import Any
 
 from pyflink_durable.errors import DurableExecutionError
 from pyflink_durable.runtime.bridge import Bridge, CallFields, HoldKind, Identity
 
 
-class JournalAccess:
+class JournalAccess(ABC):
     """The journal of one invocation, by slot."""
 
     __slots__ = ()
