@@ -49,6 +49,7 @@ TESTS = [
 ]
 TOOLS = ["hypothesis", "pytest>=8", "pytest-timeout"]
 _PASSED = re.compile(r"^\d+ passed.*", re.MULTILINE)
+_LAST_LINE_OF_PYTEST = re.compile(r"^\d+ (?:failed|passed|error).* in \d.*", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -175,7 +176,8 @@ def test(environment: Path, cell: str) -> tuple[str, str]:
     passed = _PASSED.search(text)
     if done.returncode == 0 and passed:
         return "passed", passed[0]
-    print(text[-8_000:])
+    last = _LAST_LINE_OF_PYTEST.search(text)
+    print(text[: last.end() if last else None][-8_000:])  # not what is written at its exit
     return "FAILED", f"see {log.relative_to(ROOT)}"
 
 
