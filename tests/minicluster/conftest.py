@@ -20,7 +20,17 @@ def _let_jobs_import_tests() -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
 
 
+def _start_no_server_per_job() -> None:
+    """PyFlink has this process serve each job's Python workers, and never ends the servers.
+
+    Hundreds of jobs make hundreds of threads; Python 3.12 fails at its exit for them. The workers
+    of these tests run in processes of their own, as on a cluster.
+    """
+    os.environ["_python_worker_execution_mode"] = "process"
+
+
 _let_jobs_import_tests()
+_start_no_server_per_job()
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ final class KafkaBroker implements AutoCloseable {
                         "log.dirs=" + directory.resolve("data"),
                         "auto.create.topics.enable=false",
                         // a restart waits until the killed one's session is over
-                        "broker.session.timeout.ms=2000",
+                        "broker.session.timeout.ms=6000",
                         "broker.heartbeat.interval.ms=300"));
         Process format =
                 java(
