@@ -26,7 +26,7 @@ def _start_no_server_per_job() -> None:
     Hundreds of jobs make hundreds of threads; Python 3.12 fails at its exit for them. The workers
     of these tests run in processes of their own, as on a cluster.
     """
-    os.environ["_python_worker_execution_mode"] = "process"
+    os.environ["_python_worker_execution_mode"] = "process"  # noqa: SIM112 - PyFlink's name
 
 
 _let_jobs_import_tests()
