@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 from clusterkit import Broker, Cluster, Payments, Process, artifact_jars, wait_until
-from clusterkit.artifacts import free_ports
 from clusterkit.kafka import kafka_program
+from clusterkit.ports import free_ports
 from ruamel.yaml import YAML
 
 ROOT = Path(__file__).resolve().parents[1]

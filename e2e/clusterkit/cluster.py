@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -11,10 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from clusterkit.artifacts import free_ports
 from clusterkit.home import FlinkHome
 from clusterkit.job import Job
+from clusterkit.ports import free_ports
 from clusterkit.process import Process, ProcessFailed
+from clusterkit.procfs import listening_ports
 from clusterkit.rest import Rest
 from clusterkit.waiting import wait_until
 
@@ -239,23 +239,6 @@ class Cluster:
         """A process by the id that Flink knows it by: its data port is open in that process."""
         port = self.rest.data_port(taskmanager_id)
         for process in self.taskmanagers:
-            if port in _listening_ports(process.pid):
+            if port in listening_ports(process.pid):
                 return process
         raise LookupError(f"no process has the data port {port} of {taskmanager_id}")
-
-
-def _listening_ports(pid: int) -> set[int]:
-    """The TCP ports on which a process listens, as /proc tells."""
-    sockets = set()
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            sockets.add(os.readlink(descriptor))
-        except OSError:
-            continue  # closed since
-    ports = set()
-    for table in ("tcp", "tcp6"):
-        for line in Path(f"/proc/{pid}/net/{table}").read_text().splitlines()[1:]:
-            fields = line.split()
-            if fields[3] == "0A" and f"socket:[{fields[9]}]" in sockets:
-                ports.add(int(fields[1].rsplit(":", 1)[1], 16))
-    return ports

@@ -15,7 +15,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import NewTopic
 from kafka.errors import KafkaError
 
-from clusterkit.artifacts import class_path, free_ports
+from clusterkit.artifacts import class_path
+from clusterkit.ports import free_ports
 from clusterkit.process import Process
 from clusterkit.waiting import wait_until
 

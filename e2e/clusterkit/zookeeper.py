@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from clusterkit.artifacts import class_path, free_ports, is_listening
+from clusterkit.artifacts import class_path
+from clusterkit.ports import free_ports, is_listening
 from clusterkit.process import Process
 from clusterkit.waiting import wait_until
 
