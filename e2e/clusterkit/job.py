@@ -48,8 +48,8 @@ class Job:
     def wait_running(self) -> None:
         wait_until(self.is_running, "all tasks of the job running")
 
-    def wait_for(self, state: str, seconds: float = 60) -> None:
-        wait_until(lambda: self.state() == state, f"the job is {state}", seconds)
+    def wait_for(self, state: str) -> None:
+        wait_until(lambda: self.state() == state, f"the job is {state}", 60)
 
     def restarts(self) -> int:
         """How often its tasks have been deployed anew; 0 while there is no JobManager to ask."""
@@ -110,9 +110,9 @@ class Job:
         self._rest.patch(f"/jobs/{self.id}?mode=cancel")
         self.wait_for("CANCELED")
 
-    def stop_with_savepoint(self, folder: Path, *, drain: bool = False) -> str:
+    def stop_with_savepoint(self, folder: Path) -> str:
         """Stops it and gives the path of the savepoint."""
-        body = {"targetDirectory": folder.as_uri(), "drain": drain}
+        body = {"targetDirectory": folder.as_uri(), "drain": False}
         request = self._rest.post(f"/jobs/{self.id}/stop", body)["request-id"]
         savepoint = self._result_of(f"/jobs/{self.id}/savepoints/{request}", "the savepoint")
         self.wait_for("FINISHED")

@@ -63,20 +63,14 @@ class Process:
         """``kill -9``; with a restarting leash, another one takes its place."""
         return self.send(signal.SIGKILL)
 
-    def is_alive(self) -> bool:
-        return self._leash.poll() is None
-
     def check(self) -> None:
         """Raises if the program has ended for good."""
-        if not self.is_alive():
+        if self._leash.poll() is not None:
             raise ProcessFailed(f"{self.name} has ended; its log ends with\n{self.tail()}")
 
-    def wait(self, seconds: float) -> int:
-        """Waits for a program that ends by itself; gives its exit code."""
-        return self._leash.wait(seconds)
-
-    def tail(self, lines: int = _TAIL_LINES) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+    def tail(self) -> str:
+        """The end of its log."""
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:])
 
     def stop(self) -> None:
         assert self._leash.stdin is not None
