@@ -5,8 +5,8 @@
 
 FILE has one order a line, as in examples/orders.ndjson: {"id": ..., "customer": ..., "amount": ...}
 With --follow it is a directory, and files that come later are read too. With --kafka orders come
-from one topic and answers go to another, exactly once; the cluster needs flink-sql-connector-kafka
-in its lib folder then.
+from the topic orders and answers go to the topic answers, exactly once; the cluster needs
+flink-sql-connector-kafka in its lib folder then.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def main() -> None:
     env = StreamExecutionEnvironment.get_execution_environment()
     if not env.get_checkpoint_config().is_checkpointing_enabled():
         env.enable_checkpointing(1000)
-    lines = kafka_lines(env, options) if options.kafka else file_lines(env, options)
+    lines = kafka_lines(env, options.kafka) if options.kafka else file_lines(env, options)
     orders = lines.map(json.loads)
     answers = durable_process(
         orders.key_by(lambda order: order["customer"]),
@@ -115,7 +115,7 @@ def main() -> None:
         uid="orders",
     ).map(json.dumps, Types.STRING())
     if options.kafka:
-        write_to_kafka(answers, options)
+        write_to_kafka(answers, options.kafka)
     elif options.output:
         write_to_files(answers, options.output)
     else:
@@ -127,10 +127,9 @@ def parser() -> argparse.ArgumentParser:
     found = argparse.ArgumentParser(description="Charges orders with a durable handler.")
     source = found.add_mutually_exclusive_group(required=True)
     source.add_argument("--orders", type=Path, help="one JSON object a line")
-    source.add_argument("--kafka", metavar="HOST:PORT", help="read and write topics of this broker")
+    source.add_argument("--kafka", metavar="HOST:PORT", help="topics of this broker")
     found.add_argument("--follow", action="store_true", help="--orders is a directory that grows")
     found.add_argument("--output", type=Path, help="directory of the answers; default: the log")
-    found.add_argument("--topics", default="orders,answers", help="with --kafka: source,sink")
     found.add_argument("--service", default=SERVICE, help=f"payment service; default {SERVICE}")
     found.add_argument("--durability", default="checkpoint", help="default: checkpoint")
     log = found.add_mutually_exclusive_group()
@@ -156,11 +155,11 @@ def file_lines(env: StreamExecutionEnvironment, options: argparse.Namespace) -> 
     return env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "orders file")
 
 
-def kafka_lines(env: StreamExecutionEnvironment, options: argparse.Namespace) -> DataStream:
+def kafka_lines(env: StreamExecutionEnvironment, bootstrap: str) -> DataStream:
     source = (
         KafkaSource.builder()
-        .set_bootstrap_servers(options.kafka)
-        .set_topics(options.topics.split(",")[0])
+        .set_bootstrap_servers(bootstrap)
+        .set_topics("orders")
         .set_group_id("orders")
         .set_starting_offsets(KafkaOffsetsInitializer.earliest())
         .set_value_only_deserializer(SimpleStringSchema())
@@ -177,16 +176,16 @@ def write_to_files(answers: DataStream, folder: Path) -> None:
     answers.sink_to(sink.build())
 
 
-def write_to_kafka(answers: DataStream, options: argparse.Namespace) -> None:
+def write_to_kafka(answers: DataStream, bootstrap: str) -> None:
     records = (
         KafkaRecordSerializationSchema.builder()
-        .set_topic(options.topics.split(",")[1])
+        .set_topic("answers")
         .set_value_serialization_schema(SimpleStringSchema())
         .build()
     )
     sink = (
         KafkaSink.builder()
-        .set_bootstrap_servers(options.kafka)
+        .set_bootstrap_servers(bootstrap)
         .set_record_serializer(records)
         .set_delivery_guarantee(DeliveryGuarantee.EXACTLY_ONCE)
         .set_transactional_id_prefix("orders")
