@@ -4,14 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from clusterkit import NO_CHECKPOINTS, Cluster, Job, Payments, wait_until
+from clusterkit import NO_CHECKPOINTS, Cluster, Payments, wait_until
 from clusterkit.orders import JOB, Inbox, make_orders
-
-
-def kill(cluster: Cluster, job: Job) -> None:
-    restarts = job.restarts()
-    cluster.busy_taskmanager(job, "orders").kill()
-    job.wait_restarted(restarts)
 
 
 def test_no_call_starts_before_a_checkpoint_holds_it_and_none_is_repeated(
@@ -24,7 +18,7 @@ def test_no_call_starts_before_a_checkpoint_holds_it_and_none_is_repeated(
     job = cluster.submit(JOB, *arguments, parallelism=2, settings=NO_CHECKPOINTS)
     inbox.put(first[:20])
     cluster.wait_at_gate(job, "orders", 20)
-    kill(cluster, job)
+    cluster.kill_busy_taskmanager(job, "orders")
     inbox.put(first[20:])
     cluster.wait_at_gate(job, "orders", 30)
     assert payments.stats().charge_requests == payments.stats().lookups == 0
@@ -32,7 +26,7 @@ def test_no_call_starts_before_a_checkpoint_holds_it_and_none_is_repeated(
     payments.hold_answers()
     job.checkpoint()
     wait_until(lambda: payments.stats().orders_charged == 30, "charges for the first orders")
-    kill(cluster, job)
+    cluster.kill_busy_taskmanager(job, "orders")
     wait_until(lambda: payments.stats().lookups == 30, "a look-up of each of them")
     payments.release_answers()
 

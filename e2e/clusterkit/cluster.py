@@ -219,6 +219,12 @@ class Cluster:
         """The TaskManager that runs subtask 0 of the operator."""
         return self.taskmanager_of(self.rest.taskmanagers_of(job.id, operator)[0])
 
+    def kill_busy_taskmanager(self, job: Job, operator: str) -> None:
+        """``kill -9`` of the TaskManager of subtask 0; returns when the job runs again."""
+        restarts = job.restarts()
+        self.busy_taskmanager(job, operator).kill()
+        job.wait_restarted(restarts)
+
     def durable_metrics(self, job: Job, operator: str, *names: str) -> dict[str, int]:
         """Metrics of a durable operator, each the sum of its subtasks' as far as they have it."""
         subtasks = range(len(self.rest.taskmanagers_of(job.id, operator)))
