@@ -37,6 +37,8 @@ from faults import (  # noqa: E402
     recovery_times,
 )
 
+from pyflink_durable.demo.orders import Order  # noqa: E402
+
 TASKMANAGERS = 3
 BATCHES_PER_SECOND = 2
 
@@ -123,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _send(broker: Broker, orders: list[dict[str, object]], seconds: float) -> None:
+def _send(broker: Broker, orders: list[Order], seconds: float) -> None:
     """Spreads the orders over the time of the faults."""
     batches = max(1, int(seconds * BATCHES_PER_SECOND))
     size = -(-len(orders) // batches)

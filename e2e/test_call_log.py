@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clusterkit import NO_CHECKPOINTS, Broker, Cluster, Payments, wait_until
-from clusterkit.orders import JOB, Inbox, make_orders
+from clusterkit.orders import JOB, Inbox, make_orders, once
 
 
 @pytest.fixture(params=["directory", "kafka"])
@@ -42,6 +42,6 @@ def test_calls_beyond_the_checkpoint_are_replayed_or_reconciled(
     payments.release_answers()
     inbox.wait_answered(held + beyond + in_flight, meanwhile=job.checkpoint)
 
-    assert payments.charges_per_order() == {one["id"]: 1 for one in held + beyond + in_flight}
+    assert payments.charges_per_order() == once(held + beyond + in_flight)
     assert payments.stats().lookups == 30, "an outcome in the log was asked about"
-    assert inbox.answered() == {one["id"]: 1 for one in held + beyond + in_flight}
+    assert inbox.answered() == once(held + beyond + in_flight)

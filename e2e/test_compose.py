@@ -17,8 +17,11 @@ from typing import Any
 import pytest
 from clusterkit import Broker, Cluster, Payments, Process, artifact_jars, wait_until
 from clusterkit.kafka import kafka_program
+from clusterkit.orders import once
 from clusterkit.ports import free_ports
 from ruamel.yaml import YAML
+
+from pyflink_durable.demo.orders import load_orders
 
 ROOT = Path(__file__).resolve().parents[1]
 ORDERS = ROOT / "examples" / "orders.ndjson"
@@ -116,7 +119,7 @@ def test_the_demo_charges_every_order_once_through_a_kill(
     }
     taskmanagers = services["taskmanager"]["deploy"]["replicas"]
     assert flink_properties(services["taskmanager"]) == flink_properties(services["jobmanager"])
-    orders = [json.loads(line) for line in ORDERS.read_text().splitlines()]
+    orders = load_orders(ORDERS)
 
     places = {"/tmp/": f"{tmp_path}/", "0.0.0.0": "127.0.0.1", "8321": "0"}
     places |= {"python ": f"{sys.executable} "}
@@ -171,9 +174,8 @@ def test_the_demo_charges_every_order_once_through_a_kill(
         wait_until(lambda: shown(stats) == len(orders), "the figures of the end")
         cluster.only_job().cancel()
 
-    ids = [order["id"] for order in orders]
-    assert answered(answers) == dict.fromkeys(ids, 1)
-    assert payments.charges_per_order() == dict.fromkeys(ids, 1)
+    assert answered(answers) == once(orders)
+    assert payments.charges_per_order() == once(orders)
 
 
 def answered(answers: Process) -> Counter[str]:

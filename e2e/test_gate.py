@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clusterkit import NO_CHECKPOINTS, Cluster, Payments, wait_until
-from clusterkit.orders import JOB, Inbox, make_orders
+from clusterkit.orders import JOB, Inbox, make_orders, once
 
 
 def test_no_call_starts_before_a_checkpoint_holds_it_and_none_is_repeated(
@@ -39,6 +39,6 @@ def test_no_call_starts_before_a_checkpoint_holds_it_and_none_is_repeated(
     )
     inbox.wait_answered(first + second, meanwhile=job.checkpoint)
 
-    assert payments.charges_per_order() == {one["id"]: 1 for one in first + second}
+    assert payments.charges_per_order() == once(first + second)
     assert payments.stats().lookups == 30 + 25
-    assert inbox.answered() == {one["id"]: 1 for one in first + second}
+    assert inbox.answered() == once(first + second)

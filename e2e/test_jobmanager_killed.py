@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from clusterkit import Cluster, Payments, ZooKeeper, wait_until
-from clusterkit.orders import JOB, Inbox, make_orders
+from clusterkit.orders import JOB, Inbox, make_orders, once
 
 
 @pytest.fixture
@@ -43,6 +43,6 @@ def test_the_job_goes_on_from_its_checkpoint(
     inbox.put(later)
     inbox.wait_answered(later)
 
-    assert payments.charges_per_order() == {one["id"]: 1 for one in done + in_flight + later}
+    assert payments.charges_per_order() == once(done + in_flight + later)
     assert payments.stats().lookups == len(in_flight)
-    assert inbox.answered() == {one["id"]: 1 for one in done + in_flight + later}
+    assert inbox.answered() == once(done + in_flight + later)

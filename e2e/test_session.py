@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from clusterkit import Cluster, Payments
-from clusterkit.orders import JOB, Inbox, make_orders
+from clusterkit.orders import JOB, Inbox, make_orders, once
 
 
 def test_a_second_and_a_third_job_in_the_same_taskmanagers(
@@ -27,4 +27,4 @@ def test_a_second_and_a_third_job_in_the_same_taskmanagers(
         )
         inbox.wait_answered(orders)
         job.cancel()
-        assert inbox.answered() == {one["id"]: 1 for one in orders}
+        assert inbox.answered() == once(orders)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from clusterkit import Cluster, Payments, wait_until
-from clusterkit.orders import JOB, Inbox, make_orders
+from clusterkit.orders import JOB, Inbox, make_orders, once
 
 
 @pytest.mark.parametrize("durability", ["checkpoint", "gated", "write-ahead"])
@@ -27,6 +27,6 @@ def test_calls_in_flight_are_not_repeated(
     inbox.put(later)
     inbox.wait_answered(later)
 
-    assert payments.charges_per_order() == {one["id"]: 1 for one in done + in_flight + later}
+    assert payments.charges_per_order() == once(done + in_flight + later)
     assert payments.stats().lookups == len(in_flight)
-    assert inbox.answered() == {one["id"]: 1 for one in done + in_flight + later}
+    assert inbox.answered() == once(done + in_flight + later)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -10,16 +9,23 @@ from pathlib import Path
 from typing import Any
 
 from clusterkit.waiting import wait_until
+from pyflink_durable.demo.job import read_results
+from pyflink_durable.demo.orders import Order, write_orders
 
 JOB = Path(__file__).resolve().parents[2] / "examples" / "orders.py"
 
 
-def make_orders(prefix: str, count: int, customers: int = 10_000) -> list[dict[str, Any]]:
+def make_orders(prefix: str, count: int, customers: int = 10_000) -> list[Order]:
     """Orders ``prefix-0``, ``prefix-1``, ...; by default each of a customer of its own."""
     return [
         {"id": f"{prefix}-{n}", "customer": f"customer-{prefix}-{n % customers}", "amount": n + 1.0}
         for n in range(count)
     ]
+
+
+def once(orders: Iterable[Order]) -> dict[str, int]:
+    """What charges or answers are counted as when each order has one."""
+    return {order["id"]: 1 for order in orders}
 
 
 @dataclass(frozen=True)
@@ -42,24 +48,23 @@ class Inbox:
     def answers(self) -> Path:
         return self.folder / "answers"
 
-    def put(self, orders: Iterable[dict[str, Any]]) -> None:
+    def put(self, orders: Iterable[Order]) -> None:
         """Adds a file, whole: it is hidden from the source until it is complete."""
         number = len(list(self.orders.iterdir()))
         partial = self.folder / f"orders-{number}"
-        partial.write_text("".join(json.dumps(order) + "\n" for order in orders))
+        write_orders(orders, partial)
         partial.rename(self.orders / partial.name)
 
     def lines(self) -> list[dict[str, Any]]:
-        """All committed answers; files still written begin with a dot."""
-        parts = sorted(self.answers.rglob("part-*"))
-        return [json.loads(line) for part in parts for line in part.read_text().splitlines()]
+        """All committed answers."""
+        return read_results(self.answers)
 
     def answered(self) -> Counter[str]:
         """How often each order has a committed answer."""
         return Counter(answer["order"] for answer in self.lines())
 
     def wait_answered(
-        self, orders: Iterable[dict[str, Any]], meanwhile: Callable[[], None] = lambda: None
+        self, orders: Iterable[Order], meanwhile: Callable[[], None] = lambda: None
     ) -> None:
         """Waits for committed answers; ``meanwhile`` is called before each look."""
         ids = {order["id"] for order in orders}
