@@ -36,7 +36,7 @@ def test_calls_beyond_the_checkpoint_are_replayed_or_reconciled(
     wait_metrics(executed=60, running=0)
     payments.hold_answers()
     inbox.put(in_flight)
-    wait_until(lambda: payments.stats().orders_charged == 90, "charges for all orders")
+    payments.wait_charged(held + beyond + in_flight)
     cluster.kill_busy_taskmanager(job, "orders")
     wait_metrics(recovered=60, replayed=30, reconciled=30, running=0)
     payments.release_answers()

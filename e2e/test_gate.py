@@ -25,7 +25,7 @@ def test_no_call_starts_before_a_checkpoint_holds_it_and_none_is_repeated(
 
     payments.hold_answers()
     job.checkpoint()
-    wait_until(lambda: payments.stats().orders_charged == 30, "charges for the first orders")
+    payments.wait_charged(first)
     cluster.kill_busy_taskmanager(job, "orders")
     wait_until(lambda: payments.stats().lookups == 30, "a look-up of each of them")
     payments.release_answers()

@@ -26,7 +26,7 @@ def test_every_order_has_one_answer_in_the_topic(
     wait_until(lambda: len(answered()) == 20, "the first answers")
     payments.hold_answers()
     broker.send("orders", in_flight)
-    wait_until(lambda: payments.stats().orders_charged == 40, "calls in flight")
+    payments.wait_charged(in_flight)
     cluster.kill_busy_taskmanager(job, "orders")
     payments.release_answers()
     broker.send("orders", later)

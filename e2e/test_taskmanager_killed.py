@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from clusterkit import Cluster, Payments, wait_until
+from clusterkit import Cluster, Payments
 from clusterkit.orders import JOB, Inbox, make_orders, once
 
 
@@ -19,7 +19,7 @@ def test_calls_in_flight_are_not_repeated(
 
     payments.hold_answers()
     inbox.put(in_flight)
-    wait_until(lambda: payments.stats().orders_charged == 60, "charges for all orders")
+    payments.wait_charged(in_flight)
     job.wait_remembered(durability)
     cluster.kill_busy_taskmanager(job, "orders")
     payments.release_answers()

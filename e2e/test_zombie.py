@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from clusterkit import NO_CHECKPOINTS, Cluster, Payments, wait_until
+from clusterkit import NO_CHECKPOINTS, Cluster, Payments
 from clusterkit.orders import JOB, Inbox, make_orders, once
 
 
@@ -25,7 +25,7 @@ def test_late_results_of_a_stopped_taskmanager_touch_nothing(
     inbox.put(first)
     cluster.wait_at_gate(job, "orders", len(first))
     job.checkpoint()
-    wait_until(lambda: payments.stats().orders_charged == len(first), "charges for all orders")
+    payments.wait_charged(first)
     inbox.put(at_gate)
     cluster.wait_at_gate(job, "orders", len(at_gate))
     restarts = job.restarts()

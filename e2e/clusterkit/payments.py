@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,8 @@ import httpx
 
 from clusterkit.process import Process
 from clusterkit.waiting import wait_until
-from pyflink_durable.demo.ledger import Ledger, Stats
+from pyflink_durable.demo.ledger import Charge, Ledger, Stats
+from pyflink_durable.demo.orders import Order
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,18 @@ class Payments:
         with closing(Ledger(self.database)) as ledger:
             return ledger.stats()
 
-    def charges_per_order(self) -> Counter[str]:
+    def charges(self) -> dict[str, list[Charge]]:
+        """All charges by order."""
         with closing(Ledger(self.database)) as ledger:
-            charges = ledger.charges()
-        return Counter({order: len(found) for order, found in charges.items()})
+            return ledger.charges()
+
+    def charges_per_order(self) -> Counter[str]:
+        return Counter({order: len(found) for order, found in self.charges().items()})
+
+    def wait_charged(self, orders: Iterable[Order]) -> None:
+        """Waits until each of these orders has been charged, whether or not it has been told so."""
+        ids = {order["id"] for order in orders}
+        wait_until(lambda: ids <= self.charges().keys(), f"charges for {len(ids)} orders")
 
     def _hold(self, hold: bool) -> None:
         body = json.dumps({"hold": hold})
