@@ -6,8 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-from clusterkit import Cluster, Payments, wait_until
+from clusterkit import Cluster, Payments
 from clusterkit.orders import Inbox, make_orders, once
+
+from pyflink_durable.demo.orders import Order
 
 JOB = Path(__file__).parent / "jobs" / "numbered.py"
 CUSTOMERS = 8
@@ -26,24 +28,22 @@ def test_in_flight_calls_state_and_order_follow_their_keys(
     cluster: Cluster, payments: Payments, inbox: Inbox, tmp_path: Path
 ) -> None:
     """At each savepoint every customer has a call in flight and four orders in line."""
-    arguments = [*("--orders", inbox.orders), *("--output", inbox.answers)]
+    arguments = ["--orders", str(inbox.orders), "--output", str(inbox.answers)]
     arguments += ["--service", payments.url]
     orders = make_orders("order", 4 * PER_BATCH, customers=CUSTOMERS)
     batches = [orders[n : n + PER_BATCH] for n in range(0, len(orders), PER_BATCH)]
+    before: list[Order] = []
     savepoint = None
 
     for batch, parallelism in zip(batches, (1, 3, 2), strict=False):
         job = cluster.submit(JOB, *arguments, parallelism=parallelism, savepoint=savepoint)
-        charged = payments.stats().orders_charged
-        wait_until(lambda: len(inbox.answered()) == payments.stats().orders_charged, "a quiet job")
+        inbox.wait_answered(before)
         payments.hold_answers()
         inbox.put(batch)
-        charged = payments.stats().orders_charged
-        wait_until(
-            lambda n=charged: payments.stats().orders_charged >= n + CUSTOMERS, "calls in flight"
-        )
+        payments.wait_charged(batch[:CUSTOMERS])  # of each customer the first
         savepoint = job.stop_with_savepoint(tmp_path / f"savepoint-{parallelism}")
         payments.release_answers()
+        before += batch
     cluster.submit(JOB, *arguments, parallelism=1, savepoint=savepoint)
     inbox.put(batches[3])
     inbox.wait_answered(orders)
