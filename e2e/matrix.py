@@ -14,6 +14,7 @@ cell whose Python is not here is skipped.
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import shutil
@@ -25,12 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".matrix"
-# The newest patch of each Flink; not every pair, but each Flink and each Python.
-CELLS = ["1.20.5-3.10", "1.20.5-3.11", "2.0.2-3.11", "2.1.3-3.11", "2.2.1-3.12", "2.3.0-3.11"]
-CELLS += ["2.3.0-3.12"]
-# Of each line the first cell whose Python is here.
-ENDS = [["1.20.5-3.10", "1.20.5-3.11"], ["2.3.0-3.12", "2.3.0-3.11"]]
-OLDEST = CELLS[0]
+THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 UNIT = ROOT / "tests" / "unit"
 MINICLUSTER = ROOT / "tests" / "minicluster"
 TESTS = [
@@ -53,10 +49,49 @@ _LAST_LINE_OF_PYTEST = re.compile(r"^\d+ (?:failed|passed|error).* in \d.*", re.
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A Flink and a Python by their versions; as text such as ``2.3.0-3.12``."""
+
+    flink: str
+    python: str
+
+    @classmethod
+    def parse(cls, text: str) -> Cell:
+        flink, dash, python = text.partition("-")
+        if not (flink and dash and python):
+            raise argparse.ArgumentTypeError(f"expected a cell such as {OLDEST}, not {text}")
+        return cls(flink, python)
+
+    def __str__(self) -> str:
+        return f"{self.flink}-{self.python}"
+
+    def describe(self) -> str:
+        return f"Flink {self.flink}, Python {self.python}"
+
+
+# The newest patch of each Flink; not every pair, but each Flink and each Python.
+CELLS = [
+    Cell("1.20.5", "3.10"),
+    Cell("1.20.5", "3.11"),
+    Cell("2.0.2", "3.11"),
+    Cell("2.1.3", "3.11"),
+    Cell("2.2.1", "3.12"),
+    Cell("2.3.0", "3.11"),
+    Cell("2.3.0", "3.12"),
+]
+# Of each line the first cell whose Python is here.
+ENDS = [
+    [Cell("1.20.5", "3.10"), Cell("1.20.5", "3.11")],
+    [Cell("2.3.0", "3.12"), Cell("2.3.0", "3.11")],
+]
+OLDEST = CELLS[0]
+
+
+@dataclass(frozen=True)
 class Result:
     """What became of a cell; the outcome is ``passed``, ``FAILED`` or ``skipped``."""
 
-    cell: str
+    cell: Cell
     outcome: str
     details: str
     seconds: float = 0
@@ -64,7 +99,9 @@ class Result:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Tests this checkout's wheel on every Flink.")
-    parser.add_argument("cells", nargs="*", metavar="FLINK-PYTHON", help="default: all")
+    parser.add_argument(
+        "cells", nargs="*", type=Cell.parse, metavar="FLINK-PYTHON", help="default: all"
+    )
     parser.add_argument("--ends", action="store_true", help="only the oldest and the newest Flink")
     parser.add_argument("--savepoint", action="store_true", help="make this release's savepoint")
     options = parser.parse_args()
@@ -75,16 +112,16 @@ def main() -> int:
     results = [run_cell(cell, wheel) for cell in cells]
     print("\nFlink   Python  seconds  outcome")
     for result in results:
-        flink, python = result.cell.split("-")
-        print(f"{flink:7} {python:7} {result.seconds:7.0f}  {result.outcome}: {result.details}")
+        versions = f"{result.cell.flink:7} {result.cell.python:7}"
+        print(f"{versions} {result.seconds:7.0f}  {result.outcome}: {result.details}")
     outcomes = {result.outcome for result in results}
     if "passed" not in outcomes:
         print("error: no cell has passed", file=sys.stderr)
     return int("FAILED" in outcomes or "passed" not in outcomes)
 
 
-def ends() -> list[str]:
-    return [next(filter(python_of, cells), cells[0]) for cells in ENDS]
+def ends() -> list[Cell]:
+    return [next((one for one in cells if interpreter(one.python)), cells[0]) for cells in ENDS]
 
 
 def build_wheel() -> Path:
@@ -96,12 +133,11 @@ def build_wheel() -> Path:
     return wheel
 
 
-def run_cell(cell: str, wheel: Path) -> Result:
-    print(f"== {describe(cell)}", flush=True)
+def run_cell(cell: Cell, wheel: Path) -> Result:
+    print(f"== {cell.describe()}", flush=True)
     started = time.monotonic()
-    if python_of(cell) is None:
-        version = cell.split("-")[1]
-        return Result(cell, "skipped", f"no Python {version} on the path or in pyenv")
+    if interpreter(cell.python) is None:
+        return Result(cell, "skipped", f"no Python {cell.python} on the path or in pyenv")
     try:
         environment = install(cell, wheel)
     except subprocess.CalledProcessError:
@@ -110,14 +146,9 @@ def run_cell(cell: str, wheel: Path) -> Result:
     return Result(cell, outcome, details, time.monotonic() - started)
 
 
-def describe(cell: str) -> str:
-    flink, python = cell.split("-")
-    return f"Flink {flink}, Python {python}"
-
-
-def python_of(cell: str) -> str | None:
-    """The interpreter of a cell: on the path, or among pyenv's."""
-    version = cell.split("-")[1]
+@functools.cache
+def interpreter(version: str) -> str | None:
+    """The Python of a version: on the path, or among pyenv's."""
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions")
     candidates = [f"python{version}", *sorted(map(str, pyenv.glob(f"{version}.*/bin/python")))]
     for candidate in candidates:
@@ -132,18 +163,17 @@ def python_of(cell: str) -> str | None:
     return None
 
 
-def install(cell: str, wheel: Path) -> Path:
+def install(cell: Cell, wheel: Path) -> Path:
     """Makes the environment of a cell, or puts the new wheel into it."""
-    flink, python = cell.split("-")
-    environment = ENVIRONMENTS / f"flink-{flink}-python-{python}"
+    environment = ENVIRONMENTS / f"flink-{cell.flink}-python-{cell.python}"
     if not (environment / "bin" / "pip").is_file():
-        interpreter = python_of(cell)
-        assert interpreter is not None
-        subprocess.run([interpreter, "-m", "venv", environment], check=True)
+        python = interpreter(cell.python)
+        assert python is not None
+        subprocess.run([python, "-m", "venv", environment], check=True)
     # -qq: some of what Flink needs makes old versions of pip warn.
     pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-qq"]
     package = f"{wheel}[agent,demo]"
-    subprocess.run([*pip, "install", f"apache-flink=={flink}", *TOOLS, package], check=True)
+    subprocess.run([*pip, "install", f"apache-flink=={cell.flink}", *TOOLS, package], check=True)
     # The wheel's version is the same as before; its content may not be.
     again = ["install", "--force-reinstall", "--no-deps", wheel]
     subprocess.run([*pip, *again], check=True)
@@ -157,11 +187,11 @@ def variables_of(environment: Path) -> dict[str, str]:
     return variables
 
 
-def test(environment: Path, cell: str) -> tuple[str, str]:
+def test(environment: Path, cell: Cell) -> tuple[str, str]:
     log = ENVIRONMENTS / f"{cell}.log"
     command = [environment / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     tests = [str(MINICLUSTER / name) for name in TESTS]
-    if cell.split("-")[1] != "{}.{}".format(*sys.version_info):
+    if cell.python != THIS_PYTHON:
         tests.append(str(UNIT))
     with log.open("w") as output:
         done = subprocess.run(
@@ -183,8 +213,10 @@ def test(environment: Path, cell: str) -> tuple[str, str]:
 
 def make_savepoint(wheel: Path) -> int:
     """In the oldest cell, since all that are newer have to read it."""
-    if python_of(OLDEST) is None:
-        sys.exit(f"error: the savepoint is made by {describe(OLDEST)}, and that Python is not here")
+    if interpreter(OLDEST.python) is None:
+        sys.exit(
+            f"error: the savepoint is made by {OLDEST.describe()}, and that Python is not here"
+        )
     environment = install(OLDEST, wheel)
     command = [environment / "bin" / "python", MINICLUSTER / "make_savepoint.py"]
     return subprocess.run(command, env=variables_of(environment), check=False).returncode
