@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import os
 import shutil
 import signal
 import sys
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+
+from pyflink_durable.doctor.client import java_program
 
 _INTERRUPTED = 130
 
@@ -61,9 +62,9 @@ def workspace(prefix: str, keep: bool) -> Iterator[Path]:
 
 
 def missing() -> str:
-    """What to install before the demo can run; empty if nothing."""
-    if any(importlib.util.find_spec(name) is None for name in ("rich", "httpx")):
-        return "error: the demo needs rich and httpx: pip install 'pyflink-durable[demo]'"
-    if not os.environ.get("JAVA_HOME") and shutil.which("java") is None:
+    """What to install before the command can run; empty if nothing."""
+    if importlib.util.find_spec("httpx") is None:
+        return "error: httpx is not installed: pip install 'pyflink-durable[demo]'"
+    if java_program() is None:
         return "error: no Java found: install a JDK, 11 or newer, or set JAVA_HOME"
     return ""
