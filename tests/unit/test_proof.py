@@ -69,6 +69,14 @@ def test_everything_else_is_promised_at_every_level(level: str) -> None:
     }
 
 
+def test_an_order_that_nobody_sent_breaks_the_promise() -> None:
+    charges = ONCE | {"d": [Charge("charge-d", "d", 1.0, 0.0)]}
+    answers = [*ANSWERED, {"order": "d", "charge": "charge-d"}]
+    assert verdict("gated", charges, answers).broken == {
+        "that nobody sent": ["d"],
+    }
+
+
 # ------------------------------------------------------------------------------ the report
 
 

@@ -9,6 +9,7 @@ from rich.table import Table
 from pyflink_durable.demo.report import counted
 from pyflink_durable.proof.failures import Place
 from pyflink_durable.proof.runner import Run
+from pyflink_durable.proof.verdict import Verdict
 
 _SHOWN = 10
 
@@ -53,7 +54,7 @@ def sentences(run: Run) -> list[str]:
     """What the figures of a run mean."""
     verdict = run.verdict
     if verdict.broken:
-        return [_broken(verdict.level, *promise) for promise in verdict.broken.items()]
+        return broken_promises(verdict)
     failures = counted(run.failures.total(), "failure")
     if verdict.level != "checkpoint":
         return [f"{verdict.level}: every order charged once and answered once, in {failures}."]
@@ -63,6 +64,11 @@ def sentences(run: Run) -> list[str]:
         "A charge made after the last completed checkpoint before a failure is made again: the "
         "level promises no more. It shows that this proof sees a charge that is doubled."
     ]
+
+
+def broken_promises(verdict: Verdict) -> list[str]:
+    """A sentence for each promise that was broken; none if the level kept them."""
+    return [_broken(verdict.level, *promise) for promise in verdict.broken.items()]
 
 
 def _broken(level: str, what: str, orders: Sequence[str]) -> str:

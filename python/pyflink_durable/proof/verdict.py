@@ -56,6 +56,11 @@ class Verdict:
         ]
 
     @cached_property
+    def unknown(self) -> list[str]:
+        """Orders that were charged or answered, and are none of the run's."""
+        return sorted((self.charges.keys() | self._answered.keys()) - set(self.orders))
+
+    @cached_property
     def _answered(self) -> Counter[str]:
         return Counter(answer["order"] for answer in self.answers)
 
@@ -68,6 +73,7 @@ class Verdict:
             "not answered": self.not_answered,
             "answered more than once": self.answered_again,
             "answered with a charge of another order": self.answered_wrongly,
+            "that nobody sent": self.unknown,
         }
         if self.level == "checkpoint":
             del promises["charged more than once"]  # it promises no more than at least once
