@@ -18,8 +18,9 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import get_args
 
 E2E = Path(__file__).resolve().parent
 sys.path[:0] = [str(E2E), str(E2E.parent / "python")]
@@ -38,38 +39,39 @@ from faults import (  # noqa: E402
 )
 
 from pyflink_durable.demo.orders import Order  # noqa: E402
+from pyflink_durable.options import Durability  # noqa: E402
+from pyflink_durable.proof.report import broken_promises  # noqa: E402
+from pyflink_durable.proof.verdict import Verdict  # noqa: E402
 
 TASKMANAGERS = 3
 BATCHES_PER_SECOND = 2
 
 
-@dataclass
+@dataclass(frozen=True)
 class Report:
-    """What is printed and written; the counts are of the database and of the topic."""
+    """What is printed and written; the counts are of the database and of the topic.
+
+    ``broken`` has the promises that were broken, each with its orders.
+    """
 
     seed: int
-    durability: str
+    durability: Durability
     orders: int
-    charged: int = 0
-    charged_twice: int = 0
-    answered: int = 0
-    answered_twice: int = 0
-    lookups: int = 0
-    seconds: float = 0.0
-    recovery_p50: float = 0.0
-    recovery_p99: float = 0.0
-    faults: list[Fault] = field(default_factory=list)
-
-    def kept_its_promise(self) -> bool:
-        """Nothing lost and no answer twice; beyond the checkpoint level no charge twice either."""
-        complete = self.charged == self.answered == self.orders and not self.answered_twice
-        return complete and (self.durability == "checkpoint" or not self.charged_twice)
+    charged: int
+    charged_twice: int
+    answered: int
+    answered_twice: int
+    lookups: int
+    seconds: float
+    recovery_p50: float
+    recovery_p99: float
+    broken: dict[str, list[str]]
+    faults: list[Fault]
 
 
 def main() -> int:
     options = _parser().parse_args()
     orders = make_orders("order", options.orders, customers=200)
-    report = Report(options.seed, options.durability, options.orders)
     with ExitStack() as stack:
         temporary = tempfile.TemporaryDirectory(prefix="chaos-")
         folder = options.folder or Path(stack.enter_context(temporary))
@@ -92,25 +94,25 @@ def main() -> int:
         )
         for topic in ("orders", "answers"):
             broker.create_topic(topic, partitions=2)
-        arguments = ["--kafka", broker.bootstrap, "--service", payments.url]
-        arguments += ["--durability", options.durability]
-        if options.durability == "write-ahead":
-            arguments += ["--log-directory", str(folder / "call-log")]
+        arguments = _arguments(options.durability, folder, broker, payments)
         job = cluster.submit(JOB, *arguments, parallelism=2)
 
         started = time.monotonic()
         sender = threading.Thread(target=_send, args=(broker, orders, options.seconds))
         sender.start()
         faults = Faults(cluster, job, "orders", payments, options.seed)
-        report.faults = faults.run(kinds, moments, options.seconds)
+        made = faults.run(kinds, moments, options.seconds)
         sender.join()
-        _wait_for_answers(broker, len(orders))
-        job.wait_checkpoint()  # what is answered twice would be committed by now
-        report.seconds = time.monotonic() - started
-        _count(report, broker, payments)
-    _print(report)
-    options.report.write_text(json.dumps(asdict(report), indent=2) + "\n")
-    return 0 if report.kept_its_promise() else 1
+        try:
+            _wait_for_answers(broker, len(orders))
+            job.wait_checkpoint()  # what is answered twice would be committed by now
+        finally:  # an answer that never came is to be in the report, too
+            seconds = time.monotonic() - started
+            verdict = _verdict(options.durability, orders, broker, payments)
+            report = _report(options.seed, verdict, payments.stats().lookups, seconds, made)
+            _print(report, verdict)
+            options.report.write_text(json.dumps(asdict(report), indent=2) + "\n")
+    return 1 if verdict.broken else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -118,11 +120,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--orders", type=int, default=2_000)
     parser.add_argument("--seconds", type=float, default=120, help="how long faults are made")
     parser.add_argument("--seed", type=int, default=1, help="fixes the faults and the payments")
-    parser.add_argument("--durability", default="gated", help="level of the job's calls")
+    parser.add_argument(
+        "--durability",
+        choices=get_args(Durability),
+        default="gated",
+        help="level of the job's calls; default gated",
+    )
     parser.add_argument("--jobmanager", action="store_true", help="kill the JobManager, too")
     parser.add_argument("--report", type=Path, default=E2E / "chaos.json", help="where to write")
     parser.add_argument("--folder", type=Path, help="a new one, to keep logs and data in")
     return parser
+
+
+def _arguments(
+    durability: Durability, folder: Path, broker: Broker, payments: Payments
+) -> list[str]:
+    """What the job file is given."""
+    arguments = ["--kafka", broker.bootstrap, "--service", payments.url]
+    arguments += ["--durability", durability]
+    if durability == "write-ahead":
+        arguments += ["--log-directory", str(folder / "call-log")]
+    return arguments
 
 
 def _send(broker: Broker, orders: list[Order], seconds: float) -> None:
@@ -143,18 +161,36 @@ def _wait_for_answers(broker: Broker, count: int) -> None:
     wait_until(answered, f"answers to all {count} orders", 300)
 
 
-def _count(report: Report, broker: Broker, payments: Payments) -> None:
-    charges = payments.charges_per_order()
-    answers = Counter(answer["order"] for answer in broker.committed("answers"))
-    report.charged = len(charges)
-    report.charged_twice = sum(count > 1 for count in charges.values())
-    report.answered = len(answers)
-    report.answered_twice = sum(count > 1 for count in answers.values())
-    report.lookups = payments.stats().lookups
-    report.recovery_p50, report.recovery_p99 = recovery_times(report.faults)
+def _verdict(
+    durability: Durability, orders: list[Order], broker: Broker, payments: Payments
+) -> Verdict:
+    ids = [order["id"] for order in orders]
+    return Verdict(durability, ids, payments.charges(), broker.committed("answers"))
 
 
-def _print(report: Report) -> None:
+def _report(
+    seed: int, verdict: Verdict, lookups: int, seconds: float, faults: list[Fault]
+) -> Report:
+    recovery_p50, recovery_p99 = recovery_times(faults)
+    orders = len(verdict.orders)
+    return Report(
+        seed=seed,
+        durability=verdict.level,
+        orders=orders,
+        charged=orders - len(verdict.not_charged),
+        charged_twice=len(verdict.charged_again),
+        answered=orders - len(verdict.not_answered),
+        answered_twice=len(verdict.answered_again),
+        lookups=lookups,
+        seconds=seconds,
+        recovery_p50=recovery_p50,
+        recovery_p99=recovery_p99,
+        broken=verdict.broken,
+        faults=faults,
+    )
+
+
+def _print(report: Report, verdict: Verdict) -> None:
     kinds = Counter(fault.kind for fault in report.faults)
     print(f"\nseed {report.seed}, durability {report.durability}, {report.seconds:.0f} s")
     print(f"faults          {len(report.faults)}: {dict(kinds)}")
@@ -163,7 +199,9 @@ def _print(report: Report) -> None:
     print(f"charged         {report.charged}, of them twice {report.charged_twice}")
     print(f"answered        {report.answered}, of them twice {report.answered_twice}")
     print(f"look-ups        {report.lookups}")
-    print("the promise     " + ("kept" if report.kept_its_promise() else "BROKEN"))
+    print("the promise     " + ("BROKEN" if report.broken else "kept"))
+    for sentence in broken_promises(verdict):
+        print(sentence)
 
 
 if __name__ == "__main__":
