@@ -1,4 +1,4 @@
-"""Other numbers of subtasks through savepoints: 1, then 3, then 2."""
+"""Other numbers of subtasks through savepoints: 1, 3, 2, and 1 again."""
 
 from __future__ import annotations
 
