@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from concurrent.futures import Future
 
 from loops import PATIENCE
 
@@ -26,18 +27,18 @@ class Crowd:
         self._lock = threading.Lock()
         self.most = 0
         self.visits = 0
-        self.together = threading.Event()
+        self._together: Future[None] = Future()
+        self._together.set_running_or_notify_cancel()  # a waiter that is cancelled ends no other
 
     def visit(self, seconds: float = 0.0) -> None:
         self._come()
-        assert self.together.wait(PATIENCE)
+        self._together.result(PATIENCE)
         time.sleep(seconds)
         self._leave()
 
     async def visit_async(self, seconds: float = 0.0) -> None:
         self._come()
-        while not self.together.is_set():
-            await asyncio.sleep(0.001)
+        await asyncio.wrap_future(self._together)
         await asyncio.sleep(seconds)
         self._leave()
 
@@ -47,7 +48,12 @@ class Crowd:
             self.visits += 1
             self.most = max(self.most, self._running)
             if self._running >= self._size:
-                self.together.set()
+                self.let_go()
+
+    def let_go(self) -> None:
+        """All may leave, and whoever comes later."""
+        if not self._together.done():
+            self._together.set_result(None)
 
     def _leave(self) -> None:
         with self._lock:

@@ -127,7 +127,7 @@ def test_tools_cannot_starve_other_calls(make_executor: MakeExecutor, form: str)
     [outcome] = run(context(calls, tools), form, [DurableCall(lambda: "free")])
     assert outcome.value == "free"
     assert (crowd.visits, waiting.done()) == (2, False)
-    crowd.together.set()
+    crowd.let_go()
     operator.drain_until(waiting.done)
 
 
@@ -144,7 +144,7 @@ def test_a_waiting_batch_holds_no_thread(make_executor: MakeExecutor) -> None:
     wait_until(lambda: crowd.most == 2_000)
     assert threading.active_count() == before + 1  # on which all 2,000 calls wait
     assert not any(one.done() for one in handlers)
-    crowd.together.set()
+    crowd.let_go()
     operator.drain_until(lambda: all(one.done() for one in handlers))
     for one in handlers:
         one.result()
