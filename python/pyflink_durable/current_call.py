@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Protocol
 
 from pyflink_durable.errors import NotInInvocation
+
+
+class MakesKeys(Protocol):
+    """The identity of an invocation, as far as its calls know it."""
+
+    def idempotency_key(self, slot: int, durable_id: str | None, occurrence: int) -> str:
+        """The key of a call; see `CurrentCall.idempotency_key`."""
 
 
 class CurrentCall:
@@ -18,7 +25,7 @@ class CurrentCall:
         durable_id: The identity that the handler gave to the call, None if it gave none.
     """
 
-    __slots__ = ("_make_key", "_occurrence", "attempt", "durable_id", "slot")
+    __slots__ = ("_invocation", "_occurrence", "attempt", "durable_id", "slot")
 
     def __init__(
         self,
@@ -26,13 +33,13 @@ class CurrentCall:
         slot: int,
         durable_id: str | None,
         occurrence: int,
-        make_key: Callable[[int, str | None, int], str],
+        invocation: MakesKeys,
     ) -> None:
         self.attempt = attempt
         self.slot = slot
         self.durable_id = durable_id
         self._occurrence = occurrence
-        self._make_key = make_key
+        self._invocation = invocation
 
     @property
     def idempotency_key(self) -> str:
@@ -43,7 +50,7 @@ class CurrentCall:
         the invocation that have the same. So it is the same in every attempt of the call, also when
         a crash has lost the journal, and another for every other call.
         """
-        return self._make_key(self.slot, self.durable_id, self._occurrence)
+        return self._invocation.idempotency_key(self.slot, self.durable_id, self._occurrence)
 
     def __repr__(self) -> str:
         return (

@@ -27,7 +27,7 @@ from pyflink_durable.runtime import loop as loop_module
 from pyflink_durable.runtime.bridge import PENDING
 from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
 from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
-from pyflink_durable.runtime.outcome import Outcome, run_inside_call
+from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
 from pyflink_durable.runtime.payload import load_exception, load_result
 from pyflink_durable.runtime.step_journal import (
     ATTEMPT,
@@ -38,6 +38,7 @@ from pyflink_durable.runtime.step_journal import (
     JournalWrites,
     StepJournal,
 )
+from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 WRITES = {"appendPendingCall", "finalizeCurrentCall", "recordCallCompletion"}
@@ -100,17 +101,14 @@ class Attempt:
         self,
         loop: asyncio.AbstractEventLoop,
         on_outcome: Callable[[Outcome], None],
-        func: Callable[..., Any],
-        args: Any = (),
-        kwargs: dict[str, Any] | None = None,
-        *options: Any,
+        run: Run,
     ) -> None:
         def complete() -> None:
-            outcome = run_inside_call(None, func, args, kwargs)
+            outcome = run_inside_call(None, run.func, run.args, run.kwargs)
             if not self.crashed:
                 loop.call_soon_threadsafe(on_outcome, outcome)
 
-        self.waiting.append((self.outside.ranks[func], complete))
+        self.waiting.append((self.outside.ranks[run.func], complete))
 
     def complete_next(self) -> None:
         """The call with the lowest rank ends; this order is the outside's own."""
@@ -176,7 +174,7 @@ class Attempt:
 
     def _drive(self, program: Any, access: JournalAccess, end_step: Callable[[], None]) -> None:
         operator = Operator()
-        context = FlinkRunnerContext(access, self, telemetry=self.telemetry)  # type: ignore[arg-type]
+        context = FlinkRunnerContext(access, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
         task = operator.start(self._handle(program, context))
         ranks = ranks_of_timers(program)
         end_step()
@@ -195,7 +193,7 @@ class Attempt:
         bridge = Recording(
             journal, CURSOR_METHODS, lambda name: self.after_operation(journal._journal, name)
         )
-        context = FlinkRunnerContext(bridge, self, telemetry=self.telemetry)  # type: ignore[arg-type]
+        context = FlinkRunnerContext(bridge, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
 
         async def main() -> None:
             task = asyncio.create_task(self._handle(program, context))
@@ -217,7 +215,7 @@ class Attempt:
             lambda name: self.after_operation(journal, name),
         )
         access = SlotJournal(bridge, size=len(self.survived))
-        context = FlinkRunnerContext(access, self, telemetry=self.telemetry)  # type: ignore[arg-type]
+        context = FlinkRunnerContext(access, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
         attempt = self
 
         class Waits(blocking_batch.BlockingWaits):
@@ -273,7 +271,7 @@ def by_slot(journal: tuple[Slot, ...]) -> dict[int, int]:
     }
 
 
-Run = Callable[[Attempt, Any], None]
+Runner = Callable[[Attempt, Any], None]
 
 
 def check_recovery(attempt: Attempt, reference: Attempt, calls: dict[int, Call]) -> None:

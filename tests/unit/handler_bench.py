@@ -22,7 +22,8 @@ from pyflink_durable.runtime.handlers import (
 from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.outcome import Outcome, Run
+from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.validation import is_coroutine_function
@@ -63,13 +64,15 @@ class HandlerBench:
         uid, key, invocation = identity
         self.ctx = FlinkRunnerContext(
             SlotJournal(self.journal, size=len(slots)),
-            executor,
+            subtask=Subtask(
+                executor,
+                telemetry=self.telemetry,
+                holds=self.holds,
+                call_options=CallOptionsOf(self._options, can_gate=True),
+                on_mismatch=self._options.on_mismatch,
+            ),
             identity=InvocationIdentity(lambda _: key, uid, invocation),
             number=NUMBER,
-            call_options=CallOptionsOf(self._options, can_gate=True),
-            on_mismatch=self._options.on_mismatch,
-            holds=self.holds,
-            telemetry=self.telemetry,
         )
 
     def _make_runner(self) -> HandlerRunner:
@@ -144,9 +147,10 @@ class ByHand:
     def __init__(self) -> None:
         self.started: dict[Any, Callable[[Any], None]] = {}
 
-    def submit(self, loop: Any, on_outcome: Any, func: Any, args: Any = (), *ignored: Any) -> None:
+    def submit(self, loop: Any, on_outcome: Any, run: Run) -> None:
         def end(value: Any) -> None:
             error = value if isinstance(value, BaseException) else None
             loop.call_soon_threadsafe(on_outcome, Outcome(None if error else value, error))
 
-        self.started[args[0] if args else func.__name__] = end
+        args: Any = run.args
+        self.started[args[0] if args else run.func.__name__] = end

@@ -104,5 +104,6 @@ def test_bad_options_of_a_call_are_refused_by_name(
 def test_what_the_call_says_goes_before_what_the_operator_says() -> None:
     own, call = RetryPolicy(max_attempts=2), RetryPolicy(max_attempts=7)
     options = of("gated", retry=own, call_timeout=5, in_doubt="raise")
-    assert options.of(False)[:3] == ("raise", own, 5)
-    assert options.of(False, None, "execute", call, 7)[:3] == ("execute", call, 7)
+    operator_s, call_s = options.of(False), options.of(False, None, "execute", call, 7)
+    assert (operator_s.in_doubt, operator_s.retry, operator_s.timeout) == ("raise", own, 5)
+    assert (call_s.in_doubt, call_s.retry, call_s.timeout) == ("execute", call, 7)

@@ -19,6 +19,7 @@ from pyflink_durable import NestedDurableCall, NotInInvocation
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 
@@ -128,7 +129,9 @@ class TestAfterTheEnd:
         self, journal: TestedJournal, executor: CallExecutor
     ) -> None:
         telemetry = LocalTelemetry()
-        context = FlinkRunnerContext(journal.access(), executor, telemetry=telemetry)
+        context = FlinkRunnerContext(
+            journal.access(), subtask=Subtask(executor, telemetry=telemetry)
+        )
         started, go = threading.Event(), threading.Event()
 
         def slow() -> None:
@@ -272,6 +275,5 @@ def test_the_contexts_own_executor_serves_without_one_given(journal: TestedJourn
         ]
 
     assert asyncio.run(handler()) == ["charged", "charged"]
-    assert context._starter is not None
-    assert context._starter.executors["calls"].close(time.monotonic() + PATIENCE) == []
+    assert context._subtask.executors["calls"].close(time.monotonic() + PATIENCE) == []
     wait_until(lambda: set(threading.enumerate()) <= before)

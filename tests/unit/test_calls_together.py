@@ -16,6 +16,7 @@ from pyflink_durable import JournalMismatch
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.subtask import Subtask
 
 
 @pytest.fixture
@@ -88,7 +89,7 @@ def test_a_failure_or_a_mismatch_does_not_block_the_line(
     outside = Outside()
     asyncio.run(one_call(context, outside.charge))
     journal.restart()
-    strict = FlinkRunnerContext(journal.access(), executor, on_mismatch="fail")
+    strict = FlinkRunnerContext(journal.access(), subtask=Subtask(executor, on_mismatch="fail"))
 
     async def handler() -> list[Any]:
         calls: list[Awaitable[Any]] = [

@@ -14,7 +14,7 @@ import pytest
 from loops import PATIENCE, Operator, wait_until
 
 from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.outcome import Outcome, Run
 from pyflink_durable.runtime.thread_pool import ThreadPool
 
 
@@ -171,15 +171,16 @@ class TestCallExecutor:
             return number
 
         for number in range(1_000):
-            executor.submit(operator.loop, outcomes.append, call, (number,))
+            executor.submit(operator.loop, outcomes.append, Run(call, (number,)))
         operator.drain_until(lambda: len(outcomes) == 1_000)
-        assert sorted(outcomes) == [(number, None) for number in range(1_000)]
+        assert sorted(o.value for o in outcomes) == list(range(1_000))
+        assert all(outcome.error is None for outcome in outcomes)
 
     def test_functions_run_up_to_the_pools_size(
         self, operator: Operator, outcomes: list[Outcome], executor: CallExecutor, blocked: Blocked
     ) -> None:
         for _ in range(6):
-            executor.submit(operator.loop, outcomes.append, blocked.job)
+            executor.submit(operator.loop, outcomes.append, Run(blocked.job))
         wait_until(lambda: blocked.running == 4)
         blocked.go.set()
         operator.drain_until(lambda: len(outcomes) == 6)
@@ -197,7 +198,7 @@ class TestCallExecutor:
         kinds = (ValueError, SystemExit, KeyboardInterrupt)
         for func in (fails, fails_remotely):
             for kind in kinds:
-                executor.submit(operator.loop, outcomes.append, func, (), {"kind": kind})
+                executor.submit(operator.loop, outcomes.append, Run(func, (), {"kind": kind}))
         operator.drain_until(lambda: len(outcomes) == 6)
         assert sorted(type(o.error).__name__ for o in outcomes) == sorted(
             kind.__name__ for kind in kinds * 2
@@ -222,7 +223,7 @@ class TestCallExecutor:
             await waits("call")
             await background
 
-        executor.submit(operator.loop, outcomes.append, call)
+        executor.submit(operator.loop, outcomes.append, Run(call))
         wait_until(lambda: len(started) == 2)
         operator.loop.close()
         assert executor.close(in_time()) == []
@@ -239,7 +240,7 @@ class TestCallExecutor:
         async def call() -> None:
             blocked.job()
 
-        executor.submit(operator.loop, print, call)
+        executor.submit(operator.loop, print, Run(call))
         wait_until(lambda: blocked.running == 1)
         assert executor.close(time.monotonic()) == ["blocking-asyncio"]
         blocked.go.set()
@@ -250,15 +251,15 @@ class TestCallExecutor:
         executor = CallExecutor("closed", 2)
         ran: list[Any] = []
         if used:
-            executor.submit(operator.loop, ran.append, int)
+            executor.submit(operator.loop, ran.append, Run(int))
             operator.drain_until(lambda: len(ran) == 1)
             ran.clear()
         assert executor.close(in_time()) == []
-        executor.submit(operator.loop, ran.append, lambda: ran.append("ran"))
+        executor.submit(operator.loop, ran.append, Run(lambda: ran.append("ran")))
         assert not any(t.name.startswith("closed") for t in threading.enumerate())
         assert ran == []
 
     def test_closing_twice_is_closing_once(self, operator: Operator) -> None:
         executor = CallExecutor("twice", 2)
-        executor.submit(operator.loop, print, int)
+        executor.submit(operator.loop, print, Run(int))
         assert [executor.close(in_time()), executor.close(in_time())] == [[], []]

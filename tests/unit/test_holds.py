@@ -25,6 +25,7 @@ from pyflink_durable import (
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Hold, Holds
+from pyflink_durable.runtime.outcome import Outcome
 
 GATED = DurableOptions(durability="gated", in_doubt="raise")
 WRITE_AHEAD = DurableOptions(
@@ -82,7 +83,7 @@ class TestStart:
         hands = ByHand()
         bench = HandlerBench(handler, hands, GATED).start()
         bench.release(0)
-        assert bench.ended == [("given up", None)]
+        assert bench.ended == [Outcome("given up", None)]
         assert hands.started == {}
         assert bench.statuses == ["PENDING"]
 
@@ -212,7 +213,7 @@ class TestOutcomes:
         assert bench.statuses == ["SUCCEEDED"]
         assert bench.ended == []
         bench.release(0)
-        assert bench.ended == [("charged", None)]
+        assert bench.ended == [Outcome("charged", None)]
 
     def test_one_that_the_log_did_not_take_is_an_error(self) -> None:
         hands = ByHand()

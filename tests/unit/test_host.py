@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import time
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from bridges import Slot, SlotsInMemory
 
 from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime.host import DurableHost
+from pyflink_durable.runtime.host import STEP_SECONDS, DurableHost
 from pyflink_durable.runtime.operation import NO_TIMESTAMP, DurableOperation
 
 PUT_ASIDE = DurableOptions(on_error="dead-letter")
@@ -104,14 +105,14 @@ class Task:
     def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
         numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
-        return self.operation.start([value], numbers) or ()
+        return self.operation.start([value], numbers)
 
     def start_together(self, *values: Any) -> tuple[Any, ...]:
         numbers = b""
         for invocation in range(len(values)):
             self.bridge.journals[invocation] = SlotsInMemory(())
             numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
-        return self.operation.start(values, numbers) or ()
+        return self.operation.start(values, numbers)
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ async def tells_its_key(value: Any, ctx: Any) -> Any:
 
 
 def keys(report: tuple[Any, ...]) -> Any:
-    return report[3]
+    return report[4]
 
 
 class TestInvocationId:
@@ -214,8 +215,8 @@ class TestHandlersStartTogether:
                 ctx.collect("more")
             return value or None
 
-        executed, writes, ended, outputs = new_task(handler).start_together(2, 0, 1)
-        assert (executed, writes) == (0, ())
+        started, executed, writes, ended, outputs = new_task(handler).start_together(2, 0, 1)
+        assert (started, executed, writes) == (3, 0, ())
         assert outputs == ("more", "more", 2, "more", 1)
         assert ended == (0, 0, None, None, 1, 3, None, None, 2, 3, None, None)
 
@@ -227,11 +228,25 @@ class TestHandlersStartTogether:
             if value == "goes on":
                 await ctx.durable_execute_async(int, durability="gated")
 
-        executed, writes, ended, _ = new_task(handler).start_together("ends", "goes on", "ends")
+        _, executed, writes, ended, _ = new_task(handler).start_together("ends", "goes on", "ends")
         assert executed == 4
         assert writes[0::10] == (1, 1)  # the invocation
         assert writes[4::10] == ("RECORDED", "PENDING")
         assert ended[0::4] == (0, 2)
+
+    def test_a_step_that_takes_long_leaves_the_others_to_the_next(
+        self, new_task: Callable[..., Task]
+    ) -> None:
+        seen = []
+
+        async def handler(value: str, ctx: Any) -> None:
+            seen.append(value)
+            if value == "blocks":
+                time.sleep(STEP_SECONDS)
+
+        started, *_ = new_task(handler).start_together("1", "blocks", "3", "4", "5")
+        assert started == 3
+        assert seen == ["1", "blocks", "3"]
 
     def test_one_that_fails_to_start_takes_no_other_along(
         self, new_task: Callable[..., Task]
@@ -240,7 +255,7 @@ class TestHandlersStartTogether:
             return value["id"]
 
         task = new_task(handler, on_error="dead-letter", invocation_id=lambda value: value["id"])
-        _, _, ended, outputs = task.start_together({"id": "a"}, {}, {"id": "c"})
+        _, _, _, ended, outputs = task.start_together({"id": "a"}, {}, {"id": "c"})
         assert [output for output in outputs if isinstance(output, str)] == ["a", "c"]
         assert sorted(ended[0::4]) == [0, 1, 2]
 
@@ -283,10 +298,10 @@ class TestReleases:
 
         task = new_task(handler)
         for invocation in (1, 2):
-            _, writes, _, _ = task.start("a", invocation)
+            _, _, writes, _, _ = task.start("a", invocation)
             assert writes[4] == "PENDING"
             assert writes[9] == "CHECKPOINT"
-        expect = task.operation._host._holds.expect  # type: ignore[union-attr]
+        expect = task.operation._host._subtask.holds.expect  # type: ignore[union-attr]
         loop = task.operation._host._loop  # type: ignore[union-attr]
         for name, invocation in (("first", 3), ("second", 4)):
             hold = expect(invocation, 0)

@@ -21,6 +21,7 @@ from pyflink_durable import (
 )
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.payload import dump_result
 
 RAISE = DurableOptions(in_doubt="raise")
@@ -181,6 +182,6 @@ def test_a_call_that_another_one_beat_is_neither_made_nor_asked_about_again(
     hands = ByHand()
     slots = [Slot("a", DIGEST), Slot("b", DIGEST, "SUCCEEDED", dump_result("b"), None, 0)]
     bench = HandlerBench(handler, hands, slots=slots).start()
-    assert bench.ended == [(["b"], None)]
+    assert bench.ended == [Outcome(["b"], None)]
     assert hands.started == {}
     assert bench.slots == slots

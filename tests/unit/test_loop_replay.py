@@ -16,7 +16,7 @@ from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.outcome import Outcome, run_inside_call
+from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
 from pyflink_durable.runtime.payload import dump_result
 from pyflink_durable.runtime.step_journal import JournalWrites, StepJournal
 
@@ -37,20 +37,12 @@ class ByHand:
     def __init__(self) -> None:
         self.end: dict[Any, Callable[[], None]] = {}
 
-    def submit(
-        self,
-        loop: Any,
-        on_outcome: Any,
-        func: Any,
-        args: Any = (),
-        kwargs: Any = None,
-        *options: Any,
-    ) -> None:
+    def submit(self, loop: Any, on_outcome: Any, run: Run) -> None:
         def end() -> None:
-            outcome: Outcome = run_inside_call(None, func, args, kwargs)
+            outcome: Outcome = run_inside_call(None, run.func, run.args, run.kwargs)
             loop.call_soon_threadsafe(on_outcome, outcome)
 
-        self.end[args or func] = end
+        self.end[run.args or run.func] = end
 
 
 class Bench:

@@ -15,6 +15,7 @@ from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime import loop as loop_module
 from pyflink_durable.runtime.handlers import AsyncHandlerRunner, Invocation
 from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 
@@ -117,7 +118,11 @@ class TestRunner:
         runner = AsyncHandlerRunner(
             handler, operator.loop, telemetry, lambda ended: outcomes.append(ended.outcome)
         )
-        runner.start(Invocation(1, "value", FlinkRunnerContext(SixMethods(), telemetry=telemetry)))
+        runner.start(
+            Invocation(
+                1, "value", FlinkRunnerContext(SixMethods(), subtask=Subtask(telemetry=telemetry))
+            )
+        )
         operator.loop.run_until_idle()
         return runner, outcomes
 
@@ -143,7 +148,7 @@ class TestRunner:
 
         tasks: list[asyncio.Task[None]] = []
         _, outcomes = self.run(operator, telemetry, handler)
-        assert outcomes == [("value", None)]
+        assert outcomes == [Outcome("value", None)]
         assert cleaned == [0, 1, 2]
         assert all(task.cancelled() for task in tasks)
         assert telemetry.counters == {"abandoned": 3}
@@ -156,7 +161,7 @@ class TestRunner:
         async def handler(value: str, ctx: FlinkRunnerContext) -> None:
             await asyncio.gather(*(asyncio.sleep(0) for _ in range(3)))
 
-        assert self.run(operator, telemetry, handler)[1] == [(None, None)]
+        assert self.run(operator, telemetry, handler)[1] == [Outcome(None, None)]
         assert telemetry.counters == {}
 
     def test_what_a_handler_raises_is_its_outcome(

@@ -17,6 +17,7 @@ from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.payload import load_exception, load_result
+from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 
 READ = "getCurrentCallResultFields"
@@ -65,10 +66,8 @@ class Bench:
     def context(self) -> FlinkRunnerContext:
         return FlinkRunnerContext(
             self.journal.access(),
-            self._executor,
+            subtask=Subtask(self._executor, telemetry=self.telemetry, on_mismatch=self.on_mismatch),
             identity=InvocationIdentity(lambda _: "k"),
-            on_mismatch=self.on_mismatch,
-            telemetry=self.telemetry,
         )
 
     def run(self, *args: Any, func: Callable[..., Any] | None = None, **kwargs: Any) -> Any:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pyflink_durable.batch import CallOutcome, Outcomes
+from pyflink_durable.batch import CallOutcome, CallPool, Outcomes
 from pyflink_durable.errors import (
     CallLogError,
     DurableExecutionError,
@@ -17,10 +17,11 @@ from pyflink_durable.errors import (
     NotInInvocation,
     PayloadNotLoadable,
 )
-from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
+from pyflink_durable.runtime.async_call import AsyncCall, CallLine
 from pyflink_durable.runtime.batch_outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batch_planning import plan_batch, reserve
-from pyflink_durable.runtime.calls import Call
+from pyflink_durable.runtime.calls import Call, CallJournal
+from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.planning import Plan
 
@@ -29,7 +30,9 @@ _OF_THE_RUNTIME = (CallLogError, JournalMismatch, NotInInvocation, PayloadNotLoa
 
 
 async def run_batch(
-    starter: CallStarter,
+    journal: CallJournal,
+    executors: Mapping[CallPool, CallExecutor],
+    line: CallLine | None,
     calls: Sequence[Call],
     max_parallelism: int | None,
     timeout: float | None,
@@ -38,14 +41,15 @@ async def run_batch(
     if not calls:
         return Outcomes()
     loop = asyncio.get_running_loop()
-    if starter.journal.access.concurrent:
-        return await _Batch(starter, calls, max_parallelism or len(calls), loop).run(timeout)
+    if line is None:
+        batch = _Batch(journal, executors, calls, max_parallelism or len(calls), loop)
+        return await batch.run(timeout)
     if timeout is not None:
         raise DurableExecutionError(
             "this journal takes calls one after another, and none behind one that was given up: a "
             "batch over it cannot have a timeout"
         )
-    return await gather([AsyncCall(starter, call, loop) for call in calls])
+    return await gather([AsyncCall(journal, executors, call, loop, line) for call in calls])
 
 
 async def gather(awaitables: Sequence[Awaitable[Any]]) -> Outcomes:
@@ -101,15 +105,17 @@ class _Batch:
 
     def __init__(
         self,
-        starter: CallStarter,
+        journal: CallJournal,
+        executors: Mapping[CallPool, CallExecutor],
         calls: Sequence[Call],
         limit: int,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._starter = starter
+        self._journal = journal
+        self._executors = executors
         self._limit = limit
         self._loop = loop
-        self._planned = plan_batch(starter.journal, calls)
+        self._planned = plan_batch(journal, calls)
         self._runs: dict[int, AsyncCall] = {}
         self._started_at: dict[int, float] = {}
         self._outcomes: dict[int, CallOutcome] = {}
@@ -122,7 +128,7 @@ class _Batch:
             if planned.plan is Plan.REPLAY or self._running < self._limit:
                 self._begin(place)
             else:
-                self._planned[place] = reserve(self._starter.journal, planned)
+                reserve(self._journal, planned)
                 self._in_line.append(place)
         # on the handlers' loop a durable timer: a replay gives up the same calls
         timer = None if timeout is None else self._loop.call_later(timeout, self._expire)
@@ -137,7 +143,9 @@ class _Batch:
 
     def _begin(self, place: int) -> None:
         planned = self._planned[place]
-        run = self._runs[place] = AsyncCall(self._starter, planned.call, self._loop)
+        run = self._runs[place] = AsyncCall(
+            self._journal, self._executors, planned.call, self._loop
+        )
         self._started_at[place] = time.monotonic()
         if planned.plan is not Plan.REPLAY:
             self._running += 1

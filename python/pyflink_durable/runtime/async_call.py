@@ -11,67 +11,37 @@ from contextvars import Context
 from typing import Any
 
 from pyflink_durable.batch import CallPool
-from pyflink_durable.runtime.call_life import InTurn, Life, Run, Step, live
+from pyflink_durable.runtime.call_life import InTurn, Life, Step, live
 from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.loop import DurableLoop, invocation_tasks
-from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.outcome import Outcome, Run
 
 _add_done_callback = asyncio.Future.add_done_callback
 
 
-class CallStarter:
-    """Starts the asynchronous calls of one invocation.
+class CallLine:
+    """The calls over a journal that takes them one after another.
 
-    Calls start at once; over a journal that takes them one after another, each waits until the
-    one before it has ended.
-
-    Args:
-        journal: The calls' journal.
-        executors: Where they run.
+    Each begins when the one before it has ended.
     """
 
-    __slots__ = ("_in_line", "executors", "journal")
+    def __init__(self) -> None:
+        self._calls: deque[AsyncCall] = deque()
 
-    def __init__(self, journal: CallJournal, executors: Mapping[CallPool, CallExecutor]) -> None:
-        self.journal = journal
-        self.executors = executors
-        self._in_line: deque[AsyncCall] | None = None if journal.access.concurrent else deque()
-
-    def start(self, call: AsyncCall) -> None:
-        """Starts a call, or puts it in line."""
-        if self._in_line is None:
-            call.begin()
-            return
-        self._in_line.append(call)
-        if len(self._in_line) == 1:
+    def enter(self, call: AsyncCall) -> None:
+        """Puts a call at the end of the line."""
+        self._calls.append(call)
+        if len(self._calls) == 1:
             call.begin()
 
     def ended(self, call: AsyncCall) -> None:
-        """Starts the next in line, where calls are made one after another."""
-        if self._in_line and self._in_line[0] is call:
-            self._in_line.popleft()
-            if self._in_line:
-                self._in_line[0].begin()
-
-
-class _Receiver:
-    """Takes an outcome, and lets go of the call that waits for it.
-
-    An error's traceback holds the frame that ran the function, the frame what it was given, that
-    is this, and the call the error: a cycle, in which arguments would wait for the collector.
-    """
-
-    __slots__ = ("_advance",)
-
-    def __init__(self, advance: Callable[[Outcome], None]) -> None:
-        self._advance: Callable[[Outcome], None] | None = advance
-
-    def __call__(self, outcome: Outcome) -> None:
-        advance, self._advance = self._advance, None
-        assert advance is not None, "a call has one outcome"
-        advance(outcome)
+        """Has the next call begin, if this one was up."""
+        if self._calls and self._calls[0] is call:
+            self._calls.popleft()
+            if self._calls:
+                self._calls[0].begin()
 
 
 class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
@@ -81,9 +51,11 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     of a coroutine, so that `create_task` and `TaskGroup` take it.
 
     Args:
-        starter: Starts it.
+        journal: The journal of its invocation.
+        executors: Where calls run.
         call: What to call.
         loop: The loop of the handler.
+        line: Where it waits for its turn; None if calls may be made side by side.
 
     Attributes:
         planned: The call with its slot, once it has begun.
@@ -93,22 +65,31 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     __slots__ = (
         "_call",
+        "_executors",
+        "_journal",
         "_life",
-        "_loop_of_handler",
+        "_line",
         "_number",
         "_progress",
         "_started",
-        "_starter",
         "_steps",
         "broken",
         "planned",
     )
 
-    def __init__(self, starter: CallStarter, call: Call, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        journal: CallJournal,
+        executors: Mapping[CallPool, CallExecutor],
+        call: Call,
+        loop: asyncio.AbstractEventLoop,
+        line: CallLine | None = None,
+    ) -> None:
         super().__init__(loop=loop)
-        self._starter = starter
+        self._journal = journal
+        self._executors = executors
         self._call = call
-        self._loop_of_handler = loop
+        self._line = line
         self._started = False
         self.planned: PlannedCall | None = None
         self.broken = False
@@ -124,18 +105,13 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         if not self._started:
             self._progress = CallProgress()
 
-    def _start_once(self) -> None:
-        if not self._started:
-            self._started = True
-            self._starter.start(self)
-
     def begin(self) -> None:
         """Takes the slot and does what is planned for it."""
         if self.done():  # cancelled while it was in line
-            self._starter.ended(self)
+            self._leave_line()
             return
         try:
-            planned = self._starter.journal.plan(self._call)
+            planned = self._journal.plan(self._call)
         except Exception as error:
             self._break(error)
         else:
@@ -145,9 +121,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         """As `begin`, for a call that has its slot."""
         self._started = True
         if self._progress is not None:
-            planned = planned._replace(progress=self._progress)
+            planned.progress = self._progress
         self.planned = planned
-        self._life = live(self._starter.journal, planned)
+        self._life = live(self._journal, planned)
         self._advance(None)
 
     def _advance(self, sent: Any) -> None:
@@ -170,11 +146,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             self._take(step)
 
     def _take(self, step: Step) -> None:
-        loop = self._loop_of_handler
+        loop: asyncio.AbstractEventLoop = self._loop
         if isinstance(step, Run):
-            func, args, kwargs, current, timeout = step
-            executor = self._starter.executors[self._call.pool]
-            executor.submit(loop, _Receiver(self._advance), func, args, kwargs, current, timeout)
+            self._executors[self._call.pool].submit(loop, self._advance, step)
         elif isinstance(step, Hold):
             step.on_release(self._advance)
         elif isinstance(step, InTurn):
@@ -194,7 +168,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     def _end_life(self, life: Life) -> None:
         self._life = None
         life.close()
-        self._starter.ended(self)
+        self._leave_line()
 
     def _resolve(self, outcome: Outcome) -> None:
         self._life = None
@@ -209,7 +183,11 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             self.set_exception(wrapped)
         else:
             self.set_exception(error)
-        self._starter.ended(self)
+        self._leave_line()
+
+    def _leave_line(self) -> None:
+        if self._line is not None:
+            self._line.ended(self)
 
     # ---------------------------------------------------------------- as a future
 
@@ -218,7 +196,12 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     ) -> None:
         """Whoever awaits a future adds a callback to it, which starts the call."""
         _add_done_callback(self, callback, context=context)
-        self._start_once()
+        if not self._started:
+            self._started = True
+            if self._line is None:
+                self.begin()
+            else:
+                self._line.enter(self)
 
     def __del__(self) -> None:
         if self._started:

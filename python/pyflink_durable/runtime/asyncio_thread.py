@@ -25,7 +25,7 @@ class AsyncioThread:
         self._name = name
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._submitted: deque[Callable[[], Any]] = deque()
+        self._submitted: deque[tuple[Callable[[Any], Any], Any]] = deque()
         self._collecting = False
         self._closed = False
         self._lock = threading.Lock()
@@ -36,15 +36,15 @@ class AsyncioThread:
         assert self._loop is not None
         return self._loop
 
-    def submit(self, start: Callable[[], Any]) -> None:
-        """Has `start` called on the thread within a millisecond or two; it must not block.
+    def submit(self, start: Callable[[Any], Any], what: Any) -> None:
+        """Has `start(what)` called on the thread in a millisecond or two; it must not block.
 
         After `close` it is forgotten.
         """
         loop = self._loop or self._start()
         if loop is None or self._closed:
             return
-        self._submitted.append(start)
+        self._submitted.append((start, what))
         if not self._collecting:
             self._collecting = True
             loop.call_soon_threadsafe(loop.call_later, HAND_OVER_SECONDS, self._take_submitted)
@@ -52,7 +52,8 @@ class AsyncioThread:
     def _take_submitted(self) -> None:
         self._collecting = False
         while self._submitted:
-            self._submitted.popleft()()
+            start, what = self._submitted.popleft()
+            start(what)
 
     def _start(self) -> asyncio.AbstractEventLoop | None:
         with self._lock:

@@ -46,18 +46,18 @@ def plan_batch(journal: CallJournal, calls: Sequence[Call]) -> list[PlannedCall]
     planned = []
     for call in calls:
         slot = slot_of[id(call)]
-        progress = CallProgress()
-        planned.append(journal.plan_slot(call, slot, found[slot])._replace(progress=progress))
+        planned_call = journal.plan_slot(call, slot, found[slot])
+        planned_call.progress = CallProgress()
+        planned.append(planned_call)
     return planned
 
 
-def reserve(journal: CallJournal, planned: PlannedCall) -> PlannedCall:
+def reserve(journal: CallJournal, planned: PlannedCall) -> None:
     """Journals the place of a call that is not to start yet, if it has none."""
-    if planned.plan is not Plan.EXECUTE:
-        return planned
-    identity = planned.call.identity
-    journal.access.schedule(planned.slot, identity, 1, AT_ONCE)
-    return planned._replace(plan=Plan.RESUME, found=_reserved(identity))
+    if planned.plan is Plan.EXECUTE:
+        identity = planned.call.identity
+        journal.access.schedule(planned.slot, identity, 1, AT_ONCE)
+        planned.plan, planned.found = Plan.RESUME, _reserved(identity)
 
 
 def _reserved(identity: Identity) -> CallFields:

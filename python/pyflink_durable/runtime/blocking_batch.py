@@ -41,14 +41,11 @@ def run_batch_on_the_loop(
         )
     for call in calls:
         check_ordinary(call.func, call.reconciler)
-    plain = [
-        call._replace(options=without_waiting(call.options, call.func, None, None))
-        for call in calls
-    ]
+        call.options = without_waiting(call.options, call.func, None, None)
     if journal.access.concurrent:
-        planned_calls = iter(plan_batch(journal, plain))
+        planned_calls = iter(plan_batch(journal, calls))
     else:  # a slot is known once the call before it has ended
-        planned_calls = (journal.plan(call) for call in plain)
+        planned_calls = (journal.plan(call) for call in calls)
     outcomes = Outcomes()
     for planned in planned_calls:
         started = time.monotonic()
@@ -83,7 +80,9 @@ class _BlockingBatch:
         self._executors = executors
         self._limit = limit
         # a snapshot may be taken at any time: all have their place before the first one starts
-        self._planned = [reserve(journal, planned) for planned in plan_batch(journal, calls)]
+        self._planned = plan_batch(journal, calls)
+        for planned in self._planned:
+            reserve(journal, planned)
         self._lives: dict[int, Life] = {}
         self._started_at: dict[int, float] = {}
         self._outcomes: dict[int, CallOutcome] = {}

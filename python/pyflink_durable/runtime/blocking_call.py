@@ -11,9 +11,9 @@ from typing import Any
 
 from pyflink_durable.errors import DurableExecutionError, NotInInvocation
 from pyflink_durable.identity import compute_function_id
-from pyflink_durable.runtime.call_life import InTurn, Life, Run, SleepUntil, Step
+from pyflink_durable.runtime.call_life import InTurn, Life, SleepUntil, Step
 from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.outcome import Outcome, run_inside_call
+from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
 from pyflink_durable.validation import is_awaitable, is_coroutine_function
 
 _ENDED = -1  # in place of the number of a life
@@ -89,8 +89,7 @@ class BlockingWaits:
             self.arrive(number, sent)
 
         if isinstance(step, Run):
-            func, args, kwargs, current, timeout = step
-            executor.submit(_AtOnce(), arrive, func, args, kwargs, current, timeout)
+            executor.submit(_AtOnce(), arrive, step)
         elif isinstance(step, SleepUntil):
             self.sleep(number, step.due)
         elif isinstance(step, InTurn):

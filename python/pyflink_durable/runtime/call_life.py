@@ -8,11 +8,10 @@ thread of a ``def`` handler; `run_on_the_loop` is for calls that wait for nothin
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, NamedTuple
 
 from pyflink_durable.context import NOT_EXECUTED
-from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.errors import CallLogError, CallTimedOut, OutcomeUnknown
 from pyflink_durable.runtime.calls import (
     CallJournal,
@@ -23,18 +22,8 @@ from pyflink_durable.runtime.calls import (
 )
 from pyflink_durable.runtime.deadlines import due_in
 from pyflink_durable.runtime.holds import Hold
-from pyflink_durable.runtime.outcome import Outcome, TimedOut
+from pyflink_durable.runtime.outcome import Outcome, Run, TimedOut
 from pyflink_durable.runtime.planning import Plan
-
-
-class Run(NamedTuple):
-    """Run this somewhere; send its `Outcome`."""
-
-    func: Callable[..., Any]
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-    current: CurrentCall
-    timeout: float | None
 
 
 class SleepUntil(NamedTuple):
@@ -50,7 +39,8 @@ class InTurn(NamedTuple):
 
 
 Step = Run | SleepUntil | InTurn | Hold
-"""What a life needs next; for a `Hold`, wait until it is released, and send its error."""
+"""What a life needs next; for a `Run`, run it somewhere and send its `Outcome`; for a `Hold`, wait
+until it is released, and send its error."""
 
 Life = Generator[Step, Any, Outcome]
 
@@ -109,7 +99,9 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             # no hold: the checkpoint that was restored holds it in doubt
             journal.start_attempt(planned, attempt, None)
     if outcome is None:
-        outcome = yield from _attempts(journal, planned, attempt)
+        outcome = yield _run(journal, planned, attempt)
+        if outcome.error is not None:
+            outcome = yield from _after_error(journal, planned, attempt, outcome)
     if outcome.error is not None and not isinstance(outcome.error, Exception):
         if not announced:
             journal.give_back(planned)
@@ -120,15 +112,18 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
     return outcome
 
 
-def _attempts(
-    journal: CallJournal, planned: PlannedCall, attempt: int
-) -> Generator[Step, Any, Outcome]:
-    """Runs a call until an attempt's outcome stands."""
+def _run(journal: CallJournal, planned: PlannedCall, attempt: int) -> Run:
     call = planned.call
-    func, args, kwargs, options = call.func, call.args, call.kwargs, call.options
+    current = journal.current(planned, attempt)
+    return Run(call.func, call.args, call.kwargs, current, call.options.timeout)
+
+
+def _after_error(
+    journal: CallJournal, planned: PlannedCall, attempt: int, outcome: Outcome
+) -> Generator[Step, Any, Outcome]:
+    """Makes further attempts of a call that failed, until the outcome of one stands."""
+    options = planned.call.options
     while True:
-        current = journal.current(planned, attempt)
-        outcome: Outcome = yield Run(func, args, kwargs, current, options.timeout)
         stands = outcome.error is None
         if isinstance(outcome.error, TimedOut):
             outcome, stands = yield from _after_timeout(journal, planned, attempt)
@@ -145,6 +140,7 @@ def _attempts(
         hold = journal.start_attempt(planned, attempt, options.start_hold)
         if hold is not None:
             _check(planned, (yield hold))
+        outcome = yield _run(journal, planned, attempt)
 
 
 def _after_failure(
@@ -201,7 +197,8 @@ def _reconcile(
     """Asks the reconciler; None if the call has not happened."""
     reconciler = planned.call.reconciler
     assert reconciler is not None
-    outcome: Outcome = yield Run(reconciler, (), {}, journal.current(planned, attempt), None)
+    current = journal.current(planned, attempt)
+    outcome: Outcome = yield Run(reconciler, current=current)
     if outcome.value is NOT_EXECUTED:
         return None
     if outcome.error is None or isinstance(outcome.error, Exception):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, get_args
+from dataclasses import dataclass, replace
+from typing import Any, get_args
 
 from pyflink_durable.errors import ConfigurationError, DurableExecutionError
 from pyflink_durable.identity import compute_function_id
@@ -14,7 +15,8 @@ from pyflink_durable.runtime.bridge import HoldKind
 _LEVELS: tuple[Durability, ...] = get_args(Durability)
 
 
-class CallOptions(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class CallOptions:
     """How one call is made.
 
     Attributes:
@@ -134,7 +136,7 @@ def without_waiting(
         )
     if options.retry is None and options.timeout is None and options.outcome_hold is None:
         return options
-    return options._replace(retry=None, timeout=None, outcome_hold=None)
+    return replace(options, retry=None, timeout=None, outcome_hold=None)
 
 
 def _check_in_doubt(in_doubt: Any) -> InDoubt:

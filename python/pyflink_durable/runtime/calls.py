@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from pyflink_durable.batch import CallPool
 from pyflink_durable.context import Reconciler
@@ -36,7 +37,8 @@ from pyflink_durable.validation import check_durable_id
 _NO_KWARGS: dict[str, Any] = {}
 
 
-class Call(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Call:
     """A call as the handler makes it."""
 
     identity: Identity
@@ -85,7 +87,8 @@ class CallProgress:
         self.reconciled = False
 
 
-class PlannedCall(NamedTuple):
+@dataclass(slots=True, eq=False)
+class PlannedCall:
     """A call with its slot and what is to be done for it.
 
     Attributes:
@@ -107,6 +110,14 @@ class PlannedCall(NamedTuple):
         return 1 if self.found is None else attempt_of(self.found)
 
 
+class Surroundings(Protocol):
+    """The `Subtask`, as far as the calls of its invocations know it."""
+
+    telemetry: Telemetry
+    holds: Holds
+    on_mismatch: Literal["clear", "fail"]
+
+
 class CallJournal:
     """Gives the calls of one invocation their slots and journals their outcomes.
 
@@ -114,41 +125,30 @@ class CallJournal:
         journal: The slots.
         identity: The invocation's.
         number: The invocation's number in this attempt of the subtask.
-        on_mismatch: What to do with a slot of another call, see `DurableOptions`.
-        telemetry: Where to count and log.
-        holds: Where held calls wait.
+        subtask: What it shares with other invocations.
     """
 
-    __slots__ = (
-        "_holds",
-        "_made",
-        "_next_slot",
-        "_number",
-        "_on_mismatch",
-        "access",
-        "closed",
-        "identity",
-        "telemetry",
-    )
+    __slots__ = ("_made", "_next_slot", "_number", "_subtask", "access", "closed", "identity")
 
     def __init__(
         self,
         journal: JournalAccess,
         identity: InvocationIdentity,
         number: int,
-        on_mismatch: Literal["clear", "fail"],
-        telemetry: Telemetry,
-        holds: Holds,
+        subtask: Surroundings,
     ) -> None:
         self.access = journal
         self.closed = False
         self.identity = identity
-        self.telemetry = telemetry
         self._number = number
-        self._on_mismatch = on_mismatch
-        self._holds = holds
+        self._subtask = subtask
         self._next_slot = 0
         self._made: dict[str, int] | None = None  # by durable_id; few handlers give any
+
+    @property
+    def telemetry(self) -> Telemetry:
+        """Where to count and log."""
+        return self._subtask.telemetry
 
     @property
     def size(self) -> int:
@@ -167,7 +167,8 @@ class CallJournal:
             NotInInvocation: The invocation has ended.
             JournalMismatch: The slot has another identity (``on_mismatch="fail"``).
         """
-        self.check_open()
+        if self.closed:
+            self.check_open()
         slot = self._next_slot
         self._next_slot = slot + 1
         found = self.access.read(slot)
@@ -186,6 +187,8 @@ class CallJournal:
     def plan(self, call: Call) -> PlannedCall:
         """Gives a call the next slot and says what is to be done for it; see `take_slot`."""
         slot, found = self.take_slot(call.identity)
+        if found is None and call.durable_id is None:  # as nearly all are
+            return PlannedCall(call, slot, Plan.EXECUTE, None)
         return self.plan_slot(call, slot, found)
 
     def plan_slot(self, call: Call, slot: int, found: CallFields | None) -> PlannedCall:
@@ -212,12 +215,14 @@ class CallJournal:
         Returns:
             What to wait for before it starts.
         """
-        self.check_open()
+        if self.closed:
+            self.check_open()
         slot, call = planned.slot, planned.call
         kind = call.options.start_hold
-        hold = None if kind is None else self._holds.expect(self._number, slot)
+        hold = None if kind is None else self._subtask.holds.expect(self._number, slot)
         self.access.append_pending(slot, call.identity, kind)
-        _note_attempt(planned, 1)
+        if planned.progress is not None:
+            planned.progress.attempt = 1
         return hold
 
     def start_attempt(
@@ -227,7 +232,8 @@ class CallJournal:
         self.check_open()
         hold = self.expect(planned.slot, kind)
         self.access.start_attempt(planned.slot, planned.call.identity, attempt, kind)
-        _note_attempt(planned, attempt)
+        if planned.progress is not None:
+            planned.progress.attempt = attempt
         return hold
 
     def schedule(self, planned: PlannedCall, attempt: int, due: int) -> None:
@@ -237,13 +243,14 @@ class CallJournal:
 
     def current(self, planned: PlannedCall, attempt: int) -> CurrentCall:
         """What the function of an attempt may ask about it."""
-        _note_attempt(planned, attempt)
+        if planned.progress is not None:
+            planned.progress.attempt = attempt
         return CurrentCall(
             attempt,
             planned.slot,
             planned.call.durable_id,
             planned.occurrence,
-            self.identity.idempotency_key,
+            self.identity,
         )
 
     def give_back(self, planned: PlannedCall) -> None:
@@ -308,7 +315,7 @@ class CallJournal:
 
     def expect(self, slot: int, kind: HoldKind | None) -> Hold | None:
         """Makes the hold for a write that is about to be made; None if nothing is waited for."""
-        return None if kind is None else self._holds.expect(self._number, slot)
+        return None if kind is None else self._subtask.holds.expect(self._number, slot)
 
     def drop_mismatch(self, slot: int, identity: Identity, found: Identity) -> None:
         """Drops a slot of another call, and all after it.
@@ -317,7 +324,7 @@ class CallJournal:
             JournalMismatch: With ``on_mismatch="fail"``.
         """
         self.telemetry.count("mismatched")
-        if self._on_mismatch == "fail":
+        if self._subtask.on_mismatch == "fail":
             raise JournalMismatch(slot, found, identity)
         self.telemetry.warning(
             f"{self.identity.describe()} slot={slot} journaled={found} called={identity} the "
@@ -325,11 +332,6 @@ class CallJournal:
             "dropped. A handler must be deterministic; see on_mismatch"
         )
         self.access.clear_from(slot)
-
-
-def _note_attempt(planned: PlannedCall, attempt: int) -> None:
-    if planned.progress is not None:
-        planned.progress.attempt = attempt
 
 
 def completion_order(planned: PlannedCall) -> int:

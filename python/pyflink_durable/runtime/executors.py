@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from inspect import iscoroutine
 from typing import Any
 
-from pyflink_durable.current_call import CurrentCall, running_call
+from pyflink_durable.current_call import running_call
 from pyflink_durable.runtime.asyncio_thread import AsyncioThread
 from pyflink_durable.runtime.in_flight import InFlightLimit
-from pyflink_durable.runtime.outcome import Outcome, Reports, SubmittedCall, run_inside_call
+from pyflink_durable.runtime.outcome import Outcome, Reports, Run, run_inside_call
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.timeouts import TimedFunction, await_in_time
 from pyflink_durable.validation import is_awaitable, is_coroutine_function
@@ -37,7 +37,7 @@ class CallExecutor:
         self._pool = ThreadPool(name, threads)
         self._asyncio = AsyncioThread(f"{name}-asyncio")
         self._on_abandoned = on_abandoned
-        self._start: Callable[[SubmittedCall], None] = self._start_now
+        self._start: Callable[[Run], None] = self._start_now
         if max_in_flight is not None:
             self._start = InFlightLimit(max_in_flight, self._start_now).start
         self._tasks: dict[int, asyncio.Task[None]] = {}
@@ -55,84 +55,72 @@ class CallExecutor:
         finally:
             self._closing_callbacks.discard(callback)
 
-    def submit(
-        self,
-        loop: Reports,
-        on_outcome: Callable[[Outcome], None],
-        func: Callable[..., Any],
-        args: Iterable[Any] = (),
-        kwargs: dict[str, Any] | None = None,
-        current: CurrentCall | None = None,
-        timeout: float | None = None,
-    ) -> None:
+    def submit(self, loop: Reports, on_outcome: Callable[[Outcome], None], run: Run) -> None:
         """Starts a call.
 
         Args:
             loop: The loop on which the outcome is waited for.
             on_outcome: Called on that loop when the call has ended.
-            func: A function, or a coroutine function; a function may also return an awaitable.
-            args: Its arguments.
-            kwargs: Its keyword arguments.
-            current: What the function may ask about its call.
-            timeout: Seconds after which the outcome is a `TimedOut`, counted from when it runs.
+            run: The call's function; an ordinary one may also return an awaitable.
         """
-        self._start(SubmittedCall(loop, on_outcome, func, args, kwargs or {}, current, timeout))
+        run.loop = loop
+        run.on_outcome = on_outcome
+        self._start(run)
 
-    def _start_now(self, call: SubmittedCall) -> None:
-        coroutine = is_coroutine_function(call.func)
-        start = self._start_coroutine if coroutine else self._start_function
-        self._asyncio.submit(lambda: start(call))
+    def _start_now(self, run: Run) -> None:
+        coroutine = is_coroutine_function(run.func)
+        self._asyncio.submit(self._start_coroutine if coroutine else self._start_function, run)
 
     def start_on(self, pool: ThreadPool, job: Callable[[], None]) -> None:
         """Starts a job on a pool, collected with the calls that are being started."""
-        self._asyncio.submit(lambda: pool.submit(job))
+        self._asyncio.submit(pool.submit, job)
 
-    def _start_coroutine(self, call: SubmittedCall) -> None:
-        awaiting = self._await(call) if call.timeout is None else self._await_in_time(call)
+    def _start_coroutine(self, run: Run) -> None:
+        awaiting = self._await(run) if run.timeout is None else self._await_in_time(run)
         # asyncio itself does not keep a task alive
-        self._tasks[id(call)] = asyncio.Task(awaiting, loop=self._asyncio.loop)
+        self._tasks[id(run)] = asyncio.Task(awaiting, loop=self._asyncio.loop)
 
-    async def _await(self, call: SubmittedCall) -> None:
-        running_call.set(call.current)  # a task has a context of its own
+    async def _await(self, run: Run) -> None:
+        running_call.set(run.current)  # a task has a context of its own
         try:
-            outcome = Outcome(await call.func(*call.args, **call.kwargs), None)
+            outcome = Outcome(await run.func(*run.args, **run.kwargs), None)
         except BaseException as error:
             outcome = Outcome(None, error)
-        del self._tasks[id(call)]
-        call.report(outcome)
+        del self._tasks[id(run)]
+        run.report(outcome)
         del outcome  # an error's traceback holds this frame, which held the error
 
-    async def _await_in_time(self, call: SubmittedCall) -> None:
-        assert call.timeout is not None
+    async def _await_in_time(self, run: Run) -> None:
+        assert run.timeout is not None
         try:
-            await await_in_time(call, call.timeout, self._on_abandoned)
+            await await_in_time(run, run.timeout, self._on_abandoned)
         finally:
-            del self._tasks[id(call)]
+            del self._tasks[id(run)]
 
-    def _start_function(self, call: SubmittedCall) -> None:
-        if call.timeout is None:
-            self._pool.submit(lambda: self._run_function(call))
+    def _start_function(self, run: Run) -> None:
+        if run.timeout is None:
+            self._pool.submit(lambda: self._run_function(run))
             return
-        timed = TimedFunction(call, call.timeout, self._asyncio.loop, self._replace_thread)
+        timed = TimedFunction(run, run.timeout, self._asyncio.loop, self._replace_thread)
 
         def run_in_time() -> bool:
             with timed:
-                self._run_function(timed.call)
+                self._run_function(timed.run)
             return timed.expired  # then the pool has another thread in place of this one
 
         self._pool.submit(run_in_time)
 
-    def _run_function(self, call: SubmittedCall) -> None:
-        outcome = run_inside_call(call.current, call.func, call.args, call.kwargs)
+    def _run_function(self, run: Run) -> None:
+        outcome = run_inside_call(run.current, run.func, run.args, run.kwargs)
         if is_awaitable(outcome.value):  # a lambda around a coroutine function, for example
-            if call.loop.is_closed():  # it came to nothing before its timeout, and starts no more
+            if run.loop.is_closed():  # it came to nothing before its timeout, and starts no more
                 if iscoroutine(outcome.value):
                     outcome.value.close()
                 return
-            awaiting = call._replace(func=_identity, args=(outcome.value,), kwargs={})
-            self._asyncio.submit(lambda: self._start_coroutine(awaiting))
+            run.func, run.args, run.kwargs = _identity, (outcome.value,), {}
+            self._asyncio.submit(self._start_coroutine, run)
         else:
-            call.report(outcome)
+            run.report(outcome)
         del outcome  # as above
 
     def _replace_thread(self) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
-from dataclasses import dataclass
 from inspect import iscoroutine
 from typing import Any, Protocol
 
@@ -22,15 +21,19 @@ from pyflink_durable.runtime.user_state import StateBackend
 from pyflink_durable.validation import is_awaitable
 
 
-@dataclass(slots=True)
-class Invocation:
-    """One run of the handler for one input."""
+class Invocation(InvocationTasks):
+    """One run of the handler for one input, with the tasks that it has started."""
 
-    id: int
-    value: Any
+    __slots__ = ("id", "outcome", "task", "value")
+
     context: FlinkRunnerContext
-    outcome: Outcome | None = None
-    task: asyncio.Task[None] | None = None
+
+    def __init__(self, number: int, value: Any, context: FlinkRunnerContext) -> None:
+        super().__init__(number, context)
+        self.id = number
+        self.value = value
+        self.outcome: Outcome | None = None
+        self.task: asyncio.Task[None] | None = None
 
 
 OnEnd = Callable[[Invocation], None]
@@ -88,8 +91,7 @@ class AsyncHandlerRunner:
         self._running[invocation.id] = invocation
 
     async def _run(self, invocation: Invocation) -> None:
-        tasks = InvocationTasks(invocation.id, invocation.context)
-        invocation_tasks.set(tasks)  # for this task and those it starts
+        invocation_tasks.set(invocation)  # for this task and those it starts
         try:
             coroutine: Coroutine[Any, Any, Any] = self._function(
                 invocation.value, invocation.context
@@ -97,8 +99,8 @@ class AsyncHandlerRunner:
             outcome = Outcome(await coroutine, None)
         except (Exception, asyncio.CancelledError) as error:
             outcome = Outcome(None, error)
-        if tasks.running:
-            await self._abandon(invocation, tasks.running)
+        if invocation.running:
+            await self._abandon(invocation, invocation.running)
         invocation.outcome = outcome
         invocation.task = None  # which holds this coroutine, and so the invocation
         del self._running[invocation.id]

@@ -7,11 +7,11 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
-from pyflink_durable.batch import CallPool
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
     CallLogError,
@@ -36,16 +36,22 @@ from pyflink_durable.runtime.handlers import (
     Invocation,
     ThreadHandlerRunner,
 )
-from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.operation import NO_TIMESTAMP, Element, opening
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
 from pyflink_durable.validation import check_invocation_id
+
+STEP_SECONDS = 0.02
+"""How long a step goes on starting handlers."""
+
+_LARGEST_GROUP = 64
+"""Handlers that start one by one, each run to its first wait, take a tenth longer."""
 
 _OBJECTS_PER_INVOCATION = 50
 """With thousands of calls in flight all young objects are in use: Python's collector, which looks
@@ -87,21 +93,23 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._require_dead_letter_output()
         self._flink_context: Any = None
         self._key_of = self._load_key  # once for all: each bound method is an object
-        self._state_of_key = self._load_state
         self._unread_outputs: set[str] = set()
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
         self._loop = DurableLoop(self._bridge.wake, self._bridge.wakeAt, self._telemetry.warning)
-        self._holds = Holds()
-        self._call_options = CallOptionsOf(self._options, self._can_gate)
         self._executor = self._make_executor("", self._options.call_threads)
         tools = self._options.tool_calls
         self._tool_executor = self._make_executor("-tool", tools.num_threads, tools.max_in_flight)
-        self._executors: dict[CallPool, CallExecutor] = {
-            "calls": self._executor,
-            "tools": self._tool_executor,
-        }
         self._runner = self._make_runner()
+        self._subtask = Subtask(
+            {"calls": self._executor, "tools": self._tool_executor},
+            loop=self._loop,
+            telemetry=self._telemetry,
+            call_options=CallOptionsOf(self._options, self._can_gate),
+            on_mismatch=self._options.on_mismatch,
+            tool_call_options=tools,
+            state_of=self._load_state,
+        )
         if isinstance(self._handler, DurableProcessFunction):
             self._handler.open(runtime_context)
         operation.connect(self)
@@ -148,11 +156,31 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._flink_context = ctx
         return ()
 
-    def start(self, elements: Iterable[Element]) -> None:
-        """Starts the handlers of elements and runs them until they wait."""
-        for element in elements:
-            self._start(*element)
-        self._loop.run_until_idle()
+    def start(self, elements: Iterable[Element]) -> int:
+        """Starts the handlers of elements, runs them until they wait, and tells how many it did.
+
+        A step that takes long, since handlers block in it, ends early: no checkpoint comes between.
+        So it looks at the clock, at first after each handler.
+        """
+        waiting = iter(elements)
+        deadline = time.monotonic() + STEP_SECONDS
+        started = 0
+
+        def start_in_groups() -> Iterator[None]:
+            nonlocal started
+            size = 1
+            while time.monotonic() < deadline:
+                before = started
+                for element in islice(waiting, size):
+                    self._start(*element)
+                    started += 1
+                if started == before:
+                    return
+                yield
+                size = min(2 * size, _LARGEST_GROUP)
+
+        self._loop.run_each(start_in_groups())
+        return started
 
     def _start(
         self, value: Any, number: int, timestamp: int | None, slots: int, sequence: int
@@ -171,17 +199,10 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             slots = self._bridge.identify(number, str(identity.id), digest)
         context = FlinkRunnerContext(
             self._runner.journal_of(self._bridge, number, slots),
-            self._executors,
+            subtask=self._subtask,
             identity=identity,
             number=number,
             timestamp=timestamp,
-            state_of=self._state_of_key,
-            call_options=self._call_options,
-            on_mismatch=self._options.on_mismatch,
-            holds=self._holds,
-            telemetry=self._telemetry,
-            loop=self._loop,
-            tool_call_options=self._options.tool_calls,
         )
         invocation = Invocation(number, value, context)
         if not_started is None:
@@ -199,7 +220,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds in their order, with the loop run to quiescence between them."""
         fields = iter(released)
-        self._loop.run_each(map(self._holds.release, fields, fields, fields))
+        self._loop.run_each(map(self._subtask.holds.release, fields, fields, fields))
 
     def drain(self) -> None:
         """Resumes the handlers whose calls have ended."""
@@ -252,7 +273,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
         self._runner.forget(invocation)
-        self._holds.forget(invocation.id, invocation.context.slots)
+        self._subtask.holds.forget(invocation.id, invocation.context.slots)
         first_output = len(self._operation.outputs)
         names: tuple[str, ...] | None = None
         values: tuple[bytes | None, ...] | None = None

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from pyflink_durable.runtime.outcome import Outcome, Reports, SubmittedCall
+from pyflink_durable.runtime.outcome import Outcome, Reports, Run
 
 
 class InFlightLimit:
@@ -21,22 +21,22 @@ class InFlightLimit:
         start: Starts a call; called from any thread.
     """
 
-    def __init__(self, size: int, start: Callable[[SubmittedCall], None]) -> None:
+    def __init__(self, size: int, start: Callable[[Run], None]) -> None:
         self._size = size
         self._start = start
         self._running = 0
-        self._in_line: deque[SubmittedCall] = deque()
+        self._in_line: deque[Run] = deque()
         self._lock = threading.Lock()
 
-    def start(self, call: SubmittedCall) -> None:
+    def start(self, run: Run) -> None:
         """Starts a call, or puts it in line."""
-        counted = call._replace(loop=_MakesRoom(call.loop, self))
+        run.loop = _MakesRoom(run.loop, self)
         with self._lock:
             if self._running >= self._size:
-                self._in_line.append(counted)
+                self._in_line.append(run)
                 return
             self._running += 1
-        self._start(counted)
+        self._start(run)
 
     def ended(self) -> None:
         """A call has ended: starts the next in line."""

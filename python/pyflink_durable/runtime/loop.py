@@ -55,12 +55,12 @@ class InvocationTasks:
             has started none.
     """
 
-    __slots__ = ("_context", "_next_number", "_timers", "running")
+    __slots__ = ("_next_number", "_timers", "context", "running")
 
     def __init__(self, invocation: int, context: HasTimers | None = None) -> None:
         self.running: set[asyncio.Task[Any]] | None = None
+        self.context = context
         self._next_number = invocation << 32
-        self._context = context
         self._timers: DurableTimers | None = None
 
     def add(self, task: NumberedTask) -> None:
@@ -79,8 +79,8 @@ class InvocationTasks:
     @property
     def timers(self) -> DurableTimers | None:
         """What journals the handler's timers, None if nothing does."""
-        if self._timers is None and self._context is not None:
-            self._timers = self._context.timers()
+        if self._timers is None and self.context is not None:
+            self._timers = self.context.timers()
         return self._timers
 
 

@@ -30,8 +30,12 @@ class Host(Protocol):
     def has_outputs(self) -> bool:
         """Whether invocations have ended whose outputs are to be emitted."""
 
-    def start(self, elements: Iterable[Element]) -> None:
-        """Starts the handlers of elements and runs them until they wait."""
+    def start(self, elements: Iterable[Element]) -> int:
+        """Starts handlers, as many as there is time for, and runs each until it waits.
+
+        Returns:
+            How many it has started; the others are handed over again.
+        """
 
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds: triples of invocation, slot, and error (None if there is none)."""
@@ -82,8 +86,8 @@ class DurableOperation:
         for _ in operation._main_operation.process_element((None, None)):
             """The host learns PyFlink's context; it emits nothing."""
 
-    def start(self, values: Sequence[Any], numbers: bytes) -> tuple[Any, ...] | None:
-        """Starts the handlers of elements.
+    def start(self, values: Sequence[Any], numbers: bytes) -> tuple[Any, ...]:
+        """Starts the handlers of elements, as many as there is time for.
 
         Args:
             values: Their values, as PyFlink's converters take them.
@@ -91,9 +95,9 @@ class DurableOperation:
                 the smallest number in place of a timestamp for one that has none.
 
         Returns:
-            See `_report`.
+            How many were started, and the other four parts of what `resume` gives.
         """
-        self._ensure_host().start(
+        started = self._ensure_host().start(
             (
                 self._to_value(value),
                 number,
@@ -105,13 +109,16 @@ class DurableOperation:
                 values, _NUMBERS.iter_unpack(numbers), strict=True
             )
         )
-        return self._report()
+        return started, *(self._report() or (0, (), (), ()))
 
     def resume(self, released: Sequence[Any] | None) -> tuple[Any, ...] | None:
-        """Resumes the handlers whose calls have ended; gives what `start` gives.
+        """Resumes the handlers whose calls have ended.
 
         Args:
             released: Holds that are over, see `Host.release`.
+
+        Returns:
+            See `_report`.
         """
         host = self._ensure_host()
         if released:

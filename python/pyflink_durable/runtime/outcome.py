@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from pyflink_durable.current_call import CurrentCall, running_call
+
+_NO_KWARGS: dict[str, Any] = {}
 
 
 class TimedOut(Exception):
@@ -22,7 +25,8 @@ class Reports(Protocol):
         """Whether nobody waits any more."""
 
 
-class Outcome(NamedTuple):
+@dataclass(slots=True)
+class Outcome:
     """How a call ended: one of both is None."""
 
     value: Any
@@ -30,11 +34,11 @@ class Outcome(NamedTuple):
 
 
 def run(
-    func: Callable[..., Any], args: Iterable[Any] = (), kwargs: dict[str, Any] | None = None
+    func: Callable[..., Any], args: Iterable[Any] = (), kwargs: dict[str, Any] = _NO_KWARGS
 ) -> Outcome:
     """Runs a function on this thread; whatever it raises is part of the outcome."""
     try:
-        return Outcome(func(*args, **(kwargs or {})), None)
+        return Outcome(func(*args, **kwargs), None)
     except BaseException as error:
         return Outcome(None, error)
 
@@ -43,7 +47,7 @@ def run_inside_call(
     current: CurrentCall | None,
     func: Callable[..., Any],
     args: Iterable[Any] = (),
-    kwargs: dict[str, Any] | None = None,
+    kwargs: dict[str, Any] = _NO_KWARGS,
 ) -> Outcome:
     """Runs a durable call on this thread; whatever it raises is part of the outcome."""
     token = running_call.set(current)
@@ -53,21 +57,51 @@ def run_inside_call(
         running_call.reset(token)
 
 
-class SubmittedCall(NamedTuple):
-    """A call on its way to where it runs, and who waits for its outcome."""
+class Run:
+    """A function that is to run somewhere, and once it is submitted, who waits for its outcome.
+
+    Args:
+        func: The function, or coroutine function.
+        args: Its arguments.
+        kwargs: Its keyword arguments.
+        current: What the function may ask about its call.
+        timeout: Seconds after which the outcome is a `TimedOut`, counted from when it runs.
+
+    Attributes:
+        loop: Where the outcome is waited for.
+        on_outcome: Called there with the outcome.
+    """
+
+    __slots__ = ("args", "current", "func", "kwargs", "loop", "on_outcome", "timeout")
 
     loop: Reports
     on_outcome: Callable[[Outcome], None]
-    func: Callable[..., Any]
-    args: Iterable[Any]
-    kwargs: dict[str, Any]
-    current: CurrentCall | None
-    timeout: float | None
+
+    def __init__(
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] = (),
+        kwargs: dict[str, Any] = _NO_KWARGS,
+        current: CurrentCall | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.func = func
+        self.args = args
+        self.kwargs = kwargs
+        self.current = current
+        self.timeout = timeout
 
     def report(self, outcome: Outcome) -> None:
-        """Hands the outcome to the loop that waits; called from any thread."""
+        """Hands the outcome to the loop that waits; called once, from any thread.
+
+        An error's traceback holds the frame that ran the function, the frame this object, and this
+        who waits, which has the error: a cycle, in which arguments would wait for the collector.
+        So it lets go of who waits.
+        """
+        on_outcome = self.on_outcome
+        del self.on_outcome
         try:
-            self.loop.call_soon_threadsafe(self.on_outcome, outcome)
+            self.loop.call_soon_threadsafe(on_outcome, outcome)
         except RuntimeError:
             if not self.loop.is_closed():
                 raise

@@ -7,7 +7,7 @@ from asyncio import events
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pyflink_durable.batch import CallPool, DurableCall, Outcomes, check_batch
@@ -18,22 +18,22 @@ from pyflink_durable.identity import compute_function_id
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.async_batch import gather, run_batch
-from pyflink_durable.runtime.async_call import AsyncCall, CallStarter
+from pyflink_durable.runtime.async_call import AsyncCall, CallLine
 from pyflink_durable.runtime.blocking_batch import run_batch_blocking, run_batch_on_the_loop
 from pyflink_durable.runtime.blocking_call import check_ordinary, run_blocking, run_on_the_loop
 from pyflink_durable.runtime.bridge import Bridge
 from pyflink_durable.runtime.call_life import live
-from pyflink_durable.runtime.call_options import CallOptionsOf, without_waiting
+from pyflink_durable.runtime.call_options import without_waiting
 from pyflink_durable.runtime.calls import Call, CallJournal
 from pyflink_durable.runtime.clock import read_clock
 from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import CursorJournal, JournalAccess
 from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
+from pyflink_durable.runtime.subtask import Subtask
+from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.timers import DurableTimers
-from pyflink_durable.runtime.user_state import MemoryState, StateBackend, UserState
+from pyflink_durable.runtime.user_state import UserState
 from pyflink_durable.tool_options import ToolCallOptions
 from pyflink_durable.validation import check_reconciler
 
@@ -50,56 +50,39 @@ class FlinkRunnerContext(RunnerContext):
         bridge: The journal: an object with the six methods of `Bridge`, or slot-wise access.
         executor: Where asynchronous calls run, or where those of each pool do; by default on
             threads of its own.
+        subtask: What it shares with other invocations, the executors included.
         identity: The invocation's.
         number: The invocation's number in this attempt of the subtask.
         timestamp: The event time of the input in milliseconds, None if it has none.
-        state_of: Gives the state of the invocation's key, for its number.
-        call_options: Gives each call its options; by default those of `DurableOptions()`.
-        on_mismatch: What to do with a slot of another call, see `DurableOptions`.
-        holds: Where held calls wait.
-        telemetry: Where to count and log.
-        loop: The loop of the subtask's handlers, None if there is none.
-        tool_call_options: How `pyflink_durable.tools.call_tools` makes the calls of a request.
     """
+
+    # of an invocation that makes one call most are never set
+    _state: UserState | None = None
+    _line: CallLine | None = None
+    _random: Random | None = None
+    _uuids: Random | None = None
+    _outputs: list[tuple[OutputTag | None, Any]] | None = None
 
     def __init__(
         self,
         bridge: Bridge | JournalAccess,
-        executor: CallExecutor | dict[CallPool, CallExecutor] | None = None,
+        executor: CallExecutor | Mapping[CallPool, CallExecutor] | None = None,
         *,
+        subtask: Subtask | None = None,
         identity: InvocationIdentity | None = None,
         number: int = 0,
         timestamp: int | None = None,
-        state_of: Callable[[int], StateBackend] | None = None,
-        call_options: CallOptionsOf | None = None,
-        on_mismatch: Literal["clear", "fail"] = "clear",
-        holds: Holds | None = None,
-        telemetry: Telemetry | None = None,
-        loop: DurableLoop | None = None,
-        tool_call_options: ToolCallOptions | None = None,
     ) -> None:
-        self._identity = identity or InvocationIdentity()
+        if subtask is None:
+            subtask = Subtask(executor)
         access = bridge if isinstance(bridge, JournalAccess) else CursorJournal(bridge)
-        self._calls = CallJournal(
-            access,
-            self._identity,
-            number,
-            on_mismatch,
-            telemetry or LocalTelemetry(),
-            holds or Holds(),
-        )
-        self._call_options = call_options or CallOptionsOf()
-        self._executors = executor
-        self._loop = loop
-        self.tool_call_options = tool_call_options
-        self._timestamp = timestamp
+        self._subtask = subtask
+        self._identity = identity or InvocationIdentity()
+        self._calls = CallJournal(access, self._identity, number, subtask)
         self._number = number
-        self._state_of = state_of
-        self._state: UserState | None = None
-        self._starter: CallStarter | None = None
-        self._random: Random | None = None
-        self._uuids: Random | None = None
-        self._outputs: list[tuple[OutputTag | None, Any]] | None = None
+        self._timestamp = timestamp
+        if not access.concurrent:
+            self._line = CallLine()
 
     # ---------------------------------------------------------------- what a handler sees
 
@@ -114,7 +97,7 @@ class FlinkRunnerContext(RunnerContext):
     @property
     def state(self) -> MutableMapping[str, Any]:
         if self._state is None:
-            backend = MemoryState() if self._state_of is None else self._state_of(self._number)
+            backend = self._subtask.state_of(self._number)
             self._state = UserState(backend, self._calls.check_open)
         return self._state
 
@@ -173,7 +156,7 @@ class FlinkRunnerContext(RunnerContext):
         self._check_call(func, reconciler)
         check_ordinary(func, reconciler)
         loop = self._running_loop()
-        options = self._call_options.of(
+        options = self._subtask.call_options.of(
             reconciler is not None, durability, in_doubt, retry, timeout
         )
         if loop is not None:
@@ -181,7 +164,7 @@ class FlinkRunnerContext(RunnerContext):
         call = Call.of(func, args, kwargs, reconciler, durable_id, options)
         planned = self._calls.plan(call)
         if loop is None:
-            executor = self._ensure_executors()["calls"]
+            executor = self._subtask.executors["calls"]
             outcome = run_blocking(live(self._calls, planned), executor)
         else:
             # on the task thread no checkpoint comes between the start and the end of the call
@@ -213,11 +196,11 @@ class FlinkRunnerContext(RunnerContext):
                 "ctx.durable_execute_async needs an event loop, that is an `async def` handler; in "
                 "a `def` handler call ctx.durable_execute(...), which blocks nothing but its thread"
             )
-        options = self._call_options.of(
+        options = self._subtask.call_options.of(
             reconciler is not None, durability, in_doubt, retry, timeout
         )
         call = Call.of(func, args, kwargs, reconciler, durable_id, options)
-        return AsyncCall(self._starter or self._make_starter(), call, loop)
+        return AsyncCall(self._calls, self._subtask.executors, call, loop, self._line)
 
     def durable_execute_all_async(
         self,
@@ -231,7 +214,9 @@ class FlinkRunnerContext(RunnerContext):
                 "ctx.durable_execute_all_async needs an event loop, that is an `async def` "
                 "handler; in a `def` handler call ctx.durable_execute_all(...)"
             )
-        return run_batch(self._starter or self._make_starter(), batch, max_parallelism, timeout)
+        return run_batch(
+            self._calls, self._subtask.executors, self._line, batch, max_parallelism, timeout
+        )
 
     def durable_execute_all(
         self,
@@ -243,7 +228,7 @@ class FlinkRunnerContext(RunnerContext):
         loop = self._running_loop()
         if loop is None:
             return run_batch_blocking(
-                self._calls, batch, self._ensure_executors(), max_parallelism, timeout
+                self._calls, batch, self._subtask.executors, max_parallelism, timeout
             )
         outcomes = run_batch_on_the_loop(
             self._calls, batch, timeout, announced=type(loop) is not DurableLoop
@@ -260,7 +245,12 @@ class FlinkRunnerContext(RunnerContext):
     @property
     def telemetry(self) -> Telemetry:
         """Where to count and log."""
-        return self._calls.telemetry
+        return self._subtask.telemetry
+
+    @property
+    def tool_call_options(self) -> ToolCallOptions | None:
+        """How `pyflink_durable.tools.call_tools` makes the calls of a request."""
+        return self._subtask.tool_call_options
 
     @property
     def outputs(self) -> Sequence[tuple[OutputTag | None, Any]]:
@@ -279,30 +269,19 @@ class FlinkRunnerContext(RunnerContext):
 
     def timers(self) -> DurableTimers:
         """The timers of the handler."""
-        return DurableTimers(self._calls, self._call_options.outcome_hold)
+        return DurableTimers(self._calls, self._subtask.call_options.outcome_hold)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop that runs the code that asks, None if none does."""
-        loop = self._loop
+        loop = self._subtask.loop
         # asyncio asks for the process's id, a system call that costs as much as the digest
         return loop if loop is not None and loop.runs_here() else events._get_running_loop()
-
-    def _make_starter(self) -> CallStarter:
-        self._starter = CallStarter(self._calls, self._ensure_executors())
-        return self._starter
-
-    def _ensure_executors(self) -> Mapping[CallPool, CallExecutor]:
-        executors = self._executors
-        if not isinstance(executors, dict):
-            executor = CallExecutor() if executors is None else executors
-            executors = self._executors = {"calls": executor, "tools": executor}
-        return executors
 
     def _batch_of(self, calls: Iterable[DurableCall]) -> list[Call]:
         batch = []
         for call in calls:
             self._check_call(call.func, call.reconciler)
-            options = self._call_options.of(
+            options = self._subtask.call_options.of(
                 call.reconciler is not None,
                 call.durability,
                 call.in_doubt,

@@ -9,27 +9,25 @@ from contextlib import suppress
 from typing import Any
 
 from pyflink_durable.current_call import running_call
-from pyflink_durable.runtime.outcome import Outcome, SubmittedCall, TimedOut
+from pyflink_durable.runtime.outcome import Outcome, Run, TimedOut
 
 CANCEL_SECONDS = 1.0
 """How long a coroutine that was cancelled by its timeout has to end before it is abandoned."""
 
 
-async def await_in_time(
-    call: SubmittedCall, timeout: float, on_abandoned: Callable[[int], None]
-) -> None:
+async def await_in_time(run: Run, timeout: float, on_abandoned: Callable[[int], None]) -> None:
     """Awaits a coroutine function and reports its outcome; cancels it at its timeout.
 
     One that ends in spite of that, with a result or an exception of its own, has an outcome: it is
     what is reported.
 
     Args:
-        call: The call.
+        run: The function.
         timeout: Seconds that it may take.
         on_abandoned: Called with 1 if it does not even end when it is cancelled.
     """
-    running_call.set(call.current)  # inherited by the task
-    task = asyncio.ensure_future(_outcome_of(call))
+    running_call.set(run.current)  # inherited by the task
+    task = asyncio.ensure_future(_outcome_of(run))
     try:
         await asyncio.wait({task}, timeout=timeout)
         expired = not task.done()
@@ -46,13 +44,13 @@ async def await_in_time(
         ended = task.result()
         if not (expired and isinstance(ended.error, asyncio.CancelledError)):
             outcome = ended
-    call.report(outcome)
+    run.report(outcome)
 
 
-async def _outcome_of(call: SubmittedCall) -> Outcome:
+async def _outcome_of(run: Run) -> Outcome:
     """Whatever the call raises is its outcome; a SystemExit of a task would end the thread."""
     try:
-        return Outcome(await call.func(*call.args, **call.kwargs), None)
+        return Outcome(await run.func(*run.args, **run.kwargs), None)
     except BaseException as error:
         return Outcome(None, error)
 
@@ -64,7 +62,7 @@ class TimedFunction:
     is dropped. As a context manager it is entered on the thread, around the function.
 
     Args:
-        call: The call.
+        run: The function.
         timeout: Seconds that it may take, counted from when it runs.
         clock: The asyncio loop whose timer is used.
         on_expired: Called on that loop when the function is given up.
@@ -72,14 +70,16 @@ class TimedFunction:
 
     def __init__(
         self,
-        call: SubmittedCall,
+        run: Run,
         timeout: float,
         clock: asyncio.AbstractEventLoop,
         on_expired: Callable[[], None],
     ) -> None:
-        self.call = call._replace(loop=self)
+        self.run = Run(run.func, run.args, run.kwargs, run.current, timeout)
+        self.run.loop = self
+        self.run.on_outcome = _pass_on
         self.expired = False
-        self._report = call.report
+        self._report = run.report
         self._timeout = timeout
         self._clock = clock
         self._on_expired = on_expired
@@ -123,3 +123,7 @@ class TimedFunction:
             self._ended = self.expired = True
         self._on_expired()
         self._report(Outcome(None, TimedOut()))
+
+
+def _pass_on(outcome: Outcome) -> None:
+    """Stands for who waits, whom the `TimedFunction` knows."""

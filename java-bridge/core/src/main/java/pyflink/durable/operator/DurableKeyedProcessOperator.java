@@ -204,7 +204,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private final class PythonHost implements HandlerHost<Row, IN> {
 
         @Override
-        @Nullable
         public Object[] start(List<Invocation<Row, IN>> invocations) {
             Object[] values = new Object[invocations.size()];
             // one value that crosses in place of four for each invocation

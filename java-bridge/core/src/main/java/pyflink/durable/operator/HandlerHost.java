@@ -9,8 +9,12 @@ import javax.annotation.Nullable;
  */
 interface HandlerHost<K, IN> {
 
-    /** Starts the handlers of invocations. */
-    @Nullable
+    /**
+     * Starts the handlers of invocations, as many as there is time for, and runs each until it
+     * waits.
+     *
+     * @return how many it has started, and the report of the step
+     */
     Object[] start(List<Invocation<K, IN>> invocations);
 
     /**
@@ -18,6 +22,8 @@ interface HandlerHost<K, IN> {
      *
      * @param released three fields for each hold that is over: invocation, slot, and the message of
      *     what went wrong, or null; null if there are none
+     * @return the report of the step: calls made, journal writes, ended invocations, outputs; null
+     *     if there is nothing to tell
      */
     @Nullable
     Object[] resume(@Nullable Object[] released);

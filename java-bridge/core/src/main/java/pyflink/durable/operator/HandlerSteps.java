@@ -42,6 +42,10 @@ final class HandlerSteps<K, IN> {
     private final UserState userState;
     private final StartBatches starts;
     private final AtomicBoolean resumeAsked = new AtomicBoolean();
+
+    /** Those that have a place, and that the last step had no time to start. */
+    private final List<Invocation<K, IN>> left = new ArrayList<>();
+
     private boolean startAsked;
     private boolean stopped;
 
@@ -98,7 +102,9 @@ final class HandlerSteps<K, IN> {
         resumeAsked.set(false); // first: a call that ends from here on may be missed by this step
         if (!stopped) {
             Object[] released = gate.takeReleased();
-            apply(host.resume(writeAhead == null ? released : writeAhead.takeReleased(released)));
+            apply(
+                    host.resume(writeAhead == null ? released : writeAhead.takeReleased(released)),
+                    0);
             goOn();
         }
     }
@@ -135,30 +141,40 @@ final class HandlerSteps<K, IN> {
      * that ends at once, or comes to the gate, makes room for the next.
      */
     void goOn() throws Exception {
-        while (true) {
+        starts.stepBegins();
+        boolean more = true;
+        while (more) {
             Object[] released = gate.takeReleased();
             if (released != null) {
-                apply(host.resume(released));
-                continue;
-            }
-            List<Invocation<K, IN>> starting = takeStarting();
-            if (starting.isEmpty()) {
-                return;
-            }
-            starts.stepBegins();
-            Object[] report = host.start(starting);
-            starts.stepEnded(starting.size());
-            apply(report);
-            if (starts.tookLong() && scheduler.readyCount() > 0) {
-                askToStart(); // behind the mails that have come meanwhile, a checkpoint among them
-                return;
+                apply(host.resume(released), 0);
+            } else {
+                more = startSome();
             }
         }
+        starts.taskIsFree();
+    }
+
+    /** Starts as many as go into one step; tells whether there may be more to do. */
+    private boolean startSome() throws Exception {
+        List<Invocation<K, IN>> starting = takeStarting();
+        if (starting.isEmpty()) {
+            return false;
+        }
+        Object[] report = host.start(starting);
+        int started = ((Number) report[0]).intValue();
+        left.addAll(starting.subList(started, starting.size()));
+        apply(report, 1);
+        if (starts.isStepOver() && (!left.isEmpty() || scheduler.readyCount() > 0)) {
+            askToStart(); // behind the mails that have come meanwhile, a checkpoint among them
+            return false;
+        }
+        return true;
     }
 
     private List<Invocation<K, IN>> takeStarting() {
-        List<Invocation<K, IN>> starting = new ArrayList<>();
-        while (starting.size() < starts.size()) {
+        List<Invocation<K, IN>> starting = new ArrayList<>(left);
+        left.clear();
+        while (starting.size() < StartBatches.MOST) {
             Invocation<K, IN> next = scheduler.startNext();
             if (next == null) {
                 break;
@@ -169,15 +185,15 @@ final class HandlerSteps<K, IN> {
         return starting;
     }
 
-    /** Applies what happened in a step: journal writes, ends, outputs. */
-    private void apply(@Nullable Object[] report) throws Exception {
+    /** Applies what happened in a step, whose report begins at a place: writes, ends, outputs. */
+    private void apply(@Nullable Object[] report, int at) throws Exception {
         if (report == null) {
             return;
         }
-        bridge.applyJournalWrites(((Number) report[0]).longValue(), (Object[]) report[1]);
+        bridge.applyJournalWrites(((Number) report[at]).longValue(), (Object[]) report[at + 1]);
         gate.applyChanges();
-        Object[] ended = (Object[]) report[2];
-        Object[] outputs = (Object[]) report[3];
+        Object[] ended = (Object[]) report[at + 2];
+        Object[] outputs = (Object[]) report[at + 3];
         for (int i = 0; i < ended.length; i += 4) {
             Invocation<K, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
             writeUserState(invocation, (Object[]) ended[i + 2], (Object[]) ended[i + 3]);

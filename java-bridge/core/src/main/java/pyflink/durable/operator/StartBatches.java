@@ -5,15 +5,13 @@ import java.util.function.LongSupplier;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /**
- * Decides when handlers start, and how many in one step. A step costs as much as the start of a
- * handler: the interpreter's lock changes hands twice. So inputs that come thick and fast are
- * collected for a moment; one that comes after a pause starts at once.
+ * Decides when handlers start. A step costs as much as the start of many handlers: the
+ * interpreter's lock changes hands twice, and other threads take their turn with it. So inputs that
+ * come thick and fast are collected for a moment; one that comes after a pause starts at once.
  *
- * <p>A step holds the task: no checkpoint is taken meanwhile. So as many handlers start in one as
- * are expected to take {@link #STEP_NANOS}, going by the step before, and at first one. Handlers
- * that block, in a synchronous call, start one by one therefore, and mails of the task come
- * between. What a step waits for the interpreter's lock counts, too, but does not grow with the
- * number of handlers, so that it does not keep them apart.
+ * <p>A step holds the task: no checkpoint is taken meanwhile. Handlers that block, in a synchronous
+ * call, would hold it for as many calls as there are inputs. So the host starts no more of them
+ * after {@link #STEP_NANOS}, and here none follow in the same mail.
  */
 final class StartBatches {
 
@@ -21,19 +19,18 @@ final class StartBatches {
     static final long COLLECT_MILLIS = 1;
 
     /** More in a step save nothing. */
-    private static final int MOST = 128;
+    static final int MOST = 512;
 
+    /** As in the host. */
     private static final long STEP_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
     private final ProcessingTimeService timers;
     private final long collectNanos;
     private final Runnable askToStart;
     private final LongSupplier nanoTime;
-    private int size;
-    private long began;
-    private long ended;
+    private long stepBegan;
+    private long freeSince;
     private boolean timerSet;
-    private boolean tookLong;
 
     /**
      * @param collectMillis how long inputs are collected; 0 has each start at once
@@ -51,8 +48,7 @@ final class StartBatches {
         this.collectNanos = TimeUnit.MILLISECONDS.toNanos(collectMillis);
         this.askToStart = askToStart;
         this.nanoTime = nanoTime;
-        this.ended = nanoTime.getAsLong() - collectNanos;
-        this.size = collectMillis == 0 ? MOST : 1;
+        this.freeSince = nanoTime.getAsLong() - collectNanos;
     }
 
     /**
@@ -60,7 +56,7 @@ final class StartBatches {
      * two.
      */
     boolean areDue(int inputs) {
-        if (inputs >= MOST || nanoTime.getAsLong() - ended >= collectNanos) {
+        if (inputs >= MOST || nanoTime.getAsLong() - freeSince >= collectNanos) {
             return true;
         }
         if (!timerSet) {
@@ -75,30 +71,21 @@ final class StartBatches {
         return false;
     }
 
-    /** How many handlers may start in the next step. */
-    int size() {
-        return size;
-    }
-
-    /** Whether the last step took so long that the task's mails are to have their turn. */
-    boolean tookLong() {
-        return tookLong;
-    }
-
-    /** A step begins that starts handlers. */
+    /** Handlers are about to go on, in this mail. */
     void stepBegins() {
-        began = nanoTime.getAsLong();
+        stepBegan = nanoTime.getAsLong();
     }
 
-    /** It has ended, and has started so many. */
-    void stepEnded(int handlers) {
-        ended = nanoTime.getAsLong();
-        if (collectNanos == 0) {
-            return;
-        }
-        long took = Math.max(1, ended - began);
-        tookLong = took > STEP_NANOS;
-        long fitting = handlers * STEP_NANOS / took;
-        size = (int) Math.max(1, Math.min(Math.min(MOST, 2L * size), fitting));
+    /** Whether the task's mails are to have their turn. */
+    boolean isStepOver() {
+        return nanoTime.getAsLong() - stepBegan >= STEP_NANOS;
+    }
+
+    /**
+     * The task has run what may run, and has applied what came of it. An input that comes a moment
+     * later has waited for that, and others with it: it did not come after a pause.
+     */
+    void taskIsFree() {
+        freeSince = nanoTime.getAsLong();
     }
 }

@@ -36,7 +36,10 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
     private static final long serialVersionUID = 1L;
 
+    private static final Object[] NOTHING = {};
+
     private final Limits limits;
+    private int startsPerStep = Integer.MAX_VALUE;
 
     private transient MailboxExecutor mailbox;
     private transient InvocationEngine<K, Row> engine;
@@ -166,11 +169,15 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         @Override
         public Object[] start(List<Invocation<K, Row>> invocations) {
             int from = started.size();
-            for (Invocation<K, Row> invocation : invocations) {
+            int count = Math.min(invocations.size(), startsPerStep);
+            for (Invocation<K, Row> invocation : invocations.subList(0, count)) {
                 start(invocation);
             }
             starts.add(List.copyOf(started.subList(from, started.size())));
-            return report();
+            Object[] report = report();
+            return report == null
+                    ? new Object[] {count, 0, NOTHING, NOTHING, NOTHING}
+                    : new Object[] {count, report[0], report[1], report[2], report[3]};
         }
 
         private void start(Invocation<K, Row> invocation) {
@@ -227,6 +234,11 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
             return null;
         }
         return new Object[] {writes.length / 10, writes, ends.toArray(), outputs.toArray()};
+    }
+
+    /** There is time for so many starts in a step. */
+    void startsPerStep(int most) {
+        startsPerStep = most;
     }
 
     /** What the test lets every handler do when it starts. */

@@ -24,32 +24,29 @@ class StartBatchesTest {
         return new StartBatches(timers, collectMillis, () -> starts++, () -> now);
     }
 
-    private void step(StartBatches batches, int handlers, long millis) {
-        batches.stepBegins();
-        now += millis * MILLI;
-        batches.stepEnded(handlers);
-    }
-
-    private void quickSteps(StartBatches batches, int count) {
-        for (int i = 0; i < count; i++) {
-            step(batches, batches.size(), 0);
-        }
-    }
-
     @Test
     void afterAPauseAnInputStartsAtOnce() {
         StartBatches batches = batches(1);
         assertThat(batches.areDue(1)).isTrue();
-        step(batches, 1, 0);
+        batches.taskIsFree();
         assertThat(batches.areDue(1)).isFalse();
         now += MILLI;
         assertThat(batches.areDue(1)).isTrue();
     }
 
     @Test
+    void anInputThatWaitedForALongStepDidNotComeAfterAPause() {
+        StartBatches batches = batches(1);
+        batches.stepBegins();
+        now += 15 * MILLI;
+        batches.taskIsFree();
+        assertThat(batches.areDue(1)).isFalse();
+    }
+
+    @Test
     void whatIsCollectedStartsWhenTheTimeIsOver() throws Exception {
         StartBatches batches = batches(1);
-        step(batches, 1, 0);
+        batches.taskIsFree();
         batches.areDue(1);
         batches.areDue(2);
         assertThat(timers.getNumActiveTimers()).isOne();
@@ -62,42 +59,21 @@ class StartBatchesTest {
     @Test
     void manyWaitForNoTimer() {
         StartBatches batches = batches(1);
-        quickSteps(batches, 20);
-        assertThat(batches.areDue(batches.size() - 1)).isFalse();
-        assertThat(batches.areDue(batches.size())).isTrue();
+        batches.taskIsFree();
+        assertThat(batches.areDue(StartBatches.MOST - 1)).isFalse();
+        assertThat(batches.areDue(StartBatches.MOST)).isTrue();
     }
 
     @Test
-    void quickHandlersSoonStartTogether() {
+    void aStepIsOverAfterTwentyMilliseconds() {
         StartBatches batches = batches(1);
-        assertThat(batches.size()).as("nobody knows yet how long they take").isOne();
-        quickSteps(batches, 7);
-        assertThat(batches.size()).isEqualTo(128);
-        quickSteps(batches, 1);
-        assertThat(batches.size()).isEqualTo(128);
-    }
-
-    @Test
-    void handlersThatBlockStartOneByOneAfterOneStep() {
-        StartBatches batches = batches(1);
-        quickSteps(batches, 7);
-        step(batches, 128, 12_800);
-        assertThat(batches.size()).isOne();
-        assertThat(batches.tookLong()).isTrue();
-        step(batches, 1, 100);
-        assertThat(batches.size()).isOne();
-        step(batches, 1, 0);
-        assertThat(batches.tookLong()).isFalse();
-    }
-
-    /** Each step waits for the interpreter's lock, however many handlers it starts. */
-    @Test
-    void aWaitThatDoesNotGrowWithTheHandlersDoesNotKeepThemApart() {
-        StartBatches batches = batches(1);
-        for (int i = 0; i < 20; i++) {
-            step(batches, batches.size(), 5);
-        }
-        assertThat(batches.size()).isEqualTo(128);
+        batches.stepBegins();
+        now += 19 * MILLI;
+        assertThat(batches.isStepOver()).isFalse();
+        now += MILLI;
+        assertThat(batches.isStepOver()).isTrue();
+        batches.stepBegins();
+        assertThat(batches.isStepOver()).isFalse();
     }
 
     @Nested
@@ -162,6 +138,7 @@ class StartBatchesTest {
             try (DurableHarness<String> harness = open(1_000)) {
                 harness.runMails(); // the one that starts what was in flight
                 List<String> order = new ArrayList<>();
+                harness.operator.startsPerStep(1);
                 harness.operator.onStart(
                         handler -> {
                             order.add(handler.toString());
@@ -173,7 +150,56 @@ class StartBatchesTest {
                 harness.flink.setProcessingTime(10);
                 harness.operator.mailbox().execute(() -> order.add("checkpoint"), "a barrier");
                 harness.runMails();
-                assertThat(order).containsExactly("a:1", "b:1", "checkpoint", "c:1");
+                assertThat(order).containsExactly("a:1", "checkpoint", "b:1", "c:1");
+            }
+        }
+
+        @Test
+        void whatAStepHasNoTimeForStartsInTheNextInItsOrder() throws Exception {
+            try (DurableHarness<String> harness = open(1_000)) {
+                harness.send("a", "1");
+                harness.operator.startsPerStep(2);
+                for (String key : List.of("b", "c", "d", "e", "f")) {
+                    harness.send(key, "1");
+                }
+                harness.flink.setProcessingTime(10);
+                harness.runMails();
+                assertThat(harness.operator.starts())
+                        .containsExactly(
+                                List.of("a:1"),
+                                List.of("b:1", "c:1"),
+                                List.of("d:1", "e:1"),
+                                List.of("f:1"));
+            }
+        }
+
+        @Test
+        void whatAStepHadNoTimeForIsInASnapshot() throws Exception {
+            try (DurableHarness<String> harness = open(1_000)) {
+                harness.runMails(); // the one that starts what was in flight
+                harness.operator.startsPerStep(1);
+                harness.operator.onStart(handler -> block());
+                for (String key : List.of("a", "b", "c")) {
+                    harness.send(key, "1");
+                }
+                harness.flink.setProcessingTime(10);
+                List<String> startedThen = new ArrayList<>();
+                List<OperatorSubtaskState> snapshots = new ArrayList<>();
+                harness.operator
+                        .mailbox()
+                        .execute(
+                                () -> {
+                                    startedThen.addAll(harness.operator.started());
+                                    snapshots.add(harness.snapshot());
+                                },
+                                "a barrier");
+                harness.runMails();
+                assertThat(startedThen).containsExactly("a:1");
+                try (DurableHarness<String> again = DurableHarness.setup().open(snapshots.get(0))) {
+                    again.runMails();
+                    assertThat(again.operator.started())
+                            .containsExactlyInAnyOrder("a:1", "b:1", "c:1");
+                }
             }
         }
 
