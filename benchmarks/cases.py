@@ -226,9 +226,14 @@ class Run:
 
 def run_job(case: Case, backend: str, size: int, elements: int) -> Run:
     """Runs a case."""
-    env = environment(backend, case.interval)
-    keyed = keyed_numbers(env, elements, case.keys)
     with tempfile.TemporaryDirectory() as folder:
+        # the JobManager's memory takes 5 MB of a task's state, which results of 10 kB exceed
+        storage = {
+            "execution.checkpointing.storage": "filesystem",
+            "execution.checkpointing.dir": Path(folder, "checkpoints").as_uri(),
+        }
+        env = environment(backend, case.interval, storage)
+        keyed = keyed_numbers(env, elements, case.keys)
         latencies = Path(folder, "latencies.json")
         if case.level is not None:
             options = options_of(case.level, case.in_flight, Path(folder))
