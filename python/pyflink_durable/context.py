@@ -374,10 +374,16 @@ class LocalRunnerContext(RunnerContext):
     def _next_call(self, durable_id: str | None) -> CurrentCall:
         slot = self._calls
         self._calls += 1
-        return CurrentCall(1, slot, durable_id, slot, self)
+        return CurrentCall(1, slot, durable_id, slot, _LocalInvocation(self._key))
+
+
+class _LocalInvocation:
+    """Makes keys for the calls of a local context: another for every call of a key."""
+
+    def __init__(self, key: Any) -> None:
+        self._key = key
 
     def idempotency_key(self, slot: int, durable_id: str | None, occurrence: int) -> str:
-        """The key of a call, see `CurrentCall`; another for every other call of this context."""
         text = f"{self._key!r} {slot} {durable_id}"
         return blake2b(text.encode(), digest_size=16).hexdigest()
 

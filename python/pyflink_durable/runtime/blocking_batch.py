@@ -46,12 +46,12 @@ def run_batch_on_the_loop(
         planned_calls = iter(plan_batch(journal, calls))
     else:  # a slot is known once the call before it has ended
         planned_calls = (journal.plan(call) for call in calls)
-    outcomes = Outcomes()
-    for planned in planned_calls:
-        started = time.monotonic()
-        outcome = run_on_the_loop(live(journal, planned, announced))
-        outcomes.append(_told(planned, outcome, started))
-    return outcomes
+    return Outcomes(_make_here(journal, planned, announced) for planned in planned_calls)
+
+
+def _make_here(journal: CallJournal, planned: PlannedCall, announced: bool) -> CallOutcome:
+    started = time.monotonic()
+    return _told(planned, run_on_the_loop(live(journal, planned, announced)), started)
 
 
 def run_batch_blocking(

@@ -41,13 +41,12 @@ def run_on_the_loop(life: Life) -> Outcome:
         try:
             step = life.send(sent)
         except StopIteration as end:
-            outcome: Outcome = end.value
-            return outcome
+            return end.value  # type: ignore[no-any-return]
+        finally:
+            sent = None  # an error's traceback holds this frame
         if isinstance(step, Run):
             sent = _run_here(step)
-        elif isinstance(step, InTurn):
-            sent = None
-        else:
+        elif not isinstance(step, InTurn):
             life.close()
             raise DurableExecutionError(
                 "the journal has this call wait, which a sync call of an `async def` handler "
@@ -64,13 +63,12 @@ def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
             try:
                 step = life.send(sent)
             except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
-            if isinstance(step, InTurn):
-                sent = None
-            elif isinstance(step, Run) and step.timeout is None:
+                return end.value  # type: ignore[no-any-return]
+            finally:
+                sent = None  # as above
+            if isinstance(step, Run) and step.timeout is None:
                 sent = _run_here(step)
-            else:
+            elif not isinstance(step, InTurn):
                 waits.start(0, step, executor)
                 _, sent = waits.next()
 
@@ -148,7 +146,10 @@ def _run_here(step: Run) -> Outcome:
     """Runs a function, and refuses what a call cannot be replayed with: a coroutine."""
     outcome = run_inside_call(step.current, step.func, step.args, step.kwargs)
     if not is_awaitable(outcome.value):
-        return outcome
+        try:
+            return outcome
+        finally:
+            del outcome  # an error's traceback holds this frame
     if inspect.iscoroutine(outcome.value):
         outcome.value.close()
     error = TypeError(

@@ -116,6 +116,7 @@ class CallExecutor:
             if run.loop.is_closed():  # it came to nothing before its timeout, and starts no more
                 if iscoroutine(outcome.value):
                     outcome.value.close()
+                del run.loop  # which holds the run
                 return
             run.func, run.args, run.kwargs = _identity, (outcome.value,), {}
             self._asyncio.submit(self._start_coroutine, run)

@@ -163,6 +163,7 @@ class ThreadHandlerRunner:
             if is_awaitable(outcome.value):
                 outcome = Outcome(None, _returned_awaitable(outcome.value))
             invocation.outcome = outcome
+            del outcome  # an error's traceback holds this frame
             self._loop.call_soon_threadsafe(self._on_end, invocation)
 
         self._executor.start_on(self._pool, handle)

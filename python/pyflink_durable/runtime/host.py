@@ -50,7 +50,7 @@ from pyflink_durable.validation import check_invocation_id
 STEP_SECONDS = 0.02
 """How long a step goes on starting handlers."""
 
-_LARGEST_GROUP = 64
+_LARGEST_GROUP = 16
 """Handlers that start one by one, each run to its first wait, take a tenth longer."""
 
 _OBJECTS_PER_INVOCATION = 50
@@ -160,26 +160,20 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         """Starts the handlers of elements, runs them until they wait, and tells how many it did.
 
         A step that takes long, since handlers block in it, ends early: no checkpoint comes between.
-        So it looks at the clock, at first after each handler.
+        So it looks at the clock between groups of handlers, the first of which is one.
         """
         waiting = iter(elements)
         deadline = time.monotonic() + STEP_SECONDS
-        started = 0
-
-        def start_in_groups() -> Iterator[None]:
-            nonlocal started
-            size = 1
-            while time.monotonic() < deadline:
-                before = started
-                for element in islice(waiting, size):
-                    self._start(*element)
-                    started += 1
-                if started == before:
-                    return
-                yield
-                size = min(2 * size, _LARGEST_GROUP)
-
-        self._loop.run_each(start_in_groups())
+        started, size = 0, 1
+        while not started or time.monotonic() < deadline:
+            group = list(islice(waiting, size))
+            if not group:
+                break
+            for element in group:
+                self._start(*element)
+            self._loop.run_until_idle()
+            started += len(group)
+            size = min(2 * size, _LARGEST_GROUP)
         return started
 
     def _start(

@@ -96,12 +96,12 @@ class Run:
 
         An error's traceback holds the frame that ran the function, the frame this object, and this
         who waits, which has the error: a cycle, in which arguments would wait for the collector.
-        So it lets go of who waits.
+        So it lets go of who waits, and of where: a `TimedFunction` holds the run it is the loop of.
         """
-        on_outcome = self.on_outcome
-        del self.on_outcome
+        loop, on_outcome = self.loop, self.on_outcome
+        del self.loop, self.on_outcome
         try:
-            self.loop.call_soon_threadsafe(on_outcome, outcome)
+            loop.call_soon_threadsafe(on_outcome, outcome)
         except RuntimeError:
-            if not self.loop.is_closed():
+            if not loop.is_closed():
                 raise

@@ -50,7 +50,7 @@ class FlinkRunnerContext(RunnerContext):
         bridge: The journal: an object with the six methods of `Bridge`, or slot-wise access.
         executor: Where asynchronous calls run, or where those of each pool do; by default on
             threads of its own.
-        subtask: What it shares with other invocations, the executors included.
+        subtask: What it shares with other invocations, executors included: in place of `executor`.
         identity: The invocation's.
         number: The invocation's number in this attempt of the subtask.
         timestamp: The event time of the input in milliseconds, None if it has none.
@@ -173,7 +173,10 @@ class FlinkRunnerContext(RunnerContext):
             if isinstance(loop, DurableLoop):
                 loop.refresh_clock()
         if outcome.error is not None:
-            raise outcome.error
+            try:
+                raise outcome.error
+            finally:
+                del outcome  # the error's traceback holds this frame
         return outcome.value  # type: ignore[no-any-return]
 
     def durable_execute_async(
@@ -230,12 +233,13 @@ class FlinkRunnerContext(RunnerContext):
             return run_batch_blocking(
                 self._calls, batch, self._subtask.executors, max_parallelism, timeout
             )
-        outcomes = run_batch_on_the_loop(
-            self._calls, batch, timeout, announced=type(loop) is not DurableLoop
-        )
-        if isinstance(loop, DurableLoop):
-            loop.refresh_clock()
-        return outcomes
+        try:
+            return run_batch_on_the_loop(
+                self._calls, batch, timeout, announced=type(loop) is not DurableLoop
+            )
+        finally:
+            if isinstance(loop, DurableLoop):
+                loop.refresh_clock()
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
         return gather(awaitables)

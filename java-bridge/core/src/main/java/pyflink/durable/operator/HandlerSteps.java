@@ -1,7 +1,9 @@
 package pyflink.durable.operator;
 
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Queue;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.annotation.Nullable;
@@ -44,7 +46,7 @@ final class HandlerSteps<K, IN> {
     private final AtomicBoolean resumeAsked = new AtomicBoolean();
 
     /** Those that have a place, and that the last step had no time to start. */
-    private final List<Invocation<K, IN>> left = new ArrayList<>();
+    private final Queue<Invocation<K, IN>> left = new ArrayDeque<>();
 
     private boolean startAsked;
     private boolean stopped;
@@ -163,6 +165,7 @@ final class HandlerSteps<K, IN> {
         Object[] report = host.start(starting);
         int started = ((Number) report[0]).intValue();
         left.addAll(starting.subList(started, starting.size()));
+        starts.stepEnded(starting.size(), started);
         apply(report, 1);
         if (starts.isStepOver() && (!left.isEmpty() || scheduler.readyCount() > 0)) {
             askToStart(); // behind the mails that have come meanwhile, a checkpoint among them
@@ -172,9 +175,11 @@ final class HandlerSteps<K, IN> {
     }
 
     private List<Invocation<K, IN>> takeStarting() {
-        List<Invocation<K, IN>> starting = new ArrayList<>(left);
-        left.clear();
-        while (starting.size() < StartBatches.MOST) {
+        List<Invocation<K, IN>> starting = new ArrayList<>();
+        while (!left.isEmpty() && starting.size() < starts.size()) {
+            starting.add(left.remove());
+        }
+        while (starting.size() < starts.size()) {
             Invocation<K, IN> next = scheduler.startNext();
             if (next == null) {
                 break;

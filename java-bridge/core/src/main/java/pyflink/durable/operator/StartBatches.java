@@ -11,7 +11,8 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  *
  * <p>A step holds the task: no checkpoint is taken meanwhile. Handlers that block, in a synchronous
  * call, would hold it for as many calls as there are inputs. So the host starts no more of them
- * after {@link #STEP_NANOS}, and here none follow in the same mail.
+ * after {@link #STEP_NANOS}, and here none follow in the same mail. Inputs that it had no time for
+ * have crossed in vain, so the next step hands over fewer: twice as many as it started.
  */
 final class StartBatches {
 
@@ -28,6 +29,7 @@ final class StartBatches {
     private final long collectNanos;
     private final Runnable askToStart;
     private final LongSupplier nanoTime;
+    private int size;
     private long stepBegan;
     private long freeSince;
     private boolean timerSet;
@@ -49,6 +51,7 @@ final class StartBatches {
         this.askToStart = askToStart;
         this.nanoTime = nanoTime;
         this.freeSince = nanoTime.getAsLong() - collectNanos;
+        this.size = collectMillis == 0 ? MOST : 1;
     }
 
     /**
@@ -69,6 +72,20 @@ final class StartBatches {
                     });
         }
         return false;
+    }
+
+    /** How many inputs go into the next step. */
+    int size() {
+        return size;
+    }
+
+    /** A step has started so many of the handlers that it was given. */
+    void stepEnded(int given, int started) {
+        if (started < given) {
+            size = 2 * started;
+        } else if (size < MOST) {
+            size = Math.min(MOST, 2 * size);
+        }
     }
 
     /** Handlers are about to go on, in this mail. */

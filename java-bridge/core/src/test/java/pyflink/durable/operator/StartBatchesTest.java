@@ -65,6 +65,27 @@ class StartBatchesTest {
     }
 
     @Test
+    void stepsGrowWhileAllThatTheyAreGivenStarts() {
+        StartBatches batches = batches(1);
+        assertThat(batches.size()).as("nobody knows yet how long a handler takes").isOne();
+        batches.stepEnded(1, 1);
+        assertThat(batches.size()).isEqualTo(2);
+        for (int i = 0; i < 10; i++) {
+            batches.stepEnded(1, 1);
+        }
+        assertThat(batches.size()).isEqualTo(StartBatches.MOST);
+    }
+
+    @Test
+    void afterAStepThatHadNoTimeForAllTheNextIsGivenLittleMoreThanItStarted() {
+        StartBatches batches = batches(0);
+        batches.stepEnded(StartBatches.MOST, 7);
+        assertThat(batches.size()).isEqualTo(14);
+        batches.stepEnded(14, 1);
+        assertThat(batches.size()).isEqualTo(2);
+    }
+
+    @Test
     void aStepIsOverAfterTwentyMilliseconds() {
         StartBatches batches = batches(1);
         batches.stepBegins();
