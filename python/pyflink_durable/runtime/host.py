@@ -50,7 +50,7 @@ from pyflink_durable.validation import check_invocation_id
 STEP_SECONDS = 0.02
 """How long a step goes on starting handlers."""
 
-_LARGEST_GROUP = 16
+_LARGEST_GROUP = 64
 """Handlers that start one by one, each run to its first wait, take a tenth longer."""
 
 _OBJECTS_PER_INVOCATION = 50
