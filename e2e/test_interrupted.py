@@ -13,9 +13,11 @@ from clusterkit import wait_until
 from clusterkit.procfs import is_alive
 
 RUN = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from clusterkit import Cluster, Payments
+# what a shell runs in the background ignores it, and hands that down
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = Path(sys.argv[1])
 with Payments.running(folder), Cluster(folder / "cluster", taskmanagers=1) as cluster:
     print("ready", flush=True)
