@@ -1,0 +1,24 @@
+package pyflink.durable.operator;
+
+import java.util.stream.Stream;
+import org.junit.jupiter.params.provider.Arguments;
+import pyflink.durable.operator.DurableHarness.Backend;
+import pyflink.durable.operator.DurableHarness.KeyKind;
+
+/** The state backends, and the kinds of keys, that a snapshot is tested with. */
+final class BackendSetups {
+
+    private BackendSetups() {}
+
+    static Stream<Arguments> backendsAndKeys() {
+        return Stream.of(Backend.values())
+                .flatMap(
+                        backend ->
+                                Stream.of(KeyKind.LONG, KeyKind.STRING, KeyKind.ROW)
+                                        .map(kind -> Arguments.of(backend, kind)));
+    }
+
+    static DurableHarness.Setup<String> on(Backend backend) {
+        return DurableHarness.setup().backend(backend);
+    }
+}
