@@ -1,0 +1,74 @@
+package pyflink.durable.operator;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.flink.metrics.groups.UnregisteredMetricsGroup;
+import org.junit.jupiter.api.BeforeEach;
+
+/** A bridge to a host that records what reaches it, with one invocation begun. */
+abstract class BridgeFixture {
+
+    final RecordingHost host = new RecordingHost();
+    final DurableCounters counters =
+            new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0, () -> 0, () -> 0);
+    final DurableBridge bridge = new DurableBridge(host, counters);
+    final long id = host.invocation.id();
+
+    @BeforeEach
+    void begin() {
+        bridge.begin(host.invocation);
+    }
+
+    static final class RecordingHost implements DurableBridge.Host {
+        final List<String> calls = new ArrayList<>();
+        final Invocation<String, String> invocation =
+                new Invocation<>(
+                        17,
+                        new KeyLane<>("alice", 6),
+                        new Input<>(5, 99L, "value"),
+                        new WatermarkHold().enter(),
+                        null);
+
+        @Override
+        public void wake() {
+            calls.add("wake");
+        }
+
+        @Override
+        public void wakeAt(long epochMillis) {
+            calls.add("wakeAt " + epochMillis);
+        }
+
+        @Override
+        public int identify(Invocation<?, ?> asked, String invocationId, String inputDigest) {
+            return asked.journal().size();
+        }
+
+        @Override
+        public Object externalKey(Invocation<?, ?> asked) {
+            return "external " + asked.key();
+        }
+
+        @Override
+        public UserState userState(long id) {
+            calls.add("userState " + id);
+            return null;
+        }
+
+        @Override
+        public void written(Invocation<?, ?> of, int slot, String hold) {
+            calls.add("written " + slot + " " + hold + " into " + of.journal().calls());
+        }
+
+        @Override
+        public void cleared(Invocation<?, ?> of, int slot) {
+            calls.add("cleared " + slot + " of " + of.journal().calls());
+        }
+
+        @Override
+        public boolean hasSideOutput(String tag) {
+            calls.add("hasSideOutput " + tag);
+            return true;
+        }
+    }
+}
