@@ -1,14 +1,10 @@
 package pyflink.durable.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import java.util.ArrayList;
-import java.util.List;
 import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.checkpoint.SavepointType;
-import org.apache.flink.util.function.ThrowingRunnable;
 import org.junit.jupiter.api.Nested;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -19,35 +15,7 @@ import org.junit.jupiter.api.Timeout;
  * thread; mails that were put before run during it.
  */
 @Timeout(20)
-class ValveTest {
-
-    private static final long INTERVAL = 1_000;
-    private static final long DRAIN_TIMEOUT = 5_000;
-
-    private final List<String> log = new ArrayList<>();
-
-    private DurableHarness<String> open(int maxInFlight, int maxPending) throws Exception {
-        return open(maxInFlight, maxPending, null);
-    }
-
-    private DurableHarness<String> open(
-            int maxInFlight, int maxPending, OperatorSubtaskState snapshot) throws Exception {
-        DurableHarness<String> harness =
-                DurableHarness.setup()
-                        .limits(maxInFlight, maxPending)
-                        .checkpoints(INTERVAL, DRAIN_TIMEOUT)
-                        .open(snapshot);
-        harness.operator.onStart(
-                handler -> {
-                    if (handler.restoredSlots() == 0) {
-                        handler.callGatedInStep(0, "charge");
-                    } else {
-                        handler.startAttemptGatedInStep(0, "charge", 2);
-                    }
-                });
-        harness.runMails();
-        return harness;
-    }
+class ValveTest extends ValveFixture {
 
     /** An operator that is full by calls at the gate, with its valve shut by a snapshot. */
     private DurableHarness<String> openFullAndShut() throws Exception {
@@ -56,30 +24,6 @@ class ValveTest {
         harness.send("a", "1");
         harness.send("b", "1");
         return harness; // the next input is the third, and full is from three
-    }
-
-    private void duringTheWait(
-            DurableHarness<String> harness, String what, ThrowingRunnable<Exception> mail) {
-        harness.operator
-                .mailbox()
-                .execute(
-                        () -> {
-                            log.add(what);
-                            mail.run();
-                        },
-                        what);
-    }
-
-    /** Completes a checkpoint; what it releases goes on in a later mail. */
-    private static void tell(DurableHarness<String> harness, long checkpoint) throws Exception {
-        harness.flink.notifyOfCompletedCheckpoint(checkpoint);
-    }
-
-    /** In the test a mail ends the wait; in a task nothing would but the timer. */
-    private static void setTimeFiredByTimer(DurableHarness<String> harness, long time)
-            throws Exception {
-        assertThat(harness.flink.getProcessingTimeService().getNumActiveTimers()).isEqualTo(1);
-        harness.flink.setProcessingTime(time);
     }
 
     private void send(DurableHarness<String> harness, String key, String value) throws Exception {
@@ -305,109 +249,6 @@ class ValveTest {
                                 "not due",
                                 "due",
                                 "e:1 taken in");
-            }
-        }
-    }
-
-    @Nested
-    class EndOfInput {
-
-        @Test
-        void itFailsWhenOnlyTheGateIsLeftAndNoCheckpointComes() throws Exception {
-            try (DurableHarness<String> harness = open(10, 3)) {
-                harness.send("a", "1");
-                harness.send("b", "1");
-                duringTheWait(
-                        harness,
-                        "almost",
-                        () -> setTimeFiredByTimer(harness, INTERVAL + DRAIN_TIMEOUT - 1));
-                duringTheWait(
-                        harness,
-                        "late",
-                        () -> setTimeFiredByTimer(harness, INTERVAL + DRAIN_TIMEOUT));
-
-                assertThatThrownBy(harness.flink::endInput)
-                        .isInstanceOf(IllegalStateException.class)
-                        .hasMessageStartingWith(
-                                "The input has ended, 2 calls wait for a checkpoint, and none was"
-                                        + " taken for 6000 ms")
-                        .hasMessageContaining("`stop` without `--drain`");
-                assertThat(log).containsExactly("almost", "late");
-            }
-        }
-
-        @Test
-        void aBoundedInputEndsAsLongAsCheckpointsAreTaken() throws Exception {
-            try (DurableHarness<String> harness = open(1, 10)) {
-                harness.operator.onRelease(
-                        handler -> {
-                            if (handler.journal().size() < 8) {
-                                handler.callGated(handler.journal().size(), "charge");
-                            } else {
-                                handler.end();
-                            }
-                        });
-                harness.send("a", "1");
-                harness.send("a", "2");
-                checkpointAgainAndAgain(harness);
-
-                harness.flink.endInput();
-                assertThat(harness.outputs()).containsExactly("a:1", "a:2");
-            }
-        }
-
-        /** Always just in time. */
-        private void checkpointAgainAndAgain(DurableHarness<String> harness) {
-            duringTheWait(
-                    harness,
-                    "checkpoint",
-                    () -> {
-                        long now = harness.flink.getProcessingTime();
-                        harness.flink.setProcessingTime(now + INTERVAL + DRAIN_TIMEOUT - 1);
-                        tell(harness, harness.checkpoint());
-                        checkpointAgainAndAgain(harness);
-                    });
-        }
-
-        @Test
-        void aSnapshotThatIsTakenIsEnoughForTheDeadline() throws Exception {
-            try (DurableHarness<String> harness = open(10, 3)) {
-                harness.send("a", "1");
-                long late = INTERVAL + DRAIN_TIMEOUT;
-                long[] checkpoint = new long[1];
-                duringTheWait(
-                        harness,
-                        "taken",
-                        () -> {
-                            harness.flink.setProcessingTime(late - 1);
-                            checkpoint[0] = harness.checkpoint();
-                        });
-                duringTheWait(
-                        harness, "completes slowly", () -> harness.flink.setProcessingTime(late));
-                harness.operator.onRelease(HarnessOperator.Handler::end);
-                duringTheWait(harness, "completed", () -> tell(harness, checkpoint[0]));
-
-                harness.flink.endInput();
-                assertThat(harness.outputs()).containsExactly("a:1");
-            }
-        }
-
-        @Test
-        void aCallThatRunsMayTakeAsLongAsItTakes() throws Exception {
-            try (DurableHarness<String> harness = open(10, 3)) {
-                harness.send("a", "1");
-                harness.operator.onStart(handler -> {});
-                harness.send("b", "1");
-                harness.operator.onRelease(HarnessOperator.Handler::end);
-                duringTheWait(
-                        harness,
-                        "hours later",
-                        () -> harness.flink.setProcessingTime(10_000 * INTERVAL));
-                duringTheWait(harness, "b:1 ends", () -> harness.operator.handler("b:1").end());
-                duringTheWait(harness, "checkpoint", () -> tell(harness, harness.checkpoint()));
-
-                harness.flink.endInput();
-                assertThat(harness.outputs()).containsExactly("b:1", "a:1");
             }
         }
     }
