@@ -27,7 +27,7 @@ def numbers_per_customer(answers: list[dict[str, Any]]) -> dict[str, list[int]]:
 def test_in_flight_calls_state_and_order_follow_their_keys(
     cluster: Cluster, payments: Payments, inbox: Inbox, tmp_path: Path
 ) -> None:
-    """At each savepoint every customer has a call in flight and four orders in line."""
+    """At each savepoint every customer has a call in flight, and orders in line behind it."""
     arguments = ["--orders", str(inbox.orders), "--output", str(inbox.answers)]
     arguments += ["--service", payments.url]
     orders = make_orders("order", 4 * PER_BATCH, customers=CUSTOMERS)

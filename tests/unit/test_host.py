@@ -16,11 +16,11 @@ from bridges import Slot, SlotsInMemory
 
 from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import host as host_module
 from pyflink_durable.runtime.host import DurableHost
 from pyflink_durable.runtime.operation import NO_TIMESTAMP, DurableOperation
 
 PUT_ASIDE = DurableOptions(on_error="dead-letter")
+A_DAY = 86_400_000  # no clock decides a test
 
 
 class Bridge:
@@ -106,19 +106,18 @@ class Task:
     def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
         numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
-        return self.operation.start([value], numbers)
+        return self.operation.start([value], numbers, A_DAY)
 
-    def start_together(self, *values: Any) -> tuple[Any, ...]:
+    def start_together(self, *values: Any, millis: int = A_DAY) -> tuple[Any, ...]:
         numbers = b""
         for invocation in range(len(values)):
             self.bridge.journals[invocation] = SlotsInMemory(())
             numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
-        return self.operation.start(values, numbers)
+        return self.operation.start(values, numbers, millis)
 
 
 @pytest.fixture
-def new_task(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Task]]:
-    monkeypatch.setattr(host_module, "STEP_SECONDS", 3_600.0)  # no clock decides a test
+def new_task() -> Iterator[Callable[..., Task]]:
     tasks: list[Task] = []
 
     def new_task(handler: Callable[..., Any], **options: Any) -> Task:
@@ -248,15 +247,14 @@ class TestHandlersStartTogether:
         assert ended[0::4] == (0, 2)
 
     def test_a_step_that_takes_long_leaves_the_others_to_the_next(
-        self, new_task: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+        self, new_task: Callable[..., Task]
     ) -> None:
         seen = []
 
         async def handler(value: str, ctx: Any) -> None:
             seen.append(value)
 
-        monkeypatch.setattr(host_module, "STEP_SECONDS", 0.0)
-        started, *_ = new_task(handler).start_together("a", "b", "c")
+        started, *_ = new_task(handler).start_together("a", "b", "c", millis=0)
         assert started == 1
         assert seen == ["a"]
 

@@ -99,7 +99,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             # no hold: the checkpoint that was restored holds it in doubt
             journal.start_attempt(planned, attempt, None)
     if outcome is None:
-        outcome = yield _run(journal, planned, attempt)
+        outcome = yield _run_of(journal, planned, attempt)
         if outcome.error is not None:
             outcome = yield from _after_error(journal, planned, attempt, outcome)
     if outcome.error is not None and not isinstance(outcome.error, Exception):
@@ -112,7 +112,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
     return outcome
 
 
-def _run(journal: CallJournal, planned: PlannedCall, attempt: int) -> Run:
+def _run_of(journal: CallJournal, planned: PlannedCall, attempt: int) -> Run:
     call = planned.call
     current = journal.current(planned, attempt)
     return Run(call.func, call.args, call.kwargs, current, call.options.timeout)
@@ -140,7 +140,7 @@ def _after_error(
         hold = journal.start_attempt(planned, attempt, options.start_hold)
         if hold is not None:
             _check(planned, (yield hold))
-        outcome = yield _run(journal, planned, attempt)
+        outcome = yield _run_of(journal, planned, attempt)
 
 
 def _after_failure(

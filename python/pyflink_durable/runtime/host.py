@@ -47,9 +47,6 @@ from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
 from pyflink_durable.validation import check_invocation_id
 
-STEP_SECONDS = 0.02
-"""How long a step goes on starting handlers."""
-
 _LARGEST_GROUP = 64
 """Handlers that start one by one, each run to its first wait, take a tenth longer."""
 
@@ -156,14 +153,18 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._flink_context = ctx
         return ()
 
-    def start(self, elements: Iterable[Element]) -> int:
+    def start(self, elements: Iterable[Element], seconds: float) -> int:
         """Starts the handlers of elements, runs them until they wait, and tells how many it did.
 
         A step that takes long, since handlers block in it, ends early: no checkpoint comes between.
         So it looks at the clock between groups of handlers, the first of which is one.
+
+        Args:
+            elements: The elements.
+            seconds: After which no further group starts.
         """
         waiting = iter(elements)
-        deadline = time.monotonic() + STEP_SECONDS
+        deadline = time.monotonic() + seconds
         started, size = 0, 1
         while not started or time.monotonic() < deadline:
             group = list(islice(waiting, size))

@@ -30,8 +30,12 @@ class Host(Protocol):
     def has_outputs(self) -> bool:
         """Whether invocations have ended whose outputs are to be emitted."""
 
-    def start(self, elements: Iterable[Element]) -> int:
+    def start(self, elements: Iterable[Element], seconds: float) -> int:
         """Starts handlers, as many as there is time for, and runs each until it waits.
+
+        Args:
+            elements: Their elements.
+            seconds: How long it goes on starting handlers; it starts one at least.
 
         Returns:
             How many it has started; the others are handed over again.
@@ -86,18 +90,19 @@ class DurableOperation:
         for _ in operation._main_operation.process_element((None, None)):
             """The host learns PyFlink's context; it emits nothing."""
 
-    def start(self, values: Sequence[Any], numbers: bytes) -> tuple[Any, ...]:
+    def start(self, values: Sequence[Any], numbers: bytes, millis: int) -> tuple[Any, ...]:
         """Starts the handlers of elements, as many as there is time for.
 
         Args:
             values: Their values, as PyFlink's converters take them.
             numbers: Four signed 64-bit numbers of each, big-endian: the other fields of `Element`;
                 the smallest number in place of a timestamp for one that has none.
+            millis: How long it goes on starting handlers.
 
         Returns:
             How many were started, and the other four parts of what `resume` gives.
         """
-        started = self._ensure_host().start(
+        elements = (
             (
                 self._to_value(value),
                 number,
@@ -109,6 +114,7 @@ class DurableOperation:
                 values, _NUMBERS.iter_unpack(numbers), strict=True
             )
         )
+        started = self._ensure_host().start(elements, millis / 1000)
         return started, *(self._report() or (0, (), (), ()))
 
     def resume(self, released: Sequence[Any] | None) -> tuple[Any, ...] | None:

@@ -204,7 +204,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private final class PythonHost implements HandlerHost<Row, IN> {
 
         @Override
-        public Object[] start(List<Invocation<Row, IN>> invocations) {
+        public Object[] start(List<Invocation<Row, IN>> invocations, long millis) {
             Object[] values = new Object[invocations.size()];
             // one value that crosses in place of four for each invocation
             ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES * invocations.size());
@@ -218,7 +218,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                 numbers.putLong(invocation.journal().size());
                 numbers.putLong(input.sequence());
             }
-            Object[] arguments = {values, numbers.array()};
+            Object[] arguments = {values, numbers.array(), millis};
             return (Object[]) interpreter.invokeMethod("durable_operation", "start", arguments);
         }
 

@@ -13,9 +13,10 @@ interface HandlerHost<K, IN> {
      * Starts the handlers of invocations, as many as there is time for, and runs each until it
      * waits.
      *
+     * @param millis how long it goes on starting handlers; it starts one at least
      * @return how many it has started, and the report of the step
      */
-    Object[] start(List<Invocation<K, IN>> invocations);
+    Object[] start(List<Invocation<K, IN>> invocations, long millis);
 
     /**
      * Resumes the handlers whose calls have ended.

@@ -143,7 +143,7 @@ final class HandlerSteps<K, IN> {
      * that ends at once, or comes to the gate, makes room for the next.
      */
     void goOn() throws Exception {
-        starts.stepBegins();
+        starts.mailBegins();
         boolean more = true;
         while (more) {
             Object[] released = gate.takeReleased();
@@ -162,12 +162,12 @@ final class HandlerSteps<K, IN> {
         if (starting.isEmpty()) {
             return false;
         }
-        Object[] report = host.start(starting);
+        Object[] report = host.start(starting, starts.millisLeft());
         int started = ((Number) report[0]).intValue();
         left.addAll(starting.subList(started, starting.size()));
         starts.stepEnded(starting.size(), started);
         apply(report, 1);
-        if (starts.isStepOver() && (!left.isEmpty() || scheduler.readyCount() > 0)) {
+        if (starts.millisLeft() == 0 && (!left.isEmpty() || scheduler.readyCount() > 0)) {
             askToStart(); // behind the mails that have come meanwhile, a checkpoint among them
             return false;
         }

@@ -10,9 +10,9 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
  * come thick and fast are collected for a moment; one that comes after a pause starts at once.
  *
  * <p>A step holds the task: no checkpoint is taken meanwhile. Handlers that block, in a synchronous
- * call, would hold it for as many calls as there are inputs. So the host starts no more of them
- * after {@link #STEP_NANOS}, and here none follow in the same mail. Inputs that it had no time for
- * have crossed in vain, so the next step hands over fewer: twice as many as it started.
+ * call, would hold it for as many calls as there are inputs. So a mail starts no more of them after
+ * {@link #MAIL_NANOS}. Inputs that the host had no time for have crossed in vain, so the next step
+ * hands over fewer: twice as many as it started.
  */
 final class StartBatches {
 
@@ -22,15 +22,14 @@ final class StartBatches {
     /** More in a step save nothing. */
     static final int MOST = 512;
 
-    /** As in the host. */
-    private static final long STEP_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
+    private static final long MAIL_NANOS = TimeUnit.MILLISECONDS.toNanos(20);
 
     private final ProcessingTimeService timers;
     private final long collectNanos;
     private final Runnable askToStart;
     private final LongSupplier nanoTime;
     private int size;
-    private long stepBegan;
+    private long mailBegan;
     private long freeSince;
     private boolean timerSet;
 
@@ -89,13 +88,14 @@ final class StartBatches {
     }
 
     /** Handlers are about to go on, in this mail. */
-    void stepBegins() {
-        stepBegan = nanoTime.getAsLong();
+    void mailBegins() {
+        mailBegan = nanoTime.getAsLong();
     }
 
-    /** Whether the task's mails are to have their turn. */
-    boolean isStepOver() {
-        return nanoTime.getAsLong() - stepBegan >= STEP_NANOS;
+    /** How long this mail may go on starting handlers; 0 if others are to have their turn. */
+    long millisLeft() {
+        long nanos = MAIL_NANOS - (nanoTime.getAsLong() - mailBegan);
+        return Math.max(0, TimeUnit.NANOSECONDS.toMillis(nanos));
     }
 
     /**

@@ -167,7 +167,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
     private final class TestHost implements HandlerHost<K, Row> {
         @Override
-        public Object[] start(List<Invocation<K, Row>> invocations) {
+        public Object[] start(List<Invocation<K, Row>> invocations, long millis) {
             int from = started.size();
             int count = Math.min(invocations.size(), startsPerStep);
             for (Invocation<K, Row> invocation : invocations.subList(0, count)) {

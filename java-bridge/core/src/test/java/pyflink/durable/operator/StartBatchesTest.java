@@ -37,7 +37,7 @@ class StartBatchesTest {
     @Test
     void anInputThatWaitedForALongStepDidNotComeAfterAPause() {
         StartBatches batches = batches(1);
-        batches.stepBegins();
+        batches.mailBegins();
         now += 15 * MILLI;
         batches.taskIsFree();
         assertThat(batches.areDue(1)).isFalse();
@@ -86,15 +86,16 @@ class StartBatchesTest {
     }
 
     @Test
-    void aStepIsOverAfterTwentyMilliseconds() {
+    void aMailStartsHandlersForTwentyMilliseconds() {
         StartBatches batches = batches(1);
-        batches.stepBegins();
+        batches.mailBegins();
+        assertThat(batches.millisLeft()).isEqualTo(20);
         now += 19 * MILLI;
-        assertThat(batches.isStepOver()).isFalse();
-        now += MILLI;
-        assertThat(batches.isStepOver()).isTrue();
-        batches.stepBegins();
-        assertThat(batches.isStepOver()).isFalse();
+        assertThat(batches.millisLeft()).isOne();
+        now += 2 * MILLI;
+        assertThat(batches.millisLeft()).isZero();
+        batches.mailBegins();
+        assertThat(batches.millisLeft()).isEqualTo(20);
     }
 
     @Nested
