@@ -116,7 +116,7 @@ class _Batch:
         self._limit = limit
         self._loop = loop
         self._planned = plan_batch(journal, calls)
-        self._runs: dict[int, AsyncCall] = {}
+        self._calls: dict[int, AsyncCall] = {}
         self._started_at: dict[int, float] = {}
         self._outcomes: dict[int, CallOutcome] = {}
         self._in_line: deque[int] = deque()
@@ -137,33 +137,33 @@ class _Batch:
         finally:
             if timer is not None:
                 timer.cancel()
-            for run in self._runs.values():
-                run.cancel()
+            for call in self._calls.values():
+                call.cancel()
         return Outcomes(self._outcomes[place] for place in range(len(self._planned)))
 
     def _begin(self, place: int) -> None:
         planned = self._planned[place]
-        run = self._runs[place] = AsyncCall(
+        call = self._calls[place] = AsyncCall(
             self._journal, self._executors, planned.call, self._loop
         )
         self._started_at[place] = time.monotonic()
         if planned.plan is not Plan.REPLAY:
             self._running += 1
-        run.begin_planned(planned)
-        run.add_done_callback(lambda run: self._end(place, run))
+        call.begin_planned(planned)
+        call.add_done_callback(lambda call: self._end(place, call))
 
-    def _end(self, place: int, run: Any) -> None:
+    def _end(self, place: int, call: Any) -> None:
         if self._ended.done():
             return
-        if run.cancelled():
+        if call.cancelled():
             self._ended.cancel()
             return
-        planned, error = self._planned[place], run.exception()
-        if error is not None and (run.broken or not isinstance(error, Exception)):
+        planned, error = self._planned[place], call.exception()
+        if error is not None and (call.broken or not isinstance(error, Exception)):
             self._ended.set_exception(error)
             return
         seconds = time.monotonic() - self._started_at[place]
-        outcome = Outcome(None if error is not None else run.result(), error)
+        outcome = Outcome(None if error is not None else call.result(), error)
         self._outcomes[place] = outcome_of(planned, outcome, seconds)
         if planned.plan is not Plan.REPLAY:
             self._running -= 1
