@@ -151,16 +151,16 @@ class Case:
     keys: int = KEYS
 
 
+STOCK = Case("stock", None, 1, 200_000, None)
 CASES = (
-    Case("stock", None, 1, 200_000, None),
-    Case("sync", sync_handler, 1, 150_000, 1.4),
-    Case("pool", pool_handler, 1, 80_000, 2.6),
-    Case("coroutine", coroutine_handler, 1, 100_000, 2.0),
+    Case("sync", sync_handler, 1, 150_000, 1.2),
+    Case("pool", pool_handler, 1, 80_000, 1.5),
+    Case("coroutine", coroutine_handler, 1, 100_000, 1.5),
     Case("def", def_handler, 1, 80_000, None),
-    Case("batch-100", batch_handler, BATCH, 1_500, 0.7),
+    Case("batch-100", batch_handler, BATCH, 1_500, 0.6),
     Case("batches-100-keys", durable_batch_handler, BATCH, 1_500, None, keys=100),
     Case("reconciled", None, 1, 100_000, None, "checkpoint", 10_000, "200ms"),
-    Case("gated", None, 1, 200_000, 1.8, "gated", 10_000, "200ms"),
+    Case("gated", None, 1, 200_000, 1.7, "gated", 10_000, "200ms"),
     Case("write-ahead", None, 1, 60_000, None, "write-ahead", 1_000, "1s", 5_000),
 )
 
