@@ -92,6 +92,36 @@ def test_windows_behind_the_operator_lose_nothing(world: World) -> None:
     assert sorted(world.outputs()) == sorted(f"{start}: {n}" for start, n in expected.items())
 
 
+def test_a_call_in_flight_does_not_hold_windows_that_ended_before_its_input(world: World) -> None:
+    """The call of 12 s ends when the window of 0 to 10 s has fired, which holds other keys."""
+
+    def fired(world: World) -> bool:
+        return world.count("window", "0") > 0
+
+    async def handle(name: str, ctx: RunnerContext) -> str:
+        if name == "12000":
+            await ctx.durable_execute_async(world.wait, fired)
+        return name
+
+    env = environment(world, pipeline__auto_watermark_interval="5 ms")
+    stages = [Stage(["1000", "2000"]), Stage(["12000"]), Stage([], when=fired)]
+    strategy = WatermarkStrategy.for_monotonous_timestamps()
+    inputs = scripted(env, world, stages).assign_timestamps_and_watermarks(
+        strategy.with_timestamp_assigner(NameIsTime())
+    )
+    windows = (
+        durable(inputs, handle)
+        .key_by(lambda value: "all", Types.STRING())
+        .window(TumblingEventTimeWindows.of(Time.seconds(10)))
+        .process(CountPerWindow(world), Types.STRING())
+    )
+    write_outputs(windows, world)
+
+    run(env)
+
+    assert sorted(world.outputs()) == ["0: 2", "10000: 1"]
+
+
 @pytest.mark.parametrize("chaining", ["true", "false"])
 def test_outputs_have_the_timestamp_of_their_input(world: World, chaining: str) -> None:
     """Also for a Python function that PyFlink runs in the same operator (chaining)."""

@@ -265,12 +265,12 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        engine.emitBehindInputs(() -> super.processWatermark(mark));
+        engine.accept(mark);
     }
 
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-        engine.emitBehindInputs(() -> super.processWatermarkStatus(status));
+        engine.accept(status);
     }
 
     @Override
@@ -295,6 +295,16 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         for (int i = from; i < to; i++) {
             collector.collect(toOutput(outputs[i]));
         }
+    }
+
+    @Override
+    public void emitWatermark(long timestamp) throws Exception {
+        super.processWatermark(new Watermark(timestamp));
+    }
+
+    @Override
+    public void emitWatermarkStatus(WatermarkStatus status) throws Exception {
+        super.processWatermarkStatus(status);
     }
 
     private OUT toOutput(Object value) {

@@ -4,7 +4,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /** What Flink gives to an {@link InvocationEngine}; an operator has most of it already. */
-interface FlinkTask {
+interface FlinkTask extends WatermarkHold.Downstream {
 
     ProcessingTimeService getProcessingTimeService();
 

@@ -21,7 +21,7 @@ final class Invocation<K, IN> {
     private final long id;
     private final KeyLane<K, IN> lane;
     private final Input<IN> input;
-    private final WatermarkHold.Epoch epoch;
+    private final WatermarkHold.Group watermarks;
     @Nullable private Journal journal;
     @Nullable private volatile WriteAhead.Owner owner;
     private Stage stage = Stage.IN_LINE;
@@ -35,12 +35,12 @@ final class Invocation<K, IN> {
             long id,
             KeyLane<K, IN> lane,
             Input<IN> input,
-            WatermarkHold.Epoch epoch,
+            WatermarkHold.Group watermarks,
             @Nullable Journal journal) {
         this.id = id;
         this.lane = lane;
         this.input = input;
-        this.epoch = epoch;
+        this.watermarks = watermarks;
         this.journal = journal;
     }
 
@@ -60,8 +60,8 @@ final class Invocation<K, IN> {
         return input;
     }
 
-    WatermarkHold.Epoch epoch() {
-        return epoch;
+    WatermarkHold.Group watermarks() {
+        return watermarks;
     }
 
     /** The journal; made when it is first asked for, as most waiting inputs need none. */

@@ -7,8 +7,10 @@ import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.metrics.MetricGroup;
 import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.log.CallLog;
@@ -33,7 +35,7 @@ import pyflink.durable.log.CallLog;
  *       checkpoint would wait for ever.
  *   <li>Restored invocations start before new inputs are accepted. A new input of a key would
  *       otherwise be handled before an older one.
- *   <li>Watermarks wait for the inputs before them, see {@link WatermarkHold}.
+ *   <li>Watermarks wait for the inputs that they would make late, see {@link WatermarkHold}.
  * </ul>
  */
 final class InvocationEngine<K, IN> implements DurableBridge.Host {
@@ -47,7 +49,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private final HandlerHost<K, IN> host;
     private final DurableCounters counters;
     private final DurableBridge bridge;
-    private final WatermarkHold watermarks = new WatermarkHold();
+    private final WatermarkHold watermarks;
     private InvocationScheduler<K, IN> scheduler;
     private Gate<K, IN> gate;
     private Holds<K, IN> holds;
@@ -77,6 +79,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         this.task = task;
         this.mailbox = mailbox;
         this.host = host;
+        this.watermarks = new WatermarkHold(task);
         this.counters =
                 new DurableCounters(
                         metrics,
@@ -185,10 +188,16 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         valve.awaitRoom();
     }
 
-    /** Takes a watermark or a status that came behind all inputs accepted so far. */
-    void emitBehindInputs(WatermarkHold.Emission emission) throws Exception {
+    /** Takes a watermark that came behind all inputs accepted so far. */
+    void accept(Watermark mark) throws Exception {
         ensureRestored();
-        watermarks.hold(emission);
+        watermarks.hold(mark.getTimestamp());
+    }
+
+    /** Takes a change of the stream's status that came behind all inputs accepted so far. */
+    void accept(WatermarkStatus status) throws Exception {
+        ensureRestored();
+        watermarks.hold(status);
     }
 
     /** Waits until nothing is in flight, and ends the host. */

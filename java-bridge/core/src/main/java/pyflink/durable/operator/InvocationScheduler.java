@@ -62,7 +62,7 @@ final class InvocationScheduler<K, IN> {
         }
         Input<IN> input = new Input<>(lane.takeSequence(), timestamp, value);
         changed.add(lane);
-        enqueue(new Invocation<>(nextId++, lane, input, watermarks.enter(), null));
+        enqueue(new Invocation<>(nextId++, lane, input, watermarks.enter(timestamp), null));
     }
 
     /** Takes in again what was in flight at the checkpoint that the job was restored from. */
@@ -81,7 +81,7 @@ final class InvocationScheduler<K, IN> {
                                 nextId++,
                                 lane,
                                 input,
-                                watermarks.enter(),
+                                watermarks.enter(input.timestamp()),
                                 lane.isEmpty() ? state.restoreJournal() : null);
                 invocation.markSaved();
                 enqueue(invocation);
@@ -192,7 +192,7 @@ final class InvocationScheduler<K, IN> {
         running.remove(invocation.id());
         leaveStage(invocation);
         accepted--;
-        invocation.epoch().finishOne();
+        watermarks.finish(invocation.watermarks());
         lane.finishHead();
         changed.add(lane);
         if (!lane.isEmpty()) {

@@ -26,7 +26,7 @@ abstract class BridgeFixture {
                         17,
                         new KeyLane<>("alice", 6),
                         new Input<>(5, 99L, "value"),
-                        new WatermarkHold().enter(),
+                        new WatermarkHold(WatermarkHoldTest.downstream(List.of())).enter(null),
                         null);
 
         @Override

@@ -101,12 +101,12 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
     @Override
     public void processWatermark(Watermark mark) throws Exception {
-        engine.emitBehindInputs(() -> super.processWatermark(mark));
+        engine.accept(mark);
     }
 
     @Override
     public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-        engine.emitBehindInputs(() -> super.processWatermarkStatus(status));
+        engine.accept(status);
     }
 
     @Override
@@ -141,6 +141,16 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         for (int i = from; i < to; i++) {
             collector.collect((String) outputs[i]);
         }
+    }
+
+    @Override
+    public void emitWatermark(long timestamp) throws Exception {
+        super.processWatermark(new Watermark(timestamp));
+    }
+
+    @Override
+    public void emitWatermarkStatus(WatermarkStatus status) throws Exception {
+        super.processWatermarkStatus(status);
     }
 
     @Override
