@@ -276,7 +276,6 @@ def build(scene: Scene, cells: list[Cell], stages: list[Stage]) -> Any:
         world,
         restarts=1,
         execution__checkpointing__interval="1 h",
-        execution__checkpointing__unaligned__enabled="true",
     )
     inputs = scripted(env, world, stages, bounded=False)
     inputs = inputs.map(crash_on("crash", world), Types.STRING())

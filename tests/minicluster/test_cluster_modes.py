@@ -61,11 +61,11 @@ def numbered(names: list[str]) -> list[str]:
 @pytest.mark.parametrize(
     "settings",
     [
-        pytest.param({"execution__checkpointing__unaligned__enabled": "true"}, id="unaligned"),
+        pytest.param({"execution__checkpointing__unaligned__enabled": "false"}, id="aligned"),
         pytest.param({"parallelism": 2}, id="parallelism-2"),
         pytest.param(
-            {"parallelism": 2, "execution__checkpointing__unaligned__enabled": "true"},
-            id="parallelism-2-unaligned",
+            {"parallelism": 2, "execution__checkpointing__unaligned__enabled": "false"},
+            id="parallelism-2-aligned",
         ),
         pytest.param({"pipeline__object_reuse": "true"}, id="object-reuse"),
         pytest.param(
@@ -175,7 +175,7 @@ def test_a_reconciler_that_is_interrupted_is_asked_again(world: World, style: St
 
 
 def test_end_of_input_with_calls_in_flight(world: World) -> None:
-    """The source has ended; with unaligned checkpoints the job still takes them."""
+    """The source has ended, and checkpoints are taken all the same."""
     names = [f"order-{n}" for n in range(8)]
 
     async def handle(name: str, ctx: RunnerContext) -> str:
@@ -186,9 +186,7 @@ def test_end_of_input_with_calls_in_flight(world: World) -> None:
             stuck_at_first, world, name, reconciler=lambda: look_up(world, name)
         )
 
-    env = environment(
-        world, restarts=3, execution__checkpointing__unaligned__enabled="true", parallelism=2
-    )
+    env = environment(world, restarts=3, parallelism=2)
     stages = [Stage([*names, "crash"])]
     write_outputs(durable(scripted(env, world, stages), handle), world)
 

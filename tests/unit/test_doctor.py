@@ -72,6 +72,17 @@ def test_a_good_home_has_no_complaint(tmp_path: Path) -> None:
             Severity.WARNING,
             "reach",
         ),
+        *(
+            ({name: value}, "checkpoints under load", Severity.WARNING, "Leave these options out")
+            for name, value in (
+                ("execution.checkpointing.unaligned.enabled", "false"),
+                ("execution.checkpointing.unaligned", "False"),
+                ("execution.checkpointing.mode", "AT_LEAST_ONCE"),
+                ("execution.checkpointing.max-concurrent-checkpoints", "2"),
+                ("execution.checkpointing.checkpoints-after-tasks-finish.enabled", "false"),
+                ("execution.checkpointing.interval-during-backlog", "0 s"),
+            )
+        ),
         ({"execution.runtime-mode": "BATCH"}, "runtime mode", Severity.ERROR, "STREAMING"),
         ({"restart-strategy.type": "none"}, "restarts", Severity.ERROR, "exponential-delay"),
         ({"taskmanager.numberOfTaskSlots": "4"}, "slots", Severity.WARNING, "more TaskManagers"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +42,22 @@ def is_unaligned(env: StreamExecutionEnvironment) -> bool:
     return bool(env.get_checkpoint_config().is_unaligned_checkpoints_enabled())
 
 
-def test_gated_sets_unaligned_checkpoints_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+LOGGED = DurableOptions(durability="write-ahead", call_log=FileCallLog(directory=Path("/log")))
+LEVELS = pytest.mark.parametrize(
+    "options", [DurableOptions(), GATED, LOGGED], ids=lambda options: options.durability
+)
+OTHER_LEVELS = pytest.mark.parametrize(
+    "options", [DurableOptions(), LOGGED], ids=lambda options: options.durability
+)
+
+
+@LEVELS
+def test_unaligned_checkpoints_are_turned_on_with_a_line(
+    options: DurableOptions, caplog: pytest.LogCaptureFixture
+) -> None:
     env = environment()
     with caplog.at_level(logging.INFO, "pyflink_durable"):
-        process(env, options=GATED, name="orders")
+        process(env, options=options, name="orders", uid="orders")
     assert is_unaligned(env)
     assert can_gate(env)
     [record] = caplog.records
@@ -52,12 +65,101 @@ def test_gated_sets_unaligned_checkpoints_and_says_so(caplog: pytest.LogCaptureF
     assert "operator=orders unaligned checkpoints are turned on" in record.getMessage()
 
 
-def test_gated_says_nothing_where_they_are_on(caplog: pytest.LogCaptureFixture) -> None:
+@LEVELS
+def test_nothing_is_said_where_they_are_on(
+    options: DurableOptions, caplog: pytest.LogCaptureFixture
+) -> None:
     env = environment()
     env.get_checkpoint_config().enable_unaligned_checkpoints()
     with caplog.at_level(logging.INFO, "pyflink_durable"):
-        process(env, options=GATED)
+        process(env, options=options, uid="orders")
     assert caplog.records == []
+
+
+def aligned(env: StreamExecutionEnvironment) -> None:
+    env.get_checkpoint_config().enable_unaligned_checkpoints(False)
+
+
+def at_least_once(env: StreamExecutionEnvironment) -> None:
+    env.get_checkpoint_config().set_checkpointing_mode(CheckpointingMode.AT_LEAST_ONCE)
+
+
+def two_at_a_time(env: StreamExecutionEnvironment) -> None:
+    env.get_checkpoint_config().set_max_concurrent_checkpoints(2)
+
+
+def none_behind_the_end(env: StreamExecutionEnvironment) -> None:
+    configure(env, "execution.checkpointing.checkpoints-after-tasks-finish.enabled", "false")
+
+
+def none_in_a_backlog(env: StreamExecutionEnvironment) -> None:
+    configure(env, "execution.checkpointing.interval-during-backlog", "0 s")
+
+
+def configure(env: StreamExecutionEnvironment, name: str, value: str) -> None:
+    configuration = Configuration()
+    configuration.set_string(name, value)
+    env.configure(configuration)
+
+
+FLAWS = pytest.mark.parametrize(
+    ("flaw", "told"),
+    [
+        (aligned, "execution.checkpointing.unaligned.enabled is false: no checkpoint completes"),
+        (at_least_once, "execution.checkpointing.mode is AT_LEAST_ONCE: inputs come twice"),
+        (two_at_a_time, "max-concurrent-checkpoints is 2: checkpoints cannot be unaligned"),
+        (none_behind_the_end, "checkpoints-after-tasks-finish.enabled is false: no checkpoint is"),
+        (none_in_a_backlog, "interval-during-backlog is 0: no checkpoint is taken while a source"),
+    ],
+    ids=lambda value: getattr(value, "__name__", None),
+)
+
+
+@FLAWS
+def test_gated_refuses_what_keeps_checkpoints_away(
+    flaw: Callable[[StreamExecutionEnvironment], None], told: str
+) -> None:
+    env = environment()
+    flaw(env)
+    with pytest.raises(ConfigurationError) as refused:
+        process(env, options=GATED, name="orders")
+    assert "'orders' has durability=\"gated\": its calls wait for checkpoints, and" in str(
+        refused.value
+    )
+    assert told in str(refused.value)
+    assert not is_unaligned(env)
+    assert not can_gate(env)
+
+
+@FLAWS
+@OTHER_LEVELS
+def test_other_levels_respect_it_and_warn_of_the_consequence(
+    options: DurableOptions,
+    flaw: Callable[[StreamExecutionEnvironment], None],
+    told: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    env = environment()
+    flaw(env)
+    with caplog.at_level(logging.WARNING, "pyflink_durable"):
+        process(env, options=options, name="orders", uid="orders")
+    [record] = caplog.records
+    assert record.getMessage().startswith("operator=orders ")
+    assert told in record.getMessage()
+    assert "Calls made since the last checkpoint are made again after a failure" in (
+        record.getMessage()
+    )
+    assert ("unless the call log has them" in record.getMessage()) is (options is LOGGED)
+    assert is_unaligned(env) is (flaw in (none_behind_the_end, none_in_a_backlog))
+
+
+def test_what_an_older_name_of_the_option_says_is_respected() -> None:
+    configuration = Configuration()
+    configuration.set_string("execution.checkpointing.unaligned", "false")
+    env = StreamExecutionEnvironment.get_execution_environment(configuration)
+    env.enable_checkpointing(1_000)
+    process(env)
+    assert not is_unaligned(env)
 
 
 def test_gated_without_checkpoints_is_refused() -> None:
@@ -68,38 +170,18 @@ def test_gated_without_checkpoints_is_refused() -> None:
         process(environment(0), options=GATED, name="orders")
 
 
-def test_gated_at_least_once_is_refused() -> None:
-    env = environment()
-    env.get_checkpoint_config().set_checkpointing_mode(CheckpointingMode.AT_LEAST_ONCE)
-    with pytest.raises(ConfigurationError, match=r"'orders' .*mode: EXACTLY_ONCE"):
-        process(env, options=GATED, name="orders")
-    assert not is_unaligned(env)
-
-
 def test_a_refused_job_is_left_as_it_was() -> None:
     env = environment()
-    process(env, uid="taken")
-    with pytest.raises(ConfigurationError, match="uid 'taken'"):
-        process(env, options=GATED, uid="taken")
+    with pytest.raises(ConfigurationError, match="needs uid"):
+        process(env, options=LOGGED)
     assert not is_unaligned(env)
-    other = environment()
     with pytest.raises(ConfigurationError):
         durable_process(
-            other.from_collection([1], Types.INT()),  # type: ignore[arg-type]
+            env.from_collection([1], Types.INT()),  # type: ignore[arg-type]
             handler,
             output_type=Types.INT(),
             options=GATED,
         )
-    assert not is_unaligned(other)
-
-
-LOGGED = DurableOptions(durability="write-ahead", call_log=FileCallLog(directory=Path("/log")))
-
-
-def test_other_levels_leave_the_checkpoints_alone() -> None:
-    env = environment(1_000)
-    process(env)
-    process(env, options=LOGGED, uid="logged")
     assert not is_unaligned(env)
 
 

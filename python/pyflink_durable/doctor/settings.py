@@ -10,11 +10,20 @@ Settings = Mapping[str, str]
 
 _OPENED = ("java.lang", "java.util", "java.nio", "java.io", "java.net", "java.lang.reflect")
 _NO_RESTART = ("none", "off", "disable")
+_KEEPS_AWAY = (
+    ("execution.checkpointing.mode", ("at_least_once",)),
+    ("execution.checkpointing.unaligned.enabled", ("false",)),
+    ("execution.checkpointing.unaligned", ("false",)),
+    ("execution.checkpointing.checkpoints-after-tasks-finish.enabled", ("false",)),
+    ("execution.checkpointing.interval-during-backlog", ("0", "0s", "0ms", "0min")),
+)
+"""Options, and values of them under which no checkpoint comes while an operator may need one."""
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
     """Looks at what a durable job depends on. A job's own code may set some of it, too."""
     yield _interval(settings)
+    yield _reach(settings)
     yield _directory(settings)
     yield _mode(settings)
     yield _restarts(settings)
@@ -49,6 +58,26 @@ def _interval(settings: Settings) -> Finding:
             "Set it, for example to 1 s, or call env.enable_checkpointing(1000) in the job.",
         )
     return ok("checkpoints", f"every {interval}")
+
+
+def _reach(settings: Settings) -> Finding:
+    """Whether checkpoints come through full operators, behind ended sources, and in a backlog."""
+    found = [
+        f"{name} is {settings[name]}"
+        for name, values in _KEEPS_AWAY
+        if settings.get(name, "").lower().replace(" ", "") in values
+    ]
+    concurrent = settings.get("execution.checkpointing.max-concurrent-checkpoints", "1").strip()
+    if concurrent != "1":
+        found.append(f"execution.checkpointing.max-concurrent-checkpoints is {concurrent}")
+    if found:
+        return warning(
+            "checkpoints under load",
+            f"{', '.join(found)}: checkpoints fail to come while an operator is full, behind the "
+            "end of a source, or in a backlog. Gated jobs are refused, others repeat calls",
+            "Leave these options out.",
+        )
+    return ok("checkpoints under load", "they overtake what full operators have not read")
 
 
 def _directory(settings: Settings) -> Finding:

@@ -102,9 +102,10 @@ class CallOptionsOf:
             )
         if durability == "gated" and not self._can_gate:
             raise ConfigurationError(
-                'durability="gated" on a call needs unaligned exactly-once checkpoints: set '
-                'DurableOptions(durability="gated"), which sees to them, or turn them on with '
-                "env.get_checkpoint_config().enable_unaligned_checkpoints()"
+                'durability="gated" on a call needs unaligned exactly-once checkpoints, also in a '
+                "backlog and when a source has ended: turn them on with "
+                "env.enable_checkpointing(milliseconds), and leave out the settings that a warning "
+                "named when the job was built"
             )
         if durability == "write-ahead" and self._options.call_log is None:
             raise ConfigurationError(
