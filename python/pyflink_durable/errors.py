@@ -43,7 +43,7 @@ class JournalMismatch(DurableExecutionError):
 
 
 class ResultNotSerializable(DurableExecutionError):
-    """A call returned a value that neither pickle nor cloudpickle can write.
+    """A call returned a value that neither pickle nor cloudpickle can write and read back.
 
     The call itself has happened; it is journaled as failed with this error. Return plain data
     (numbers, strings, dicts, dataclasses) instead of connections, locks, generators or files.
@@ -70,9 +70,9 @@ class ArgumentNotEncodable(DurableExecutionError, TypeError):
 class RemoteError(DurableExecutionError):
     """Stands for an exception of a call that could not itself be pickled.
 
-    Raised in the first run as well as on replay, so that a handler sees the same type both times;
-    in the first run the original exception is its ``__cause__``. To get the original type, make the
-    exception picklable: keep only plain data on it.
+    Raised in the first run as well as on replay, so that a handler sees the same both times; its
+    cause and context are those of the original. To get the original type, make the exception
+    picklable: keep only plain data on it.
 
     Attributes:
         type_name: ``module.qualname`` of the original exception's class.

@@ -28,7 +28,7 @@ from pyflink_durable.runtime.bridge import PENDING
 from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
 from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
-from pyflink_durable.runtime.payload import load_exception, load_result
+from pyflink_durable.runtime.payload import load_exception, load_result, pass_error
 from pyflink_durable.runtime.step_journal import (
     ATTEMPT,
     CLEARED,
@@ -329,5 +329,13 @@ def lives_of(attempt: Attempt) -> list[Slot]:
     lives = [slot._replace(attempt=1) for slot in attempt.kept[-1]]
     return [
         slot._replace(result=None) if slot.function_id == "pyflink_durable.now" else slot
-        for slot in lives
+        for slot in map(without_traceback, lives)
     ]
+
+
+def without_traceback(slot: Slot) -> Slot:
+    """A reconciler raises the same as the call, elsewhere."""
+    if slot.exception is None:
+        return slot
+    error = load_exception(slot.exception).with_traceback(None)
+    return slot._replace(exception=pass_error(error)[1])

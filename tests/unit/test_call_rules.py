@@ -136,11 +136,9 @@ def test_a_result_that_cannot_be_serialized_fails_the_call(run: Run) -> None:
 
 
 def test_an_exception_that_cannot_be_pickled_is_remote_in_both_runs(run: Run) -> None:
-    original = Unpicklable("declined")
-    run.outside.answers["charge"] = original
+    run.outside.answers["charge"] = Unpicklable("declined")
     with pytest.raises(RemoteError) as first:
         run(1)
-    assert first.value.__cause__ is original
     assert run.statuses() == ["FAILED"]
     with pytest.raises(RemoteError) as second:
         run.again(1)

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from pyflink_durable.errors import PayloadNotLoadable, RemoteError, ResultNotSerializable
 from pyflink_durable.runtime.payload import (
-    dump_exception,
     dump_result,
     load_exception,
     load_result,
-    prepare_exception,
+    pass_error,
+    pass_result,
 )
 
 PLAIN = st.recursive(
@@ -73,9 +73,64 @@ class Impostor(Exception):
         return ValueError, ("who?",)
 
 
+class Dropping:
+    """Leaves an attribute out when it is pickled."""
+
+    def __init__(self) -> None:
+        self.kept, self.dropped = 1, 2
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"kept": self.kept}
+
+
+class Unreadable:
+    """Is written, and cannot be read back."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+class Pretender:
+    """Is read back as another type."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("7",)
+
+
 @given(PLAIN)
 def test_result_round_trip(value: object) -> None:
     assert load_result(dump_result(value)) == value
+    passed, payload = pass_result(value)
+    assert passed == value == load_result(payload)
+
+
+@pytest.mark.parametrize("value", [None, True, 1 << 70, 1.5, "é", b"x", (), (1, ("a", None))])
+def test_plain_results_are_passed_as_they_are(value: object) -> None:
+    passed, payload = pass_result(value)
+    assert passed is value
+    assert load_result(payload) == value
+
+
+def test_a_result_is_what_a_replay_gives() -> None:
+    lines = ["a"]
+    passed, payload = pass_result({"lines": lines, "again": lines, "object": Dropping()})
+    lines.append("b")
+    for value in (passed, load_result(payload)):
+        assert value["lines"] == ["a"]
+        assert value["again"] is value["lines"]
+        assert vars(value["object"]) == {"kept": 1}
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_what_cannot_be_read_back_is_refused_at_once(nested: bool) -> None:
+    value: Any = {"x": [Unreadable()]} if nested else Unreadable()
+    with pytest.raises(ResultNotSerializable, match=r"read back .*no number.*Return plain data"):
+        pass_result(value)
+
+
+def test_what_is_read_back_as_something_else_is_refused_at_once() -> None:
+    with pytest.raises(ResultNotSerializable, match=r"Pretender: it is read back as builtins.int"):
+        pass_result(Pretender())
 
 
 def test_importable_result_is_plain_pickle(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,11 +207,10 @@ def test_exception_payload_that_is_no_exception() -> None:
 )
 def test_exception_keeps_type_message_and_attributes(error: Exception) -> None:
     error.attempt = 2  # type: ignore[attr-defined]
-    raised, payload = prepare_exception(error)
-    assert raised is error
-    loaded = load_exception(payload)
-    assert type(loaded) is type(error)
-    assert (str(loaded), loaded.args, vars(loaded)) == (str(error), error.args, vars(error))
+    raised, payload = pass_error(error)
+    for loaded in (raised, load_exception(payload)):
+        assert type(loaded) is type(error)
+        assert (str(loaded), loaded.args, vars(loaded)) == (str(error), error.args, vars(error))
 
 
 def test_examples_are_what_they_say() -> None:
@@ -169,15 +223,15 @@ def test_local_exception_class_loads_in_this_process() -> None:
     class Local(Exception):
         pass
 
-    loaded = load_exception(dump_exception(Local("x")))
+    loaded, _ = pass_error(Local("x"))
     assert type(loaded) is Local
     assert loaded.args == ("x",)
 
 
 def test_incomparable_argument_does_not_cost_the_type() -> None:
     error = ValueError("x", object())
-    assert prepare_exception(error)[0] is error
-    assert type(load_exception(dump_exception(error))) is ValueError
+    raised, payload = pass_error(error)
+    assert type(raised) is type(load_exception(payload)) is ValueError
 
 
 @pytest.mark.parametrize(
@@ -186,9 +240,9 @@ def test_incomparable_argument_does_not_cost_the_type() -> None:
     ids=lambda error: type(error).__name__,
 )
 def test_unpicklable_exception_is_a_remote_error_in_both_runs(error: Exception) -> None:
-    raised, payload = prepare_exception(error)
+    raised, payload = pass_error(error)
     assert type(raised) is RemoteError
-    assert raised.__cause__ is error
+    assert raised.__cause__ is None
     assert raised.type_name == f"{__name__}.{type(error).__name__}"
     loaded = load_exception(payload)
     assert type(loaded) is RemoteError
@@ -201,11 +255,22 @@ def test_exception_holding_a_lock_tells_message_and_traceback() -> None:
     try:
         raise error
     except ValueError as caught:
-        loaded = load_exception(dump_exception(caught))
+        loaded, _ = pass_error(caught)
     assert isinstance(loaded, RemoteError)
     assert (loaded.type_name, loaded.message) == ("builtins.ValueError", "boom")
     assert "raise error" in loaded.traceback_text
     assert str(loaded) == "builtins.ValueError: boom"
+
+
+def test_an_exception_in_a_journal_of_release_0_1() -> None:
+    """Written there of `Declined(51, "no funds")`."""
+    loaded = load_exception(
+        b"\x80\x05\x95x\x00\x00\x00\x00\x00\x00\x00\x8c\x1fpyflink_durable.runtime.payload\x94"
+        b"\x8c\x08_rebuild\x94\x93\x94\x8c\x0ctest_payload\x94\x8c\x08Declined\x94\x93\x94"
+        b"\x8c\x17declined (51): no funds\x94\x85\x94}\x94\x8c\x04code\x94K3s\x87\x94R\x94."
+    )
+    assert type(loaded) is Declined
+    assert (str(loaded), vars(loaded)) == ("declined (51): no funds", {"code": 51})
 
 
 def test_rebuilt_exception_loads_in_another_process(tmp_path: Any) -> None:
@@ -217,7 +282,7 @@ def test_rebuilt_exception_loads_in_another_process(tmp_path: Any) -> None:
     )
     lines = "import sys, shop; from pyflink_durable.runtime.payload import *;"
     env = {"PYTHONPATH": ":".join([str(tmp_path), *sys.path])}
-    dump = f"{lines} print(dump_exception(shop.Declined(51, 'no')).hex())"
+    dump = f"{lines} print(pass_error(shop.Declined(51, 'no'))[1].hex())"
     load = f"{lines} e = load_exception(bytes.fromhex(sys.argv[1])); print(type(e), e, e.code)"
     payload = subprocess.check_output([sys.executable, "-c", dump], env=env, text=True).strip()
     shown = subprocess.check_output([sys.executable, "-c", load, payload], env=env, text=True)

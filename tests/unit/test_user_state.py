@@ -101,17 +101,41 @@ def test_a_value_changed_after_its_assignment_is_written_as_it_was() -> None:
     assert load_result(written) == [1]
 
 
+def test_a_value_read_back_is_what_a_later_invocation_reads() -> None:
+    state = state_of(MemoryState())
+    items = [1]
+    state["items"] = items
+    items.append(2)
+    assert state["items"] == [1]
+    state.setdefault("new", []).append(3)
+    assert state["new"] == []
+    error = ValueError("refused")
+    error.__cause__ = ConnectionError("reset")
+    state["error"] = error
+    kept = state.take_writes()["error"]
+    assert kept is not None
+    for seen in (state["error"], load_result(kept)):
+        assert isinstance(seen.__cause__, ConnectionError)
+
+
 @pytest.mark.parametrize("name", [1, None, b"n", ("n",)])
 def test_names_are_strings(name: Any) -> None:
     with pytest.raises(TypeError, match=rf"names of type str, not {type(name).__name__}"):
         state_of(MemoryState())[name] = 1
 
 
+class Unreadable:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
 def test_a_value_that_cannot_be_kept_is_named() -> None:
     state = state_of(MemoryState())
     with pytest.raises(TypeError, match=r"ctx\.state\['lock'\].*_thread\.lock"):
         state["lock"] = threading.Lock()
-    assert "lock" not in state
+    with pytest.raises(TypeError, match=r"ctx\.state\['n'\].*Unreadable: it cannot be read back"):
+        state["n"] = Unreadable()
+    assert dict(state) == {}
     assert state.take_writes() == {}
 
 

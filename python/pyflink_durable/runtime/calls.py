@@ -25,10 +25,10 @@ from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import JournalAccess
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.payload import (
-    dump_result,
     load_exception,
     load_result,
-    prepare_exception,
+    pass_error,
+    pass_result,
 )
 from pyflink_durable.runtime.planning import Plan, plan_call
 from pyflink_durable.runtime.telemetry import Telemetry
@@ -265,7 +265,8 @@ class CallJournal:
         """Journals the outcome of a call.
 
         Returns:
-            The outcome to give to the handler, and what to wait for before.
+            The outcome to give to the handler, which is what a replay will give it, and what to
+            wait for before.
 
         Raises:
             NotInInvocation: The invocation has ended.
@@ -278,12 +279,14 @@ class CallJournal:
         exception: bytes | None = None
         if error is None:
             try:
-                payload = dump_result(outcome.value)
+                value, payload = pass_result(outcome.value)
+                if value is not outcome.value:
+                    outcome = Outcome(value, None)
             except Exception as not_serializable:
                 error = not_serializable
         if error is not None:
             assert isinstance(error, Exception), "nothing is journaled of an interrupted call"
-            error, exception = prepare_exception(error)
+            error, exception = pass_error(error)
             outcome = Outcome(None, error)
         slot, call = planned.slot, planned.call
         if announced:

@@ -1,38 +1,82 @@
 """Results and exceptions of calls as bytes, and back.
 
-Plain pickle comes first because it is several times faster than cloudpickle and enough for nearly
-every result; cloudpickle takes over for classes and functions that cannot be imported by name.
+What a call gives to the handler goes through its payload in the first run, too: a replay has the
+payload only, and where the two differed the handler would take another path.
 """
 
 from __future__ import annotations
 
 import pickle
-import traceback
 from typing import Any
 
-import cloudpickle
+from pyflink_durable.errors import PayloadNotLoadable, ResultNotSerializable
+from pyflink_durable.runtime.journaled_errors import bare_error, type_name
+from pyflink_durable.runtime.picklers import PROTOCOL, dumps
+from pyflink_durable.runtime.plain_values import are_leaves, is_plain
 
-from pyflink_durable.errors import PayloadNotLoadable, RemoteError, ResultNotSerializable
 
-_PROTOCOL = 5
+class NotSerializable(Exception):
+    """A value cannot be written and read back; the message completes "it ..."."""
 
 
-def dump_result(value: object) -> bytes:
-    """Serializes the result of a call.
+def pass_value(value: Any) -> tuple[Any, bytes]:
+    """Serializes a value, and gives it as it will be read back.
+
+    Raises:
+        NotSerializable: Neither pickle nor cloudpickle can write it, or what they write cannot be
+            read back.
+    """
+    if is_plain(value):
+        return value, pickle.dumps(value, PROTOCOL)
+    try:
+        payload = _dump(value)
+    except Exception as error:
+        raise NotSerializable(f"cannot be pickled ({type(error).__name__}: {error})") from error
+    try:
+        loaded = pickle.loads(payload)
+    except Exception as error:
+        problem = f"cannot be read back once it is pickled ({type(error).__name__}: {error})"
+        raise NotSerializable(problem) from error
+    if type(loaded) is not type(value) and not isinstance(value, BaseException):
+        raise NotSerializable(f"is read back as {type_name(loaded)} once it is pickled")
+    return loaded, payload
+
+
+def pass_result(value: Any) -> tuple[Any, bytes]:
+    """Serializes the result of a call, and gives it as a replay will.
 
     Args:
         value: What the call returned.
 
     Returns:
-        The payload for the journal.
+        What the handler gets, and the payload for the journal.
 
     Raises:
-        ResultNotSerializable: Neither pickle nor cloudpickle can write the value.
+        ResultNotSerializable: Neither pickle nor cloudpickle can write the value, or what they
+            write cannot be read back.
     """
     try:
-        return pickle.dumps(value, _PROTOCOL)
-    except Exception:
-        return _cloudpickle_result(value)
+        return pass_value(value)
+    except NotSerializable as error:
+        raise ResultNotSerializable(
+            f"a durable call returned a value of type {type_name(value)}: it {error}. The call has "
+            "run and is journaled as failed. Return plain data, not connections, locks, generators "
+            "or files."
+        ) from error.__cause__
+
+
+def dump_result(value: object) -> bytes:
+    """Serializes a value; see `pass_result`."""
+    return pass_result(value)[1]
+
+
+def _dump(value: Any) -> bytes:
+    kind = type(value)
+    leaves = value if kind is list else value.values() if kind is dict else (value,)
+    # most results; a pickler of its own costs a microsecond
+    if are_leaves(leaves) and (kind is not dict or are_leaves(value)):
+        return pickle.dumps(value, PROTOCOL)
+    return dumps(value)
 
 
 def load_result(payload: bytes) -> object:
@@ -50,26 +94,27 @@ def load_result(payload: bytes) -> object:
     return _load(payload, "result")
 
 
-def dump_exception(exc: Exception) -> bytes:
-    """Serializes the exception of a call; see `prepare_exception` for the one to raise with it.
+def pass_error(error: Exception) -> tuple[Exception, bytes]:
+    """Serializes the exception of a call, and gives it as a replay will.
 
     Args:
-        exc: What the call raised.
+        error: What the call raised.
 
     Returns:
-        A payload that is known to load, if necessary as a `RemoteError`.
+        What the handler gets, a `RemoteError` if need be, and the payload for the journal.
     """
-    return prepare_exception(exc)[1]
+    payload = dumps(error)
+    return load_exception(payload), payload
 
 
 def load_exception(payload: bytes) -> Exception:
     """Reads an exception back from the journal.
 
     Args:
-        payload: What `dump_exception` returned, perhaps in an earlier attempt of the job.
+        payload: What `pass_error` returned, perhaps in an earlier attempt of the job.
 
     Returns:
-        The exception to raise on replay.
+        The exception to raise.
 
     Raises:
         PayloadNotLoadable: The payload's classes are not there any more, or it is no exception.
@@ -77,42 +122,10 @@ def load_exception(payload: bytes) -> Exception:
     loaded = _load(payload, "exception")
     if not isinstance(loaded, Exception):
         raise PayloadNotLoadable(
-            f"the journaled exception of a call was read as {_type_name(loaded)}, which is no "
+            f"the journaled exception of a call was read as {type_name(loaded)}, which is no "
             "exception: the journal was written by something else or is damaged"
         )
     return loaded
-
-
-def prepare_exception(exc: Exception) -> tuple[Exception, bytes]:
-    """Serializes the exception of a call and names the one the first run has to raise.
-
-    The first run and every replay must raise the same type, or a handler's ``except`` would take
-    another path on replay.
-
-    Args:
-        exc: What the call raised.
-
-    Returns:
-        The exception to raise now (`exc`, or a `RemoteError` caused by it) and its payload.
-    """
-    payload = _dump_faithfully(exc)
-    if payload is not None:
-        return exc, payload
-    remote = RemoteError(_type_name(exc), _text(exc), _traceback_text(exc))
-    remote.__cause__ = exc
-    return remote, pickle.dumps(remote, _PROTOCOL)
-
-
-def _cloudpickle_result(value: object) -> bytes:
-    try:
-        dumped: bytes = cloudpickle.dumps(value, _PROTOCOL)
-    except Exception as error:
-        raise ResultNotSerializable(
-            f"a durable call returned a value of type {_type_name(value)} that cannot be "
-            f"serialized ({type(error).__name__}: {error}). The call has run and is journaled as "
-            "failed. Return plain data, not connections, locks, generators or files."
-        ) from error
-    return dumped
 
 
 def _load(payload: bytes, what: str) -> object:
@@ -126,77 +139,8 @@ def _load(payload: bytes, what: str) -> object:
         ) from error
 
 
-def _dump_faithfully(exc: Exception) -> bytes | None:
-    """Returns a payload that loads as the type of `exc`, or None.
-
-    An exception whose ``__init__`` takes other arguments than it hands to ``super().__init__`` does
-    not survive its own pickling: loading fails or, worse, yields a changed message. Those are
-    written in a form that restores them as pickle restores any other object, without ``__init__``.
-    """
-    own = _dump_if_same_type(exc, exc)
-    if own is not None and _has_same_args(pickle.loads(own), exc):
-        return own
-    rebuilt = _dump_if_same_type(_Rebuilt(exc), exc) if _is_rebuildable(exc) else None
-    if rebuilt is not None and _has_same_args(pickle.loads(rebuilt), exc):
-        return rebuilt
-    return own
-
-
-def _is_rebuildable(exc: Exception) -> bool:
-    """Tells whether pickling is the default one, so that all there is to keep is known."""
-    kind = type(exc)
-    default = (BaseException.__reduce__, object.__reduce_ex__)
-    return (kind.__reduce__, kind.__reduce_ex__) == default
-
-
-def _dump_if_same_type(value: object, exc: Exception) -> bytes | None:
-    for dumps in (pickle.dumps, cloudpickle.dumps):
-        try:
-            payload: bytes = dumps(value, _PROTOCOL)
-            if type(pickle.loads(payload)) is type(exc):
-                return payload
-        except Exception:  # Any failure means: not this way.
-            continue
-    return None
-
-
-def _has_same_args(loaded: Any, exc: Exception) -> bool:
-    try:
-        return bool(loaded.args == exc.args)
-    except Exception:
-        return False
-
-
-class _Rebuilt:
-    """Pickles as a call of `_rebuild`, in place of the exception it holds."""
-
-    def __init__(self, exc: Exception) -> None:
-        self._exc = exc
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self._exc), self._exc.args, dict(vars(self._exc)))
-
-
-def _rebuild(kind: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> Exception:
-    exc = kind.__new__(kind, *args)
-    exc.args = args
-    vars(exc).update(state)
-    return exc
-
-
-def _type_name(value: object) -> str:
-    return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _text(exc: Exception) -> str:
-    try:
-        return str(exc)
-    except Exception as error:
-        return f"<str() of the exception failed: {type(error).__name__}>"
-
-
-def _traceback_text(exc: Exception) -> str:
-    try:
-        return "".join(traceback.format_exception(exc))
-    except Exception as error:
-        return f"<the traceback could not be formatted: {type(error).__name__}>"
+def _rebuild(kind: type[Exception], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    """An exception in a journal of release 0.1, which names this function."""
+    error = bare_error(kind, args)
+    vars(error).update(state)
+    return error

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Protocol
 
 from pyflink_durable.canonical import class_name
-from pyflink_durable.errors import ResultNotSerializable
-from pyflink_durable.runtime.payload import dump_result, load_result
+from pyflink_durable.runtime.payload import NotSerializable, load_result, pass_value
 
 
 class StateBackend(Protocol):
@@ -63,14 +62,13 @@ class UserState(MutableMapping[str, Any]):
         if not isinstance(name, str):
             raise TypeError(f"ctx.state takes names of type str, not {type(name).__name__}")
         try:
-            payload = dump_result(value)
-        except ResultNotSerializable as error:
+            # read again it is what a later invocation will read
+            self._read[name], self._writes[name] = pass_value(value)
+        except NotSerializable as error:
             raise TypeError(
-                f"ctx.state[{name!r}] cannot keep a value of type {class_name(type(value))}: "
-                f"{error.__cause__}. Keep plain data, not connections, locks, generators or files"
+                f"ctx.state[{name!r}] cannot keep a value of type {class_name(type(value))}: it "
+                f"{error}. Keep plain data, not connections, locks, generators or files"
             ) from error.__cause__
-        self._writes[name] = payload
-        self._read[name] = value
 
     def __delitem__(self, name: str) -> None:
         self[name]  # a missing name is a KeyError, as in a dict
