@@ -24,7 +24,7 @@ from random_programs import Call, calls_of, ranks_of_timers, seconds_of
 
 from pyflink_durable.runtime import FlinkRunnerContext, blocking_batch, deadlines
 from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.bridge import PENDING
+from pyflink_durable.runtime.bridge import NO_TIME, PENDING
 from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
 from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
@@ -35,6 +35,7 @@ from pyflink_durable.runtime.step_journal import (
     FINALIZED,
     RECORDED,
     SCHEDULED,
+    WRITE_FIELDS,
     JournalWrites,
     StepJournal,
 )
@@ -133,13 +134,20 @@ class Attempt:
 
     def run_on_loop(self, program: Any) -> None:
         """Over slots, on the handlers' loop, with calls side by side."""
+        with suppress(Crash):
+            self._drive(program, self._slots(), lambda: None)
+
+    def _slots(self) -> SlotJournal:
         journal = SlotsInMemory(self.survived)
         bridge = Recording(
             journal,
             (*SLOT_METHODS.values(), *ATTEMPT_METHODS),
             lambda name: self.after_operation(journal, name),
         )
-        self._drive(program, SlotJournal(bridge, size=len(self.survived)), lambda: None)
+        return SlotJournal(bridge, size=len(self.survived))
+
+    def _context(self, access: Any) -> FlinkRunnerContext:
+        return FlinkRunnerContext(access, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
 
     def run_in_steps(self, program: Any) -> None:
         """As in the operator: what a step writes is applied when it ends, or lost with it."""
@@ -147,22 +155,24 @@ class Attempt:
 
         def end_step() -> None:
             _, flat = writes.take()
-            for at in range(0, len(flat), 10):
-                _, slot, function_id, digest, what, *payloads, attempt, due, _ = flat[at : at + 10]
+            for at in range(0, len(flat), WRITE_FIELDS):
+                _, slot, function_id, digest, what, *fields, _ = flat[at : at + WRITE_FIELDS]
+                *payloads, attempt, due, ended_at, began = fields
+                began = NO_TIME if began is None else began
                 identity = (function_id, digest)
                 if what == PENDING:
-                    journal.appendPendingCallAt(slot, *identity)
+                    journal.appendPendingCallAt(slot, *identity, began)
                 elif what == ATTEMPT:
                     journal.startAttemptAt(slot, *identity, attempt)
                 elif what == SCHEDULED:
-                    journal.scheduleCallAt(slot, *identity, attempt, due)
+                    journal.scheduleCallAt(slot, *identity, attempt, due, began)
                 elif what == CLEARED:
                     journal.clearCallResultsFrom(slot)
                 elif what == RECORDED:
-                    journal.recordCallCompletionAt(slot, *identity, *payloads)
+                    journal.recordCallCompletionAt(slot, *identity, *payloads, ended_at, began)
                 else:
                     assert what == FINALIZED
-                    journal.finalizeCallAt(slot, *identity, *payloads)
+                    journal.finalizeCallAt(slot, *identity, *payloads, ended_at)
             if not self.crashed:
                 self.kept.append(tuple(journal.slots))
 
@@ -174,7 +184,7 @@ class Attempt:
 
     def _drive(self, program: Any, access: JournalAccess, end_step: Callable[[], None]) -> None:
         operator = Operator()
-        context = FlinkRunnerContext(access, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
+        context = self._context(access)
         task = operator.start(self._handle(program, context))
         ranks = ranks_of_timers(program)
         end_step()
@@ -193,7 +203,7 @@ class Attempt:
         bridge = Recording(
             journal, CURSOR_METHODS, lambda name: self.after_operation(journal._journal, name)
         )
-        context = FlinkRunnerContext(bridge, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
+        context = self._context(bridge)
 
         async def main() -> None:
             task = asyncio.create_task(self._handle(program, context))
@@ -208,14 +218,6 @@ class Attempt:
 
     def run_in_thread(self, program: Any) -> None:
         """As a ``def`` handler, whose thread waits; here it has the outside end a call then."""
-        journal = SlotsInMemory(self.survived)
-        bridge = Recording(
-            journal,
-            (*SLOT_METHODS.values(), *ATTEMPT_METHODS),
-            lambda name: self.after_operation(journal, name),
-        )
-        access = SlotJournal(bridge, size=len(self.survived))
-        context = FlinkRunnerContext(access, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
         attempt = self
 
         class Waits(blocking_batch.BlockingWaits):
@@ -228,6 +230,7 @@ class Attempt:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(blocking_batch, "BlockingWaits", Waits)
             try:
+                context = self._context(self._slots())
                 self.output = interpret_plainly(program, context, self.outside)
             except ValueError as error:
                 self.output = f"failed with {error!r}"
@@ -326,7 +329,7 @@ def check(
 
 def lives_of(attempt: Attempt) -> list[Slot]:
     """The journal in the end, but for what a crash may change."""
-    lives = [slot._replace(attempt=1) for slot in attempt.kept[-1]]
+    lives = [slot._replace(attempt=1, ended_at=None, began=None) for slot in attempt.kept[-1]]
     return [
         slot._replace(result=None) if slot.function_id == "pyflink_durable.now" else slot
         for slot in map(without_traceback, lives)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from pyflink_durable.runtime.bridge import NO_TIME
 from pyflink_durable.runtime.journal import CursorJournal, JournalAccess, SlotJournal
 
 SLOT_METHODS = {
@@ -29,6 +30,8 @@ class Slot(NamedTuple):
     completion: int = -1
     attempt: int = 1
     due: int | None = None
+    ended_at: int | None = None
+    began: int | None = None
 
 
 class SlotsInMemory:
@@ -47,10 +50,15 @@ class SlotsInMemory:
         return list(self.slots[slot]) if slot < len(self.slots) else None
 
     def appendPendingCallAt(
-        self, slot: int, function_id: str, args_digest: str, hold: str | None = None
+        self,
+        slot: int,
+        function_id: str,
+        args_digest: str,
+        began: int = NO_TIME,
+        hold: str | None = None,
     ) -> None:
         self._require_end(slot)
-        self.slots.append(Slot(function_id, args_digest))
+        self.slots.append(Slot(function_id, args_digest, began=_known(began)))
         self._hold(slot, hold)
 
     def startAttemptAt(
@@ -61,16 +69,32 @@ class SlotsInMemory:
         self._hold(slot, hold)
 
     def scheduleCallAt(
-        self, slot: int, function_id: str, digest: str, attempt: int, due: int
+        self,
+        slot: int,
+        function_id: str,
+        digest: str,
+        attempt: int,
+        due: int,
+        began: int = NO_TIME,
     ) -> None:
         if slot == len(self.slots):
-            self.slots.append(Slot(function_id, digest))
+            self.slots.append(Slot(function_id, digest, began=_known(began)))
         found = self._pending(slot, (function_id, digest))
         self.slots[slot] = found._replace(attempt=attempt, due=due)
 
-    def recordCallCompletionAt(self, slot: int, *fields: Any) -> None:
+    def recordCallCompletionAt(
+        self,
+        slot: int,
+        function_id: str,
+        digest: str,
+        result: bytes | None,
+        exception: bytes | None,
+        at: int = NO_TIME,
+        began: int = NO_TIME,
+    ) -> None:
         self._require_end(slot)
-        self.slots.append(self._completed(*fields))
+        completed = self._completed(function_id, digest, result, exception, at)
+        self.slots.append(completed._replace(began=_known(began)))
 
     def finalizeCallAt(
         self,
@@ -79,11 +103,12 @@ class SlotsInMemory:
         digest: str,
         result: bytes | None,
         exception: bytes | None,
+        at: int = NO_TIME,
         hold: str | None = None,
     ) -> None:
         found = self._pending(slot, (function_id, digest))
-        completed = self._completed(function_id, digest, result, exception)
-        self.slots[slot] = completed._replace(attempt=found.attempt)
+        completed = self._completed(function_id, digest, result, exception, at)
+        self.slots[slot] = completed._replace(attempt=found.attempt, began=found.began)
         self._hold(slot, hold)
 
     def clearCallResultsFrom(self, slot: int) -> None:
@@ -100,15 +125,26 @@ class SlotsInMemory:
             self.held.append((slot, hold))
 
     def _completed(
-        self, function_id: str, args_digest: str, result: bytes | None, exception: bytes | None
+        self,
+        function_id: str,
+        args_digest: str,
+        result: bytes | None,
+        exception: bytes | None,
+        at: int,
     ) -> Slot:
         status = "SUCCEEDED" if exception is None else "FAILED"
         self._completions += 1
-        return Slot(function_id, args_digest, status, result, exception, self._completions - 1)
+        completion = self._completions - 1
+        identity = (function_id, args_digest)
+        return Slot(*identity, status, result, exception, completion, ended_at=_known(at))
 
     def _require_end(self, slot: int) -> None:
         if slot != len(self.slots):
             raise RuntimeError(f"IllegalStateException: {slot} is not behind {len(self.slots)}")
+
+
+def _known(time: int) -> int | None:
+    return None if time == NO_TIME else time
 
 
 class SixMethods:
@@ -242,7 +278,7 @@ class JavaSlots(JavaCursor):
     methods = (*SLOT_METHODS.values(), *ATTEMPT_METHODS)
 
     def access(self) -> JournalAccess:
-        return SlotJournal(_WithoutHolds(self.bridge), size=self._java.size())
+        return SlotJournal(_OneInvocation(self.bridge, self._java), size=self._java.size())
 
     def expected(self, *cursor_methods: str) -> list[str]:
         names = {name: name for name in ATTEMPT_METHODS} | SLOT_METHODS
@@ -255,14 +291,30 @@ class JavaSlots(JavaCursor):
         return [names[name] for name in asked if name in names]
 
 
-class _WithoutHolds:
-    """A journal in place of a `DurableBridge`, which is the one that knows of holds."""
+class _OneInvocation:
+    """A journal in place of a `DurableBridge`, which is the one that knows of holds.
 
-    def __init__(self, journal: Any) -> None:
+    Args:
+        methods: The journal's, watched.
+        journal: The journal.
+    """
+
+    def __init__(self, methods: Any, journal: Any) -> None:
+        self._methods = methods
         self._journal = journal
 
     def __getattr__(self, name: str) -> Any:
-        method = getattr(self._journal, name)
-        if name in ("appendPendingCallAt", "startAttemptAt", "finalizeCallAt"):
+        method = getattr(self._methods, name)
+        if name == "appendPendingCallAt":
+            return lambda slot, func, digest, began, hold: self._begin(
+                began, method, slot, func, digest
+            )
+        if name in ("scheduleCallAt", "recordCallCompletionAt"):
+            return lambda *fields: self._begin(fields[-1], method, *fields[:-1])
+        if name in ("startAttemptAt", "finalizeCallAt"):
             return lambda *fields: method(*fields[:-1])
         return method
+
+    def _begin(self, began: int, method: Callable[..., None], *fields: Any) -> None:
+        self._journal.begin(began)
+        method(*fields)

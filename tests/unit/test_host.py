@@ -18,6 +18,7 @@ from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFail
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime.host import DurableHost
 from pyflink_durable.runtime.operation import NO_TIMESTAMP, DurableOperation
+from pyflink_durable.runtime.step_journal import WRITE_FIELDS
 
 PUT_ASIDE = DurableOptions(on_error="dead-letter")
 A_DAY = 86_400_000  # no clock decides a test
@@ -242,8 +243,8 @@ class TestHandlersStartTogether:
 
         _, executed, writes, ended, _ = new_task(handler).start_together("ends", "goes on", "ends")
         assert executed == 4
-        assert writes[0::10] == (1, 1)  # the invocation
-        assert writes[4::10] == ("RECORDED", "PENDING")
+        assert writes[0::WRITE_FIELDS] == (1, 1)  # the invocation
+        assert writes[4::WRITE_FIELDS] == ("RECORDED", "PENDING")
         assert ended[0::4] == (0, 2)
 
     def test_a_step_that_takes_long_leaves_the_others_to_the_next(
@@ -310,7 +311,7 @@ class TestReleases:
         for invocation in (1, 2):
             _, _, writes, _, _ = task.start("a", invocation)
             assert writes[4] == "PENDING"
-            assert writes[9] == "CHECKPOINT"
+            assert writes[WRITE_FIELDS - 1] == "CHECKPOINT"
         expect = task.operation._host._subtask.holds.expect  # type: ignore[union-attr]
         loop = task.operation._host._loop  # type: ignore[union-attr]
         for name, invocation in (("first", 3), ("second", 4)):

@@ -18,7 +18,7 @@ from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.journal import SlotJournal
 from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
 from pyflink_durable.runtime.payload import dump_result
-from pyflink_durable.runtime.step_journal import JournalWrites, StepJournal
+from pyflink_durable.runtime.step_journal import WRITE_FIELDS, JournalWrites, StepJournal
 
 NO_ARGUMENTS = compute_args_digest((), {})
 
@@ -203,4 +203,4 @@ def test_what_a_mismatch_dropped_in_this_step_answers_no_later_call() -> None:
     assert Operator().start(handler()).result() == ["new x", "new b", "new c"]
     executed, flat = writes.take()
     assert executed == 3
-    assert flat[4::10] == ("CLEARED", "RECORDED", "RECORDED", "RECORDED")
+    assert flat[4::WRITE_FIELDS] == ("CLEARED", "RECORDED", "RECORDED", "RECORDED")

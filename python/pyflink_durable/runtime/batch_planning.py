@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pyflink_durable.runtime.bridge import (
+    NO_TIME,
     PENDING,
     CallFields,
     Identity,
     attempt_of,
     completion_of,
     due_of,
+    ended_at,
 )
 from pyflink_durable.runtime.call_life import AT_ONCE
 from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
@@ -105,4 +107,7 @@ def _mend(journal: CallJournal, placed: dict[int, Call], found: _Found, first: i
             journal.access.start_attempt(slot, identity, attempt)
     for slot, fields in sorted(ended, key=lambda item: completion_of(item[1])):
         result, exception = (None if field is None else bytes(field) for field in fields[3:5])
-        journal.access.finalize(slot, placed[slot].identity, result, exception)
+        at = ended_at(fields)
+        journal.access.finalize(
+            slot, placed[slot].identity, result, exception, NO_TIME if at is None else at
+        )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pyflink_durable.runtime.bridge import BATCH_TIMER, PENDING, HoldKind, completion_of, due_of
 from pyflink_durable.runtime.calls import CallJournal, PlannedCall, completion_order
-from pyflink_durable.runtime.deadlines import due_in
+from pyflink_durable.runtime.deadlines import due_in, now
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.payload import dump_result
 
@@ -54,5 +54,6 @@ class BatchTimer:
             return None
         self._journal.check_open()
         waits = self._journal.expect(self._slot, hold)
-        self._journal.access.finalize(self._slot, BATCH_TIMER, dump_result(None), None, hold)
+        access, fired = self._journal.access, dump_result(None)
+        access.finalize(self._slot, BATCH_TIMER, fired, None, now(), hold)
         return waits

@@ -23,7 +23,11 @@ class Identity(NamedTuple):
 CallFields = Sequence[Any]
 """``[function_id, args_digest, status, result, exception]``, and where they are known the order of
 completion, the number of the attempt, and for a call that has not started the time at which it is
-to start (milliseconds since the epoch)."""
+to start (milliseconds since the epoch); then when it ended, and in the first slot when the
+invocation began (both in microseconds since the epoch)."""
+
+NO_TIME = -1
+"""In place of a time that is not told."""
 
 PENDING = "PENDING"
 
@@ -77,3 +81,13 @@ def attempt_of(found: CallFields) -> int:
 def due_of(found: CallFields) -> int | None:
     """When a pending call is to start, in milliseconds since the epoch; None if it may have."""
     return found[7] if len(found) > 7 else None
+
+
+def ended_at(found: CallFields) -> int | None:
+    """When a call ended, in microseconds since the epoch; None if that is not known."""
+    return found[8] if len(found) > 8 else None
+
+
+def began_at(found: CallFields | None) -> int | None:
+    """When the invocation of a first slot began, in microseconds; None if that is not known."""
+    return found[9] if found is not None and len(found) > 9 else None

@@ -20,6 +20,7 @@ from pyflink_durable.runtime.bridge import (
     due_of,
 )
 from pyflink_durable.runtime.call_options import CallOptions
+from pyflink_durable.runtime.deadlines import now
 from pyflink_durable.runtime.holds import Hold, Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import JournalAccess
@@ -292,9 +293,9 @@ class CallJournal:
         if announced:
             kind = call.options.outcome_hold
             hold = self.expect(slot, kind)
-            self.access.finalize(slot, call.identity, payload, exception, kind)
+            self.access.finalize(slot, call.identity, payload, exception, now(), kind)
             return outcome, hold
-        self.access.record(slot, call.identity, payload, exception)
+        self.access.record(slot, call.identity, payload, exception, now())
         return outcome, None
 
     # ---------------------------------------------------------------- the end of the invocation

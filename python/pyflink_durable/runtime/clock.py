@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from pyflink_durable.runtime import deadlines
 from pyflink_durable.runtime.bridge import NOW, PENDING
 from pyflink_durable.runtime.calls import CallJournal
 from pyflink_durable.runtime.payload import dump_result, load_result
@@ -17,8 +18,9 @@ def read_clock(calls: CallJournal) -> datetime:
         seen = load_result(bytes(found[3]))
         assert isinstance(seen, datetime)
         return seen
-    now = datetime.now(timezone.utc)
+    at = deadlines.now()
+    now = datetime.fromtimestamp(at / 1_000_000, timezone.utc)
     if found is None:  # scheduled and not announced: it is no call, and counts as none
-        calls.access.schedule(slot, NOW, 1, int(now.timestamp() * 1000))
-    calls.access.finalize(slot, NOW, dump_result(now), None)
+        calls.access.schedule(slot, NOW, 1, at // 1000)
+    calls.access.finalize(slot, NOW, dump_result(now), None, at)
     return now

@@ -1,4 +1,4 @@
-"""Times at which something is due, as they stand in the journal."""
+"""Times as they stand in the journal: when something is due, and when it came."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import time
 
 _LATEST = 253_402_300_799_000
 """The end of the year 9999. A float of seconds goes beyond what Java's clock can tell."""
+
+
+def now() -> int:
+    """The time in microseconds since the epoch."""
+    return int(time.time() * 1_000_000)
 
 
 def due_in(seconds: float) -> int:

@@ -6,16 +6,31 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from pyflink_durable.errors import DurableExecutionError
-from pyflink_durable.runtime.bridge import Bridge, CallFields, HoldKind, Identity
+from pyflink_durable.runtime.bridge import (
+    NO_TIME,
+    Bridge,
+    CallFields,
+    HoldKind,
+    Identity,
+    began_at,
+)
+from pyflink_durable.runtime.deadlines import now
 
 
 class JournalAccess(ABC):
-    """The journal of one invocation, by slot."""
+    """The journal of one invocation, by slot.
+
+    Attributes:
+        began: When the invocation began, in microseconds since the epoch: the same in every run of
+            it that finds the first slot.
+    """
 
     __slots__ = ()
 
     concurrent: bool
     """Whether several slots may be pending at a time."""
+
+    began: int
 
     @abstractmethod
     def read(self, slot: int) -> CallFields | None:
@@ -45,13 +60,14 @@ class JournalAccess(ABC):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
+        at: int,
         hold: HoldKind | None = None,
     ) -> None:
-        """Writes the outcome of a pending call."""
+        """Writes the outcome of a pending call, which came at a time (epoch microseconds)."""
 
     @abstractmethod
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
     ) -> None:
         """Writes a call that has already ended in the slot behind the last one."""
 
@@ -67,13 +83,14 @@ class JournalAccess(ABC):
 class CursorJournal(JournalAccess):
     """A journal behind the six methods: slots one after another.
 
-    It knows nothing of attempts: those of a call are forgotten with the process.
+    It knows nothing of attempts and times: those of a call are forgotten with the process.
     """
 
     concurrent = False
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
+        self.began = now()
         self._cursor = 0
         self._announced = False
 
@@ -103,6 +120,7 @@ class CursorJournal(JournalAccess):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
+        at: int,
         hold: HoldKind | None = None,
     ) -> None:
         self._require_cursor(slot)
@@ -110,7 +128,7 @@ class CursorJournal(JournalAccess):
         self._move()
 
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
     ) -> None:
         self._require_cursor(slot)
         self._bridge.recordCallCompletion(*identity, result, exception)
@@ -141,7 +159,40 @@ class CursorJournal(JournalAccess):
             )
 
 
-class SlotJournal(JournalAccess):
+class SlotAccess(JournalAccess):
+    """By slot, over a journal of which it is known how many slots are filled.
+
+    The first slot is read when the invocation begins, since it tells when that was; it is kept for
+    the call that will ask for it.
+    """
+
+    __slots__ = ("_first", "_size", "began")
+
+    concurrent = True
+
+    def _begin(self, size: int) -> None:
+        self._size = size
+        self._first = self._read(0) if size else None
+        began = began_at(self._first)
+        self.began = now() if began is None else began
+
+    @abstractmethod
+    def _read(self, slot: int) -> CallFields | None:
+        """The call in a slot, asked of the bridge."""
+
+    def read(self, slot: int) -> CallFields | None:
+        if slot >= self._size:
+            return None
+        if slot == 0 and self._first is not None:
+            first, self._first = self._first, None
+            return first
+        return self._read(slot)
+
+    def replayed(self, slot: int, identity: Identity) -> None:
+        """Nothing to tell: a slot needs no cursor."""
+
+
+class SlotJournal(SlotAccess):
     """A journal behind the slot-addressed methods of Java, written to at once.
 
     Args:
@@ -151,21 +202,21 @@ class SlotJournal(JournalAccess):
         size: How many slots are filled; slots behind them are not asked for.
     """
 
-    concurrent = True
-
     def __init__(self, bridge: Any, *invocation: int, size: int) -> None:
         self._bridge = bridge
         self._invocation = invocation
-        self._size = size
+        self._begin(size)
 
-    def read(self, slot: int) -> CallFields | None:
-        if slot >= self._size:
-            return None
+    def _read(self, slot: int) -> CallFields | None:
         fields: CallFields | None = self._bridge.getCallResultFieldsAt(*self._invocation, slot)
         return fields
 
+    def _began(self, slot: int) -> int:
+        return self.began if slot == 0 else NO_TIME
+
     def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
-        self._bridge.appendPendingCallAt(*self._invocation, slot, *identity, hold)
+        began = self._began(slot)
+        self._bridge.appendPendingCallAt(*self._invocation, slot, *identity, began, hold)
 
     def start_attempt(
         self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
@@ -173,7 +224,8 @@ class SlotJournal(JournalAccess):
         self._bridge.startAttemptAt(*self._invocation, slot, *identity, attempt, hold)
 
     def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
-        self._bridge.scheduleCallAt(*self._invocation, slot, *identity, attempt, due)
+        began = self._began(slot)
+        self._bridge.scheduleCallAt(*self._invocation, slot, *identity, attempt, due, began)
 
     def finalize(
         self,
@@ -181,18 +233,18 @@ class SlotJournal(JournalAccess):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
+        at: int,
         hold: HoldKind | None = None,
     ) -> None:
-        self._bridge.finalizeCallAt(*self._invocation, slot, *identity, result, exception, hold)
+        outcome = (result, exception, at, hold)
+        self._bridge.finalizeCallAt(*self._invocation, slot, *identity, *outcome)
 
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
     ) -> None:
-        self._bridge.recordCallCompletionAt(*self._invocation, slot, *identity, result, exception)
+        outcome = (result, exception, at, self._began(slot))
+        self._bridge.recordCallCompletionAt(*self._invocation, slot, *identity, *outcome)
 
     def clear_from(self, slot: int) -> None:
         self._bridge.clearCallResultsFrom(*self._invocation, slot)
         self._size = slot
-
-    def replayed(self, slot: int, identity: Identity) -> None:
-        """Nothing to tell: a slot needs no cursor."""

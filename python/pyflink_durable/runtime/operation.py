@@ -149,9 +149,7 @@ class DurableOperation:
             is flat, which is cheap to convert.
 
             - executed: how many calls were made for the first time
-            - writes, ten fields each: invocation, slot, function id, digest of the arguments,
-              what to do (see `pyflink_durable.runtime.step_journal`), result, exception, attempt,
-              due time, hold
+            - writes, twelve fields each, see `pyflink_durable.runtime.step_journal`
             - ended, four fields each: invocation, place of its first output, names and pickled
               values of its state writes
         """

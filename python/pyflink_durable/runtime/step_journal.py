@@ -6,11 +6,16 @@ from itertools import chain
 from typing import Any
 
 from pyflink_durable.runtime.bridge import PENDING, CallFields, HoldKind, Identity
-from pyflink_durable.runtime.journal import JournalAccess
+from pyflink_durable.runtime.journal import SlotAccess
 
 # what a write does, next to PENDING
 ATTEMPT, SCHEDULED = "ATTEMPT", "SCHEDULED"
 FINALIZED, RECORDED, CLEARED = "FINALIZED", "RECORDED", "CLEARED"
+
+
+WRITE_FIELDS = 12
+"""Of one write: invocation, slot, function id, digest of the arguments, what it does, result,
+exception, attempt, due time, when it ended, when the invocation began, hold."""
 
 
 class JournalWrites:
@@ -21,7 +26,7 @@ class JournalWrites:
 
     Attributes:
         executed: How many calls were made in this step.
-        add: Adds a write, which begins with the invocation's id.
+        add: Adds a write, a tuple of `WRITE_FIELDS`.
     """
 
     def __init__(self) -> None:
@@ -47,7 +52,7 @@ class JournalWrites:
         return executed, taken
 
 
-class StepJournal(JournalAccess):
+class StepJournal(SlotAccess):
     """Reads slots at once, and collects writes.
 
     Args:
@@ -57,33 +62,37 @@ class StepJournal(JournalAccess):
         writes: Where the writes of the step are collected.
     """
 
-    __slots__ = ("_bridge", "_id", "_size", "_writes")
-
-    concurrent = True
+    __slots__ = ("_bridge", "_id", "_writes")
 
     def __init__(self, bridge: Any, invocation: int, *, size: int, writes: JournalWrites) -> None:
         self._bridge = bridge
         self._id = invocation
-        self._size = size
         self._writes = writes
+        self._begin(size)
 
-    def read(self, slot: int) -> CallFields | None:
-        if slot >= self._size:
-            return None
+    def _read(self, slot: int) -> CallFields | None:
         fields: CallFields | None = self._bridge.getCallResultFieldsAt(self._id, slot)
         return fields
 
     def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
         self._writes.executed += 1
-        self._writes.add((self._id, slot, *identity, PENDING, None, None, None, None, hold))
+        began = self.began if slot == 0 else None
+        self._writes.add(
+            (self._id, slot, *identity, PENDING, None, None, None, None, None, began, hold)
+        )
 
     def start_attempt(
         self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
     ) -> None:
-        self._writes.add((self._id, slot, *identity, ATTEMPT, None, None, attempt, None, hold))
+        self._writes.add(
+            (self._id, slot, *identity, ATTEMPT, None, None, attempt, None, None, None, hold)
+        )
 
     def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
-        self._writes.add((self._id, slot, *identity, SCHEDULED, None, None, attempt, due, None))
+        began = self.began if slot == 0 else None
+        self._writes.add(
+            (self._id, slot, *identity, SCHEDULED, None, None, attempt, due, None, began, None)
+        )
 
     def finalize(
         self,
@@ -91,20 +100,22 @@ class StepJournal(JournalAccess):
         identity: Identity,
         result: bytes | None,
         exception: bytes | None,
+        at: int,
         hold: HoldKind | None = None,
     ) -> None:
-        write = (self._id, slot, *identity, FINALIZED, result, exception, None, None, hold)
-        self._writes.add(write)
+        self._writes.add(
+            (self._id, slot, *identity, FINALIZED, result, exception, None, None, at, None, hold)
+        )
 
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None
+        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
     ) -> None:
         self._writes.executed += 1
-        self._writes.add((self._id, slot, *identity, RECORDED, result, exception, None, None, None))
+        began = self.began if slot == 0 else None
+        self._writes.add(
+            (self._id, slot, *identity, RECORDED, result, exception, None, None, at, began, None)
+        )
 
     def clear_from(self, slot: int) -> None:
-        self._writes.add((self._id, slot, "", "", CLEARED, None, None, None, None, None))
+        self._writes.add((self._id, slot, "", "", CLEARED, *(None,) * 7))
         self._size = slot
-
-    def replayed(self, slot: int, identity: Identity) -> None:
-        """Nothing to tell: a slot needs no cursor."""

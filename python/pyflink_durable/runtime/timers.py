@@ -14,7 +14,7 @@ from pyflink_durable.errors import CallLogError
 from pyflink_durable.runtime.bridge import PENDING, TIMER, HoldKind, completion_of, due_of
 from pyflink_durable.runtime.call_life import AFTER_REPLAY
 from pyflink_durable.runtime.calls import CallJournal
-from pyflink_durable.runtime.deadlines import due_in
+from pyflink_durable.runtime.deadlines import due_in, now
 from pyflink_durable.runtime.payload import dump_result
 
 _FIRED = dump_result(None)
@@ -93,7 +93,7 @@ class DurableTimers:
         hold = None
         if self.open:
             hold = self._calls.expect(slot, self._hold)
-            self._calls.access.finalize(slot, TIMER, _FIRED, None, self._hold)
+            self._calls.access.finalize(slot, TIMER, _FIRED, None, now(), self._hold)
         if hold is None:
             timer.run()
         else:

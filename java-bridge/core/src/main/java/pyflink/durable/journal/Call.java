@@ -16,6 +16,9 @@ public final class Call {
     /** The {@link #due} of a call that is not scheduled. */
     public static final long NOT_SCHEDULED = -1;
 
+    /** A time that nobody told: of a call of release 0.1, or over a bridge that knows none. */
+    public static final long NO_TIME = -1;
+
     static final int FIRST_ATTEMPT = 1;
 
     private final String functionId;
@@ -26,6 +29,8 @@ public final class Call {
     private final int completion;
     private final int attempt;
     private final long due;
+    private final long endedAt;
+    private final long invocationBegan;
 
     Call(
             String functionId,
@@ -35,7 +40,9 @@ public final class Call {
             @Nullable byte[] exception,
             int completion,
             int attempt,
-            long due) {
+            long due,
+            long endedAt,
+            long invocationBegan) {
         this.functionId = Objects.requireNonNull(functionId, "functionId");
         this.argsDigest = Objects.requireNonNull(argsDigest, "argsDigest");
         this.status = Objects.requireNonNull(status, "status");
@@ -44,6 +51,8 @@ public final class Call {
         this.completion = completion;
         this.attempt = attempt;
         this.due = due;
+        this.endedAt = endedAt;
+        this.invocationBegan = invocationBegan;
     }
 
     static Call pending(String functionId, String argsDigest, int attempt) {
@@ -59,7 +68,9 @@ public final class Call {
                 null,
                 NOT_COMPLETED,
                 attempt,
-                due);
+                due,
+                NO_TIME,
+                NO_TIME);
     }
 
     static Call completed(
@@ -68,7 +79,8 @@ public final class Call {
             @Nullable byte[] result,
             @Nullable byte[] exception,
             int completion,
-            int attempt) {
+            int attempt,
+            long endedAt) {
         CallStatus status = exception == null ? CallStatus.SUCCEEDED : CallStatus.FAILED;
         return new Call(
                 functionId,
@@ -78,7 +90,26 @@ public final class Call {
                 exception,
                 completion,
                 attempt,
-                NOT_SCHEDULED);
+                NOT_SCHEDULED,
+                endedAt,
+                NO_TIME);
+    }
+
+    /** The same call, as that of the first slot of an invocation. */
+    Call ofInvocationThatBegan(long micros) {
+        return micros == invocationBegan
+                ? this
+                : new Call(
+                        functionId,
+                        argsDigest,
+                        status,
+                        result,
+                        exception,
+                        completion,
+                        attempt,
+                        due,
+                        endedAt,
+                        micros);
     }
 
     boolean hasIdentity(String otherFunctionId, String otherArgsDigest) {
@@ -129,6 +160,22 @@ public final class Call {
         return due;
     }
 
+    /**
+     * When the outcome came, in microseconds since the epoch; {@link #NO_TIME} if that is not
+     * known. The handler's clock moves to it, in each run.
+     */
+    public long endedAt() {
+        return endedAt;
+    }
+
+    /**
+     * When the invocation began, in microseconds since the epoch: where the handler's clock starts
+     * in each run. It stands in the first slot; {@link #NO_TIME} in all others.
+     */
+    public long invocationBegan() {
+        return invocationBegan;
+    }
+
     @Override
     public boolean equals(Object other) {
         if (!(other instanceof Call)) {
@@ -141,13 +188,15 @@ public final class Call {
                 && completion == that.completion
                 && attempt == that.attempt
                 && due == that.due
+                && endedAt == that.endedAt
+                && invocationBegan == that.invocationBegan
                 && Arrays.equals(result, that.result)
                 && Arrays.equals(exception, that.exception);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(functionId, argsDigest, status, completion, attempt, due);
+        return Objects.hash(functionId, argsDigest, status, completion, attempt, due, endedAt);
     }
 
     /** Identity and status only: payloads may be personal or secret. */

@@ -15,15 +15,17 @@ import org.apache.flink.core.memory.DataOutputView;
  * records of several versions side by side until each is rewritten, and a record of a newer version
  * is refused when it is read instead of being misread as a result.
  *
- * <p>Version 2: {@code version, status, functionId, argsDigest, completion, attempt, due, result?,
- * exception?}; a payload is its length (-1 for none) and its bytes. Version 1 had no attempt and no
- * due: its calls are read as first attempts that are not scheduled.
+ * <p>Version 3: {@code version, status, functionId, argsDigest, completion, attempt, time,
+ * hasBegan, invocationBegan?, result?, exception?}; the time is that at which a pending call is
+ * due, or at which another one ended; a payload is its length (-1 for none) and its bytes. Version
+ * 2 had no times but the due one. Version 1 had no attempt and no due either: its calls are read as
+ * first attempts that are not scheduled.
  */
 public final class CallSerializer extends TypeSerializerSingleton<Call> {
 
     public static final CallSerializer INSTANCE = new CallSerializer();
 
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     private static final long serialVersionUID = 1L;
 
@@ -37,7 +39,11 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
         out.writeUTF(call.argsDigest());
         out.writeInt(call.completion());
         out.writeInt(call.attempt());
-        out.writeLong(call.due());
+        out.writeLong(call.status().isTerminal() ? call.endedAt() : call.due());
+        out.writeBoolean(call.invocationBegan() != Call.NO_TIME);
+        if (call.invocationBegan() != Call.NO_TIME) {
+            out.writeLong(call.invocationBegan());
+        }
         writePayload(call.result(), out);
         writePayload(call.exception(), out);
     }
@@ -58,7 +64,9 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
         String argsDigest = in.readUTF();
         int completion = in.readInt();
         int attempt = version == 1 ? Call.FIRST_ATTEMPT : in.readInt();
-        long due = version == 1 ? Call.NOT_SCHEDULED : in.readLong();
+        long time = version == 1 ? Call.NOT_SCHEDULED : in.readLong();
+        boolean hasBegan = version >= 3 && in.readBoolean();
+        long began = hasBegan ? in.readLong() : Call.NO_TIME;
         return new Call(
                 functionId,
                 argsDigest,
@@ -67,7 +75,9 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
                 readPayload(in),
                 completion,
                 attempt,
-                due);
+                status.isTerminal() ? Call.NOT_SCHEDULED : time,
+                status.isTerminal() && version >= 3 ? time : Call.NO_TIME,
+                began);
     }
 
     private static void writePayload(@Nullable byte[] payload, DataOutputView out)

@@ -11,7 +11,8 @@ import javax.annotation.Nullable;
  *
  * <p>There are two ways to reach the slots. The <b>cursor</b> serves calls made one after another:
  * it points at the slot of the next call. The methods that end in <b>At</b> name the slot, for
- * calls that run at the same time and end in any order. Both work on the same slots.
+ * calls that run at the same time and end in any order. Both work on the same slots. The cursor's
+ * methods tell no times.
  *
  * <p>Rules, and the failure each prevents:
  *
@@ -36,6 +37,7 @@ public final class Journal {
     private int savedSize;
     private int cursor;
     private int completions;
+    private long began = Call.NO_TIME;
 
     /** A journal with no calls yet. */
     public Journal() {
@@ -47,6 +49,9 @@ public final class Journal {
         this.savedSize = saved.size();
         for (Call call : saved) {
             completions = Math.max(completions, call.completion() + 1);
+        }
+        if (!saved.isEmpty()) {
+            began = saved.get(0).invocationBegan();
         }
     }
 
@@ -73,7 +78,8 @@ public final class Journal {
      * The slot at the cursor.
      *
      * @return {@code [function_id, args_digest, status, result, exception, completion, attempt,
-     *     due]}, where due is null for a call that is not scheduled; or null if there is none
+     *     due, ended_at, invocation_began]}, where due is null for a call that is not scheduled,
+     *     and the other two where they are not known; or null if there is none
      */
     @Nullable
     public synchronized Object[] getCurrentCallResultFields() {
@@ -107,7 +113,7 @@ public final class Journal {
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception) {
-        recordCallCompletionAt(cursor, functionId, argsDigest, result, exception);
+        recordCallCompletionAt(cursor, functionId, argsDigest, result, exception, Call.NO_TIME);
         cursor++;
     }
 
@@ -122,7 +128,7 @@ public final class Journal {
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception) {
-        finalizeCallAt(cursor, functionId, argsDigest, result, exception);
+        finalizeCallAt(cursor, functionId, argsDigest, result, exception, Call.NO_TIME);
         cursor++;
     }
 
@@ -148,42 +154,59 @@ public final class Journal {
             call.exception(),
             call.completion(),
             call.attempt(),
-            call.due() == Call.NOT_SCHEDULED ? null : call.due()
+            call.due() == Call.NOT_SCHEDULED ? null : call.due(),
+            call.endedAt() == Call.NO_TIME ? null : call.endedAt(),
+            call.invocationBegan() == Call.NO_TIME ? null : call.invocationBegan()
         };
     }
 
-    /** As {@link #recordCallCompletion}, for the slot behind the last one. */
+    /**
+     * Tells when the invocation began, before its first write; the first slot keeps it.
+     *
+     * @param micros since the epoch; {@link Call#NO_TIME} tells nothing
+     */
+    public synchronized void begin(long micros) {
+        if (micros != Call.NO_TIME) {
+            began = micros;
+        }
+    }
+
+    /**
+     * As {@link #recordCallCompletion}, for the slot behind the last one.
+     *
+     * @param endedAt when the outcome came, in microseconds since the epoch
+     */
     public synchronized void recordCallCompletionAt(
             int slot,
             String functionId,
             String argsDigest,
             @Nullable byte[] result,
-            @Nullable byte[] exception) {
+            @Nullable byte[] exception,
+            long endedAt) {
         requireEnd(slot, functionId);
-        slots.add(
+        put(
+                slot,
                 Call.completed(
                         functionId,
                         argsDigest,
                         result,
                         exception,
                         completions++,
-                        Call.FIRST_ATTEMPT));
-        unsaved.set(slot);
+                        Call.FIRST_ATTEMPT,
+                        endedAt));
     }
 
     /** As {@link #appendPendingCall}, for the slot behind the last one. */
     public synchronized void appendPendingCallAt(int slot, String functionId, String argsDigest) {
         requireEnd(slot, functionId);
-        slots.add(Call.pending(functionId, argsDigest, Call.FIRST_ATTEMPT));
-        unsaved.set(slot);
+        put(slot, Call.pending(functionId, argsDigest, Call.FIRST_ATTEMPT));
     }
 
     /** Starts the pending call in a slot again: it is no longer scheduled, and in doubt. */
     public synchronized void startAttemptAt(
             int slot, String functionId, String argsDigest, int attempt) {
         requirePending(slot, functionId, argsDigest, "attempt " + attempt);
-        slots.set(slot, Call.pending(functionId, argsDigest, attempt));
-        unsaved.set(slot);
+        put(slot, Call.pending(functionId, argsDigest, attempt));
     }
 
     /**
@@ -198,31 +221,47 @@ public final class Journal {
             throw new IllegalArgumentException(
                     functionId + " cannot be scheduled for " + due + ", before the epoch.");
         }
-        Call call = Call.scheduled(functionId, argsDigest, attempt, due);
         if (slot < slots.size()) {
             requirePending(slot, functionId, argsDigest, "the schedule");
-            slots.set(slot, call);
         } else {
             requireEnd(slot, functionId);
-            slots.add(call);
         }
-        unsaved.set(slot);
+        put(slot, Call.scheduled(functionId, argsDigest, attempt, due));
     }
 
     /**
      * As {@link #finalizeCurrentCall}, for a slot; the cursor stays. The attempt stays too, so that
      * the journal tells which one had this outcome.
+     *
+     * @param endedAt when the outcome came, in microseconds since the epoch
      */
     public synchronized void finalizeCallAt(
             int slot,
             String functionId,
             String argsDigest,
             @Nullable byte[] result,
-            @Nullable byte[] exception) {
+            @Nullable byte[] exception,
+            long endedAt) {
         int attempt = requirePending(slot, functionId, argsDigest, "the outcome").attempt();
-        slots.set(
+        put(
                 slot,
-                Call.completed(functionId, argsDigest, result, exception, completions++, attempt));
+                Call.completed(
+                        functionId,
+                        argsDigest,
+                        result,
+                        exception,
+                        completions++,
+                        attempt,
+                        endedAt));
+    }
+
+    private void put(int slot, Call call) {
+        Call kept = slot == 0 ? call.ofInvocationThatBegan(began) : call;
+        if (slot < slots.size()) {
+            slots.set(slot, kept);
+        } else {
+            slots.add(kept);
+        }
         unsaved.set(slot);
     }
 
@@ -246,13 +285,13 @@ public final class Journal {
      * @throws IllegalStateException if the slot would leave a hole before it
      */
     public synchronized void recover(int slot, Call call) {
-        if (slot < slots.size()) {
-            slots.set(slot, call);
-        } else {
+        if (slot >= slots.size()) {
             requireEnd(slot, call.functionId());
-            slots.add(call);
         }
-        unsaved.set(slot);
+        if (slot == 0) {
+            began = call.invocationBegan();
+        }
+        put(slot, call);
         completions = Math.max(completions, call.completion() + 1);
     }
 

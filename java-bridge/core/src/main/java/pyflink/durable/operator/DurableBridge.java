@@ -112,12 +112,20 @@ public final class DurableBridge {
     }
 
     /**
+     * @param began when the invocation began, in microseconds since the epoch, for its first slot;
+     *     {@link Call#NO_TIME} for the others
      * @param hold what the call waits for before it starts: {@code CHECKPOINT}, {@code LOG}, or
      *     null for nothing
      */
     public void appendPendingCallAt(
-            long id, int slot, String functionId, String argsDigest, @Nullable String hold) {
+            long id,
+            int slot,
+            String functionId,
+            String argsDigest,
+            long began,
+            @Nullable String hold) {
         Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().begin(began);
         invocation.journal().appendPendingCallAt(slot, functionId, argsDigest);
         counters.add("executed", 1);
         written(invocation, slot, hold);
@@ -135,14 +143,26 @@ public final class DurableBridge {
         written(invocation, slot, hold);
     }
 
+    /**
+     * @param due in milliseconds since the epoch
+     * @param began see {@link #appendPendingCallAt}
+     */
     public void scheduleCallAt(
-            long id, int slot, String functionId, String argsDigest, int attempt, long due) {
+            long id,
+            int slot,
+            String functionId,
+            String argsDigest,
+            int attempt,
+            long due,
+            long began) {
         Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().begin(began);
         invocation.journal().scheduleCallAt(slot, functionId, argsDigest, attempt, due);
         written(invocation, slot, null);
     }
 
     /**
+     * @param endedAt when the outcome came, in microseconds since the epoch
      * @param hold what the outcome waits for before the handler sees it
      */
     public void finalizeCallAt(
@@ -152,23 +172,33 @@ public final class DurableBridge {
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception,
+            long endedAt,
             @Nullable String hold) {
         Invocation<?, ?> invocation = invocation(id);
-        invocation.journal().finalizeCallAt(slot, functionId, argsDigest, result, exception);
+        invocation
+                .journal()
+                .finalizeCallAt(slot, functionId, argsDigest, result, exception, endedAt);
         written(invocation, slot, hold);
     }
 
+    /**
+     * @param endedAt when the outcome came, in microseconds since the epoch
+     * @param began see {@link #appendPendingCallAt}
+     */
     public void recordCallCompletionAt(
             long id,
             int slot,
             String functionId,
             String argsDigest,
             @Nullable byte[] result,
-            @Nullable byte[] exception) {
+            @Nullable byte[] exception,
+            long endedAt,
+            long began) {
         Invocation<?, ?> invocation = invocation(id);
+        invocation.journal().begin(began);
         invocation
                 .journal()
-                .recordCallCompletionAt(slot, functionId, argsDigest, result, exception);
+                .recordCallCompletionAt(slot, functionId, argsDigest, result, exception, endedAt);
         counters.add("executed", 1);
         written(invocation, slot, null);
     }
@@ -191,47 +221,19 @@ public final class DurableBridge {
      * Applies the journal writes of a step in order. Task thread only.
      *
      * @param executed how many calls were made in the step
-     * @param writes ten fields each: invocation, slot, function id, digest of the arguments, what
-     *     to do, result, exception, attempt, due, hold; null where one means nothing
+     * @param writes see {@link JournalWrites}
      */
     public void applyJournalWrites(long executed, Object[] writes) {
         requireOpen();
         counters.add("executed", executed);
-        for (int i = 0; i < writes.length; i += 10) {
-            Invocation<?, ?> invocation = invocation(((Number) writes[i]).longValue());
-            Journal journal = invocation.journal();
-            int slot = ((Number) writes[i + 1]).intValue();
-            String functionId = (String) writes[i + 2];
-            String argsDigest = (String) writes[i + 3];
-            byte[] result = (byte[]) writes[i + 5];
-            byte[] exception = (byte[]) writes[i + 6];
-            Number attempt = (Number) writes[i + 7];
-            Number due = (Number) writes[i + 8];
-            switch ((String) writes[i + 4]) {
-                case "PENDING":
-                    journal.appendPendingCallAt(slot, functionId, argsDigest);
-                    break;
-                case "ATTEMPT":
-                    journal.startAttemptAt(slot, functionId, argsDigest, attempt.intValue());
-                    break;
-                case "SCHEDULED":
-                    journal.scheduleCallAt(
-                            slot, functionId, argsDigest, attempt.intValue(), due.longValue());
-                    break;
-                case "FINALIZED":
-                    journal.finalizeCallAt(slot, functionId, argsDigest, result, exception);
-                    break;
-                case "RECORDED":
-                    journal.recordCallCompletionAt(slot, functionId, argsDigest, result, exception);
-                    break;
-                case "CLEARED":
-                    journal.clearCallResultsFrom(slot);
-                    host.cleared(invocation, slot);
-                    continue;
-                default:
-                    throw new IllegalArgumentException("Unknown journal write " + writes[i + 4]);
+        for (JournalWrites write = new JournalWrites(writes); write.next(); ) {
+            Invocation<?, ?> invocation = invocation(write.invocation());
+            write.apply(invocation.journal());
+            if (write.clears()) {
+                host.cleared(invocation, write.slot());
+            } else {
+                host.written(invocation, write.slot(), write.hold());
             }
-            host.written(invocation, slot, (String) writes[i + 9]);
         }
     }
 

@@ -2,6 +2,7 @@ package pyflink.durable.journal;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static pyflink.durable.journal.Call.NO_TIME;
 
 import java.io.IOException;
 import java.io.InputStream;
@@ -32,7 +33,7 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
 
     private static Call completed(
             String functionId, String argsDigest, byte[] result, byte[] exception, int completion) {
-        return Call.completed(functionId, argsDigest, result, exception, completion, 1);
+        return Call.completed(functionId, argsDigest, result, exception, completion, 1, NO_TIME);
     }
 
     private static byte[] large() {
@@ -57,14 +58,41 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
     }
 
     /** The calls of the golden file {@code golden/v2/calls.bin}, in order. Never change them. */
-    @Override
-    protected Call[] getTestData() {
+    private static List<Call> callsOfVersion2() {
         List<Call> calls = new ArrayList<>(CALLS_OF_VERSION_1);
         calls.add(Call.pending("shop.charge", "00112233445566ff", 3));
         calls.add(Call.scheduled("shop.charge", "00112233445566ff", 2, 1_800_000_000_000L));
         calls.add(Call.scheduled("sleep", "aabbccddeeff0011", 1, 0));
         calls.add(
-                Call.completed("shop.charge", "00112233445566ff", new byte[] {5}, null, 7, 70_000));
+                Call.completed(
+                        "shop.charge",
+                        "00112233445566ff",
+                        new byte[] {5},
+                        null,
+                        7,
+                        70_000,
+                        NO_TIME));
+        return calls;
+    }
+
+    /** The calls of the golden file {@code golden/v3/calls.bin}, in order. Never change them. */
+    @Override
+    protected Call[] getTestData() {
+        List<Call> calls = callsOfVersion2();
+        Call ended =
+                Call.completed(
+                        "shop.charge",
+                        "00112233445566ff",
+                        null,
+                        null,
+                        8,
+                        2,
+                        1_800_000_000_000_001L);
+        calls.add(ended);
+        calls.add(ended.ofInvocationThatBegan(1_799_999_999_999_999L));
+        calls.add(
+                Call.scheduled("sleep", "aabbccddeeff0011", 1, 1_800_000_000_000L)
+                        .ofInvocationThatBegan(0));
         return calls.toArray(new Call[0]);
     }
 
@@ -94,7 +122,7 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
     @Test
     void aNewerVersionIsRefused() throws Exception {
         byte[] record = serialize(Call.pending("f", "d", 1));
-        record[0] = 3;
+        record[0] = 4;
 
         assertThatThrownBy(
                         () ->
@@ -102,8 +130,8 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
                                         new DataInputDeserializer(record)))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "A journaled call has format version 3; this pyflink-durable reads up to"
-                                + " 2. The state was written by a newer release: use that one, or"
+                        "A journaled call has format version 4; this pyflink-durable reads up to"
+                                + " 3. The state was written by a newer release: use that one, or"
                                 + " newer.");
     }
 
@@ -140,15 +168,38 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
     }
 
     @Test
-    void callsWrittenByVersion2AreRead() throws Exception {
-        assertThat(read(golden("v2"))).containsExactly(getTestData());
+    void callsWrittenByVersion2AreReadWithoutTimes() throws Exception {
+        List<Call> read = read(golden("v2"));
+
+        assertThat(read).isEqualTo(callsOfVersion2());
+        assertThat(read).extracting(Call::endedAt).containsOnly(NO_TIME);
+        assertThat(read).extracting(Call::invocationBegan).containsOnly(NO_TIME);
+    }
+
+    @Test
+    void callsWrittenByVersion3AreRead() throws Exception {
+        assertThat(read(golden("v3"))).containsExactly(getTestData());
     }
 
     /** A change of the format needs a new version; then this test goes, the ones above stay. */
     @Test
-    void version2IsWrittenByteForByteAsInTheGoldenFile() throws Exception {
-        assertThat(CallSerializer.VERSION).isEqualTo(2);
-        assertThat(serialize(getTestData())).isEqualTo(golden("v2"));
+    void version3IsWrittenByteForByteAsInTheGoldenFile() throws Exception {
+        assertThat(CallSerializer.VERSION).isEqualTo(3);
+        assertThat(serialize(getTestData())).isEqualTo(golden("v3"));
+    }
+
+    @Test
+    void timesCostAByteInAllSlotsButTheFirst() throws Exception {
+        Call ended = Call.completed("f", "d", null, null, 0, 1, 1_800_000_000_000_001L);
+
+        assertThat(serialize(ended).length).isEqualTo(sizeInVersion2(ended) + 1);
+        assertThat(serialize(ended.ofInvocationThatBegan(5)).length)
+                .isEqualTo(sizeInVersion2(ended) + 9);
+    }
+
+    private static int sizeInVersion2(Call call) {
+        int text = 2 + call.functionId().length() + 2 + call.argsDigest().length();
+        return 2 + text + 4 + 4 + 8 + 4 + 4;
     }
 
     @Test
@@ -166,7 +217,7 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
         assertThat(snapshot.resolveSchemaCompatibility(restored).isCompatibleAsIs()).isTrue();
     }
 
-    /** What {@code golden/v2/calls.bin} was made of; see {@code GoldenFiles}. */
+    /** What {@code golden/v3/calls.bin} was made of; see {@code GoldenFiles}. */
     public static byte[] goldenCalls() throws IOException {
         return serialize(new CallSerializerTest().getTestData());
     }

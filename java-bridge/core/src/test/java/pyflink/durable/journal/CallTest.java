@@ -9,7 +9,7 @@ class CallTest extends JournalFixture {
 
     @Test
     void aCallShowsItsIdentityAndNeverItsPayload() {
-        Call call = Call.completed(F, X, "secret".getBytes(), null, 0, 1);
+        Call call = Call.completed(F, X, "secret".getBytes(), null, 0, 1, Call.NO_TIME);
 
         assertThat(call).hasToString("shop.charge(00000000000000aa) SUCCEEDED");
     }

@@ -13,7 +13,7 @@ class JournalAttemptsTest extends JournalFixture {
         journal.appendPendingCallAt(0, F, X);
 
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null));
     }
 
     @Test
@@ -22,36 +22,36 @@ class JournalAttemptsTest extends JournalFixture {
 
         journal.scheduleCallAt(0, F, X, 2, 5_000);
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 2, 5_000L));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 2, 5_000L, null, null));
 
         journal.startAttemptAt(0, F, X, 2);
         assertThat(journal.getCallResultFieldsAt(0))
                 .as("in doubt from now on")
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 2, null));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 2, null, null, null));
     }
 
     @Test
     void aCallMayBeScheduledInTheSlotBehindTheLast() {
-        journal.recordCallCompletionAt(0, F, X, RESULT, null);
+        journal.recordCallCompletionAt(0, F, X, RESULT, null, T);
 
         journal.scheduleCallAt(1, G, Y, 1, 0);
 
         assertThat(journal.getCallResultFieldsAt(1))
-                .containsExactly(fields(G, Y, "PENDING", null, null, -1, 1, 0L));
+                .containsExactly(fields(G, Y, "PENDING", null, null, -1, 1, 0L, null, null));
     }
 
     @Test
     void anOutcomeKeepsTheAttemptAndDropsTheTime() {
         journal.scheduleCallAt(0, F, X, 3, 5_000);
-        journal.finalizeCallAt(0, F, X, RESULT, null);
+        journal.finalizeCallAt(0, F, X, RESULT, null, T);
 
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 3, null));
+                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 3, null, T, null));
     }
 
     @Test
     void aCallIsStartedAgainOnlyWhereItsOwnPendingStands() {
-        journal.recordCallCompletionAt(0, F, X, RESULT, null);
+        journal.recordCallCompletionAt(0, F, X, RESULT, null, T);
         journal.appendPendingCallAt(1, F, X);
 
         assertThatThrownBy(() -> journal.startAttemptAt(0, F, X, 2))
@@ -70,7 +70,7 @@ class JournalAttemptsTest extends JournalFixture {
 
     @Test
     void aCallIsScheduledOnlyWhereItsOwnPendingStandsOrBehindTheLast() {
-        journal.recordCallCompletionAt(0, F, X, RESULT, null);
+        journal.recordCallCompletionAt(0, F, X, RESULT, null, T);
         journal.appendPendingCallAt(1, F, X);
 
         for (int slot : new int[] {0, 3}) {

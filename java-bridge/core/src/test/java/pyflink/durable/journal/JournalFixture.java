@@ -14,6 +14,9 @@ abstract class JournalFixture {
     static final byte[] RESULT = {1, 2, 3};
     static final byte[] ERROR = {9};
 
+    /** A time at which calls end, in microseconds. */
+    static final long T = 1_700_000_000_000_001L;
+
     final Journal journal = new Journal();
 
     /** A keyed state: what it holds, and which operations brought it there. */

@@ -25,7 +25,7 @@ class JournalSlotsTest extends JournalFixture {
                 .hasMessage(
                         "shop.refund cannot be put in slot 2 of a journal of 1 calls: a slot"
                                 + " is only filled behind the last one.");
-        assertThatThrownBy(() -> journal.recordCallCompletionAt(2, G, Y, RESULT, null))
+        assertThatThrownBy(() -> journal.recordCallCompletionAt(2, G, Y, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.size()).isEqualTo(1);
     }
@@ -36,12 +36,12 @@ class JournalSlotsTest extends JournalFixture {
 
         assertThatThrownBy(() -> journal.appendPendingCallAt(0, F, X))
                 .isInstanceOf(IllegalStateException.class);
-        assertThatThrownBy(() -> journal.recordCallCompletionAt(0, F, X, RESULT, null))
+        assertThatThrownBy(() -> journal.recordCallCompletionAt(0, F, X, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> journal.appendPendingCall(F, X))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null));
     }
 
     @Test
@@ -50,9 +50,9 @@ class JournalSlotsTest extends JournalFixture {
         journal.appendPendingCallAt(1, G, X);
         journal.appendPendingCallAt(2, F, Y);
 
-        journal.finalizeCallAt(2, F, Y, RESULT, null);
-        journal.finalizeCallAt(0, F, X, null, ERROR);
-        journal.finalizeCallAt(1, G, X, RESULT, null);
+        journal.finalizeCallAt(2, F, Y, RESULT, null, T);
+        journal.finalizeCallAt(0, F, X, null, ERROR, T);
+        journal.finalizeCallAt(1, G, X, RESULT, null, T);
 
         assertThat(journal.calls()).extracting(Call::completion).containsExactly(1, 2, 0);
         assertThat(journal.calls())
@@ -63,8 +63,8 @@ class JournalSlotsTest extends JournalFixture {
     @Test
     void slotMethodsLeaveTheCursorWhereItIs() {
         journal.appendPendingCallAt(0, F, X);
-        journal.finalizeCallAt(0, F, X, RESULT, null);
-        journal.recordCallCompletionAt(1, G, Y, RESULT, null);
+        journal.finalizeCallAt(0, F, X, RESULT, null, T);
+        journal.recordCallCompletionAt(1, G, Y, RESULT, null, T);
 
         assertThat(journal.matchNextOrClearSubsequentCallResult(F, X)).isNotNull();
         assertThat(journal.matchNextOrClearSubsequentCallResult(G, Y)).isNotNull();
@@ -73,23 +73,23 @@ class JournalSlotsTest extends JournalFixture {
     @Test
     void aTerminalSlotNeverChanges() {
         journal.appendPendingCallAt(0, F, X);
-        journal.finalizeCallAt(0, F, X, RESULT, null);
+        journal.finalizeCallAt(0, F, X, RESULT, null, T);
 
-        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, null, ERROR))
+        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, null, ERROR, T))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage(
                         "Slot 0 cannot take the outcome of shop.charge(00000000000000aa): it"
                                 + " holds shop.charge(00000000000000aa) SUCCEEDED.");
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null));
+                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, T, null));
     }
 
     @Test
     void aFailedSlotIsTerminalToo() {
         journal.appendPendingCallAt(0, F, X);
-        journal.finalizeCallAt(0, F, X, null, ERROR);
+        journal.finalizeCallAt(0, F, X, null, ERROR, T);
 
-        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, RESULT, null))
+        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
     }
 
@@ -97,20 +97,20 @@ class JournalSlotsTest extends JournalFixture {
     void finalizingNeedsThatIdentity() {
         journal.appendPendingCallAt(0, F, X);
 
-        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, Y, RESULT, null))
+        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, Y, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
-        assertThatThrownBy(() -> journal.finalizeCallAt(0, G, X, RESULT, null))
+        assertThatThrownBy(() -> journal.finalizeCallAt(0, G, X, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("it holds shop.charge(00000000000000aa) PENDING");
         assertThatThrownBy(() -> journal.finalizeCurrentCall(G, X, RESULT, null))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.getCurrentCallResultFields())
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null));
     }
 
     @Test
     void finalizingNeedsASlot() {
-        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, RESULT, null))
+        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("it holds nothing");
         assertThatThrownBy(() -> journal.finalizeCurrentCall(F, X, RESULT, null))
@@ -123,10 +123,10 @@ class JournalSlotsTest extends JournalFixture {
         journal.appendPendingCallAt(1, F, Y);
         journal.clearCallResultsFrom(1);
 
-        assertThatThrownBy(() -> journal.finalizeCallAt(1, F, Y, RESULT, null))
+        assertThatThrownBy(() -> journal.finalizeCallAt(1, F, Y, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
         journal.appendPendingCallAt(1, G, Y);
-        assertThatThrownBy(() -> journal.finalizeCallAt(1, F, Y, RESULT, null))
+        assertThatThrownBy(() -> journal.finalizeCallAt(1, F, Y, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.calls().get(1).status()).isEqualTo(CallStatus.PENDING);
     }
@@ -138,7 +138,7 @@ class JournalSlotsTest extends JournalFixture {
 
         assertThatThrownBy(() -> journal.appendPendingCallAt(0, G, Y))
                 .isInstanceOf(IllegalStateException.class);
-        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, null, ERROR))
+        assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, null, ERROR, T))
                 .isInstanceOf(IllegalStateException.class);
 
         assertThat(journal.hasChanges()).isFalse();

@@ -27,7 +27,7 @@ class JournalSnapshotsTest extends JournalFixture {
         assertThat(journal.hasChanges()).isFalse();
         assertThat(save()).isEmpty();
 
-        journal.finalizeCallAt(1, G, X, RESULT, null);
+        journal.finalizeCallAt(1, G, X, RESULT, null, T);
         journal.appendPendingCallAt(2, F, Y);
 
         assertThat(journal.hasChanges()).isTrue();
@@ -80,7 +80,7 @@ class JournalSnapshotsTest extends JournalFixture {
         journal.appendPendingCallAt(0, F, X);
         save();
 
-        journal.finalizeCallAt(0, F, X, RESULT, null);
+        journal.finalizeCallAt(0, F, X, RESULT, null, T);
 
         assertThat(state.slots.get(0).status()).isEqualTo(CallStatus.PENDING);
     }
@@ -93,7 +93,7 @@ class JournalSnapshotsTest extends JournalFixture {
         Journal again = Journal.restore(saved(journal));
 
         assertThat(again.getCurrentCallResultFields())
-                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null));
+                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, null, null));
         assertThat(again.calls()).isEqualTo(journal.calls());
         assertThat(again.hasChanges()).isFalse();
         assertThat(again.savedSize()).isEqualTo(2);
@@ -104,12 +104,12 @@ class JournalSnapshotsTest extends JournalFixture {
         journal.appendPendingCallAt(0, F, X);
         journal.appendPendingCallAt(1, G, X);
         journal.appendPendingCallAt(2, F, Y);
-        journal.finalizeCallAt(1, G, X, RESULT, null);
-        journal.finalizeCallAt(2, F, Y, RESULT, null);
+        journal.finalizeCallAt(1, G, X, RESULT, null, T);
+        journal.finalizeCallAt(2, F, Y, RESULT, null, T);
 
         Journal again = Journal.restore(saved(journal));
-        again.finalizeCallAt(0, F, X, RESULT, null);
-        again.recordCallCompletionAt(3, G, Y, RESULT, null);
+        again.finalizeCallAt(0, F, X, RESULT, null, T);
+        again.recordCallCompletionAt(3, G, Y, RESULT, null, T);
 
         assertThat(again.calls()).extracting(Call::completion).containsExactly(2, 0, 1, 3);
     }
@@ -173,7 +173,7 @@ class JournalSnapshotsTest extends JournalFixture {
                             for (int i = 0; i < rounds; i++) {
                                 int slot = journal.size();
                                 journal.appendPendingCallAt(slot, F, X);
-                                journal.finalizeCallAt(slot, F, X, RESULT, null);
+                                journal.finalizeCallAt(slot, F, X, RESULT, null, T);
                                 if (slot > 50) {
                                     journal.clearCallResultsFrom(i % 50);
                                 }

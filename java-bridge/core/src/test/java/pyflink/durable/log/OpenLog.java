@@ -69,7 +69,9 @@ public final class OpenLog implements AutoCloseable {
 
     public static LogEntry entry(int keyGroup, int slot, byte[] result) {
         Journal journal = new Journal();
-        journal.recordCallCompletionAt(0, "charge", "0123456789abcdef", result, null);
+        journal.begin(1_800_000_000_000_000L);
+        journal.recordCallCompletionAt(
+                0, "charge", "0123456789abcdef", result, null, 1_800_000_000_000_001L);
         return withCall(keyGroup, slot, journal.calls().get(0));
     }
 

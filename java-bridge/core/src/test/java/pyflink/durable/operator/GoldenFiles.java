@@ -16,13 +16,16 @@ import pyflink.durable.journal.CallSerializerTest;
  *
  * <pre>{@code mvn test -Dtest=GoldenFiles -Dgolden.write=true}</pre>
  *
- * <p>Versions 1 and 2 were written with Flink 2.2.0. An input has had version 1 ever since: its
- * file stays in the folder of that version. Never write a released version again: a test that fails
- * on its files has found users' state that no longer restores.
+ * <p>Versions 1 to 3 were written with Flink 2.2.0. An input has had version 1 ever since: its file
+ * stays in the folder of that version. Never write a released version again: a test that fails on
+ * its files has found users' state that no longer restores.
  */
 class GoldenFiles {
 
-    static final Path FOLDER = Path.of("src", "test", "resources", "golden", "v2");
+    static final Path FOLDER = Path.of("src", "test", "resources", "golden", "v3");
+
+    static final long BEGAN = 1_800_000_000_000_001L;
+    static final long ENDED = 1_800_000_000_500_002L;
 
     @Test
     @EnabledIfSystemProperty(named = "golden.write", matches = "true")
@@ -33,7 +36,7 @@ class GoldenFiles {
                 operatorSnapshot(), FOLDER.resolve("operator-snapshot.bin").toString());
     }
 
-    /** Two keys in flight, one idle, with every status of a call and with user state. */
+    /** Two keys in flight, one idle, with every status of a call, times and user state. */
     private static OperatorSubtaskState operatorSnapshot() throws Exception {
         try (DurableHarness<Row> harness =
                 DurableHarness.keyedBy(DurableHarness.KeyKind.ROW).open()) {
@@ -46,11 +49,20 @@ class GoldenFiles {
             harness.send("carol", "1");
             harness.end("carol:1");
             HarnessOperator<Row>.Handler alice = harness.operator.handler("alice:1");
-            alice.call(0, "shop.charge");
+            DurableBridge bridge = harness.operator.bridge();
+            bridge.appendPendingCallAt(alice.id(), 0, "shop.charge", "digest", BEGAN, null);
             alice.call(1, "shop.notify");
             alice.call(2, "shop.ship");
             alice.fail(2, "shop.ship", "no stock");
-            alice.succeed(0, "shop.charge", "receipt");
+            bridge.finalizeCallAt(
+                    alice.id(),
+                    0,
+                    "shop.charge",
+                    "digest",
+                    "receipt".getBytes(),
+                    null,
+                    ENDED,
+                    null);
             HarnessOperator<Row>.Handler bob = harness.operator.handler("bob:1");
             bob.call(0, "shop.charge");
             bob.schedule(0, "shop.charge", 2, 1_800_000_000_000L);

@@ -3,6 +3,7 @@ package pyflink.durable.operator;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
@@ -15,17 +16,25 @@ import pyflink.durable.operator.DurableHarness.KeyKind;
 /** State written by each format version restores; {@link GoldenFiles} says what is in it. */
 class GoldenSnapshotTest {
 
+    private static final List<String> CALLS_OF_BOB =
+            List.of(
+                    "shop.charge PENDING attempt 2 due 1800000000000",
+                    "shop.notify PENDING attempt 5");
+
     private static final Map<String, List<String>> JOURNALS_OF_BOB =
             Map.of(
-                    "v1",
-                    List.of(),
-                    "v2",
-                    List.of(
-                            "shop.charge PENDING attempt 2 due 1800000000000",
-                            "shop.notify PENDING attempt 5"));
+                    "v1", List.of(),
+                    "v2", CALLS_OF_BOB,
+                    "v3", CALLS_OF_BOB);
+
+    private static final Map<String, List<Long>> TIMES_OF_ALICE =
+            Map.of(
+                    "v1", Arrays.asList(null, null),
+                    "v2", Arrays.asList(null, null),
+                    "v3", List.of(GoldenFiles.ENDED, GoldenFiles.BEGAN));
 
     @ParameterizedTest
-    @ValueSource(strings = {"v1", "v2"})
+    @ValueSource(strings = {"v1", "v2", "v3"})
     void anOperatorSnapshotRestores(String version) throws Exception {
         try (DurableHarness<Row> harness =
                 DurableHarness.keyedBy(KeyKind.ROW).open(goldenSnapshot(version))) {
@@ -43,6 +52,8 @@ class GoldenSnapshotTest {
             DurableBridge bridge = harness.operator.bridge();
             assertThat(bridge.getCallResultFieldsAt(alice.id(), 0)[5]).isEqualTo(1);
             assertThat(bridge.getCallResultFieldsAt(alice.id(), 2)[5]).isEqualTo(0);
+            assertThat(Arrays.asList(bridge.getCallResultFieldsAt(alice.id(), 0)).subList(8, 10))
+                    .isEqualTo(TIMES_OF_ALICE.get(version));
             assertThat(bridge.getState(alice.id(), "total")).isEqualTo("10".getBytes());
             HarnessOperator<Row>.Handler bob = harness.operator.handler("bob:1");
             assertThat(bob.timestamp()).isEqualTo(-1);
@@ -57,7 +68,7 @@ class GoldenSnapshotTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"v1", "v2"})
+    @ValueSource(strings = {"v1", "v2", "v3"})
     void aSnapshotIsRedistributedWhenTheJobIsRescaled(String version) throws Exception {
         int restored = 0;
         for (int subtask = 0; subtask < 4; subtask++) {

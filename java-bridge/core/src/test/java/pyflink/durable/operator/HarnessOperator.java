@@ -1,5 +1,7 @@
 package pyflink.durable.operator;
 
+import static pyflink.durable.journal.Call.NO_TIME;
+
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -349,35 +351,30 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
         /** Announces a call with the report of the step that runs, as {@code async} handlers do. */
         void callInStep(int slot, String function) {
-            stepWrites.addAll(
-                    Arrays.asList(
-                            id, slot, function, "digest", "PENDING", null, null, null, null, null));
+            writeInStep(write(slot, function, "PENDING"));
+        }
+
+        private JournalWrite write(int slot, String function, String what) {
+            return new JournalWrite(id, slot, function, "digest", what);
+        }
+
+        private void writeInStep(JournalWrite write) {
+            stepWrites.addAll(Arrays.asList(write.build()));
         }
 
         /** Announces a call at once, as {@code def} handlers do from their worker threads. */
         void call(int slot, String function) {
-            bridge().appendPendingCallAt(id, slot, function, "digest", null);
+            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, null);
         }
 
         /** Announces a call that waits for a checkpoint, from a worker thread. */
         void callGated(int slot, String function) {
-            bridge().appendPendingCallAt(id, slot, function, "digest", "CHECKPOINT");
+            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, "CHECKPOINT");
         }
 
         /** The same with the report of the step that runs. */
         void callGatedInStep(int slot, String function) {
-            stepWrites.addAll(
-                    Arrays.asList(
-                            id,
-                            slot,
-                            function,
-                            "digest",
-                            "PENDING",
-                            null,
-                            null,
-                            null,
-                            null,
-                            "CHECKPOINT"));
+            writeInStep(write(slot, function, "PENDING").hold("CHECKPOINT"));
         }
 
         /** The second half of {@link #callGated}, when the first was {@link #call}. */
@@ -391,18 +388,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
         /** As an {@code async} handler retries a call that was found in doubt. */
         void startAttemptGatedInStep(int slot, String function, int attempt) {
-            stepWrites.addAll(
-                    Arrays.asList(
-                            id,
-                            slot,
-                            function,
-                            "digest",
-                            "ATTEMPT",
-                            null,
-                            null,
-                            attempt,
-                            null,
-                            "CHECKPOINT"));
+            writeInStep(write(slot, function, "ATTEMPT").attempt(attempt).hold("CHECKPOINT"));
         }
 
         private void released(int slot, @Nullable String error) {
@@ -415,17 +401,18 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         }
 
         void schedule(int slot, String function, int attempt, long due) {
-            bridge().scheduleCallAt(id, slot, function, "digest", attempt, due);
+            bridge().scheduleCallAt(id, slot, function, "digest", attempt, due, NO_TIME);
         }
 
         /** Announces a call that waits for the call log. */
         void callLogged(int slot, String function) {
-            bridge().appendPendingCallAt(id, slot, function, "digest", "LOG");
+            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, "LOG");
         }
 
         /** Gives an outcome that waits for the call log. */
         void succeedLogged(int slot, String function, String result) {
-            bridge().finalizeCallAt(id, slot, function, "digest", result.getBytes(), null, "LOG");
+            bridge().finalizeCallAt(
+                            id, slot, function, "digest", result.getBytes(), null, NO_TIME, "LOG");
         }
 
         void clearFrom(int slot) {
@@ -433,11 +420,20 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         }
 
         void succeed(int slot, String function, String result) {
-            bridge().finalizeCallAt(id, slot, function, "digest", result.getBytes(), null, null);
+            bridge().finalizeCallAt(
+                            id, slot, function, "digest", result.getBytes(), null, NO_TIME, null);
         }
 
         void fail(int slot, String function, String exception) {
-            bridge().finalizeCallAt(id, slot, function, "digest", null, exception.getBytes(), null);
+            bridge().finalizeCallAt(
+                            id,
+                            slot,
+                            function,
+                            "digest",
+                            null,
+                            exception.getBytes(),
+                            NO_TIME,
+                            null);
         }
 
         /** The journal as {@code function STATUS payload attempt n due t}, by slot. */

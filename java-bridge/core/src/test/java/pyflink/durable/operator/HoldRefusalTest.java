@@ -1,6 +1,7 @@
 package pyflink.durable.operator;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static pyflink.durable.journal.Call.NO_TIME;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -31,7 +32,8 @@ class HoldRefusalTest {
                             () ->
                                     harness.operator
                                             .bridge()
-                                            .appendPendingCallAt(id, 0, "charge", "d", "LOG"))
+                                            .appendPendingCallAt(
+                                                    id, 0, "charge", "d", NO_TIME, "LOG"))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("key a: charge(d) PENDING waits for the call log")
                     .hasMessageContaining("durability=\"gated\"");
@@ -47,7 +49,7 @@ class HoldRefusalTest {
                             () ->
                                     harness.operator
                                             .bridge()
-                                            .appendPendingCallAt(id, 0, "f", "d", "LUNCH"))
+                                            .appendPendingCallAt(id, 0, "f", "d", NO_TIME, "LUNCH"))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("There is no hold LUNCH");
         }

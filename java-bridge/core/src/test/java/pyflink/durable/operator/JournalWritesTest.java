@@ -2,24 +2,31 @@ package pyflink.durable.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static pyflink.durable.journal.Call.NO_TIME;
 
+import java.util.Arrays;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What Python writes reaches the journal in order, and the operator is told of it. */
 class JournalWritesTest extends BridgeFixture {
 
+    private static final long BEGAN = 1_700_000_000_000_001L;
+
     @Test
     void theSlotMethodsReachTheJournalOfTheInvocation() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", null);
-        bridge.recordCallCompletionAt(id, 1, "g", "d", new byte[] {1}, null);
-        bridge.finalizeCallAt(id, 0, "f", "d", null, new byte[] {2}, null);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, null);
+        bridge.recordCallCompletionAt(id, 1, "g", "d", new byte[] {1}, null, NO_TIME, NO_TIME);
+        bridge.finalizeCallAt(id, 0, "f", "d", null, new byte[] {2}, NO_TIME, null);
 
         assertThat(bridge.getCallResultFieldsAt(id, 0))
-                .containsExactly("f", "d", "FAILED", null, new byte[] {2}, 1, 1, null);
+                .containsExactly("f", "d", "FAILED", null, new byte[] {2}, 1, 1, null, null, null);
         assertThat(bridge.getCalls(id))
                 .containsExactly(
-                        new Object[] {"f", "d", "FAILED", null, new byte[] {2}, 1, 1, null},
-                        new Object[] {"g", "d", "SUCCEEDED", new byte[] {1}, null, 0, 1, null});
+                        call("f", "FAILED", null, new byte[] {2}, 1, 1, null, null, null),
+                        call("g", "SUCCEEDED", new byte[] {1}, null, 0, 1, null, null, null));
         assertThat(host.invocation.journal().size()).isEqualTo(2);
 
         bridge.clearCallResultsFrom(id, 1);
@@ -30,124 +37,77 @@ class JournalWritesTest extends BridgeFixture {
     void theWritesOfAStepAreAppliedInOrder() {
         byte[] result = {1};
         byte[] error = {2};
-        bridge.applyJournalWrites(
+        apply(
                 3,
-                new Object[] {
-                    id, 0, "f", "d", "PENDING", null, null, null, null, null, //
-                    id, 1, "g", "d", "RECORDED", result, null, null, null, null, //
-                    id, 0, "f", "d", "FINALIZED", null, error, null, null, null, //
-                    id, 2, "dropped", "d", "PENDING", null, null, null, null, null, //
-                    id, 2, null, null, "CLEARED", null, null, null, null, null, //
-                    id, 2, "h", "d", "PENDING", null, null, null, null, null
-                });
+                write(0, "f", "PENDING").build(),
+                write(1, "g", "RECORDED").result(result).build(),
+                write(0, "f", "FINALIZED").exception(error).build(),
+                write(2, "dropped", "PENDING").build(),
+                write(2, null, "CLEARED").build(),
+                write(2, "h", "PENDING").build());
 
         assertThat(bridge.getCalls(id))
                 .containsExactly(
-                        new Object[] {"f", "d", "FAILED", null, error, 1, 1, null},
-                        new Object[] {"g", "d", "SUCCEEDED", result, null, 0, 1, null},
-                        new Object[] {"h", "d", "PENDING", null, null, -1, 1, null});
+                        call("f", "FAILED", null, error, 1, 1, null, null, null),
+                        call("g", "SUCCEEDED", result, null, 0, 1, null, null, null),
+                        call("h", "PENDING", null, null, -1, 1, null, null, null));
         assertThat(counters.toJsonMembers()).startsWith("\"executed\": 3,");
     }
 
     @Test
     void attemptsAndTimesOfAStepAreApplied() {
-        bridge.applyJournalWrites(
+        apply(
                 1,
-                new Object[] {
-                    id,
-                    0,
-                    "f",
-                    "d",
-                    "PENDING",
-                    null,
-                    null,
-                    null,
-                    null,
-                    null, //
-                    id,
-                    0,
-                    "f",
-                    "d",
-                    "SCHEDULED",
-                    null,
-                    null,
-                    2L,
-                    5_000L,
-                    null, //
-                    id,
-                    1,
-                    "sleep",
-                    "d",
-                    "SCHEDULED",
-                    null,
-                    null,
-                    1,
-                    7_000,
-                    null, //
-                    id,
-                    0,
-                    "f",
-                    "d",
-                    "ATTEMPT",
-                    null,
-                    null,
-                    2L,
-                    null,
-                    null
-                });
+                write(0, "f", "PENDING").build(),
+                write(0, "f", "SCHEDULED").attempt(2L).due(5_000L).build(),
+                write(1, "sleep", "SCHEDULED").attempt(1).due(7_000).build(),
+                write(0, "f", "ATTEMPT").attempt(2L).build());
 
         assertThat(bridge.getCalls(id))
                 .containsExactly(
-                        new Object[] {"f", "d", "PENDING", null, null, -1, 2, null},
-                        new Object[] {"sleep", "d", "PENDING", null, null, -1, 1, 7_000L});
+                        call("f", "PENDING", null, null, -1, 2, null, null, null),
+                        call("sleep", "PENDING", null, null, -1, 1, 7_000L, null, null));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PENDING", "SCHEDULED", "RECORDED"})
+    void theFirstSlotKeepsWhenTheInvocationBegan(String first) {
+        apply(1, write(0, "f", first).attempt(1).due(7).endedAt(BEGAN + 5).began(BEGAN).build());
+        if (!first.equals("RECORDED")) {
+            apply(0, write(0, "f", "ATTEMPT").attempt(2).build());
+            apply(0, write(0, "f", "FINALIZED").endedAt(BEGAN + 5).build());
+        }
+        apply(1, write(1, "g", "RECORDED").endedAt(BEGAN + 9).build());
+
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN);
+        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null);
+    }
+
+    @Test
+    void workersTellTheSameTimes() {
+        bridge.appendPendingCallAt(id, 0, "f", "d", BEGAN, null);
+        bridge.finalizeCallAt(id, 0, "f", "d", null, null, BEGAN + 5, null);
+        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, BEGAN + 9, NO_TIME);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN);
+        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null);
+
+        bridge.clearCallResultsFrom(id, 0);
+        bridge.scheduleCallAt(id, 0, "f", "d", 1, 7, BEGAN + 1);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(7L, null, BEGAN + 1);
+
+        bridge.clearCallResultsFrom(id, 0);
+        bridge.recordCallCompletionAt(id, 0, "f", "d", null, null, BEGAN + 5, BEGAN + 2);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN + 2);
     }
 
     @Test
     void theOperatorIsToldOfEachWriteWithItsHoldOnceItIsInTheJournal() {
-        bridge.applyJournalWrites(
+        apply(
                 1,
-                new Object[] {
-                    id,
-                    0,
-                    "f",
-                    "d",
-                    "PENDING",
-                    null,
-                    null,
-                    null,
-                    null,
-                    "CHECKPOINT", //
-                    id,
-                    0,
-                    "f",
-                    "d",
-                    "ATTEMPT",
-                    null,
-                    null,
-                    2,
-                    null,
-                    "LOG", //
-                    id,
-                    0,
-                    "f",
-                    "d",
-                    "FINALIZED",
-                    null,
-                    null,
-                    null,
-                    null,
-                    null, //
-                    id,
-                    0,
-                    null,
-                    null,
-                    "CLEARED",
-                    null,
-                    null,
-                    null,
-                    null,
-                    null
-                });
+                write(0, "f", "PENDING").hold("CHECKPOINT").build(),
+                write(0, "f", "ATTEMPT").attempt(2).hold("LOG").build(),
+                write(0, "f", "FINALIZED").build(),
+                write(0, null, "CLEARED").build());
 
         assertThat(host.calls)
                 .containsExactly(
@@ -159,11 +119,11 @@ class JournalWritesTest extends BridgeFixture {
 
     @Test
     void aHoldOfAWorkerThreadWakesTheOperator() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", "CHECKPOINT");
-        bridge.scheduleCallAt(id, 0, "f", "d", 2, 5_000);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, "CHECKPOINT");
+        bridge.scheduleCallAt(id, 0, "f", "d", 2, 5_000, NO_TIME);
         bridge.startAttemptAt(id, 0, "f", "d", 2, "CHECKPOINT");
-        bridge.finalizeCallAt(id, 0, "f", "d", null, null, "LOG");
-        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null);
+        bridge.finalizeCallAt(id, 0, "f", "d", null, null, NO_TIME, "LOG");
+        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, NO_TIME, NO_TIME);
         bridge.clearCallResultsFrom(id, 1);
 
         assertThat(host.calls)
@@ -189,22 +149,31 @@ class JournalWritesTest extends BridgeFixture {
 
     @Test
     void pythonMaySendNumbersOfAnyWidth() {
-        bridge.applyJournalWrites(
-                1, new Object[] {(int) id, 0L, "f", "d", "PENDING", null, null, null, null, null});
+        Object[] write = write(0, "f", "PENDING").build();
+        write[0] = (int) id;
+        write[1] = 0L;
+        apply(1, write);
 
         assertThat(bridge.getCalls(id)).hasSize(1);
     }
 
     @Test
     void anUnknownWriteIsRefused() {
-        assertThatThrownBy(
-                        () ->
-                                bridge.applyJournalWrites(
-                                        1,
-                                        new Object[] {
-                                            id, 0, "f", "d", "LOST", null, null, null, null, null
-                                        }))
+        assertThatThrownBy(() -> apply(1, write(0, "f", "LOST").build()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessage("Unknown journal write LOST");
+    }
+
+    private void apply(long executed, Object[]... writes) {
+        bridge.applyJournalWrites(
+                executed, Arrays.stream(writes).flatMap(Arrays::stream).toArray());
+    }
+
+    private JournalWrite write(int slot, String functionId, String what) {
+        return new JournalWrite(id, slot, functionId, "d", what);
+    }
+
+    private static Object[] call(String functionId, Object... fields) {
+        return Stream.concat(Stream.of(functionId, "d"), Arrays.stream(fields)).toArray();
     }
 }

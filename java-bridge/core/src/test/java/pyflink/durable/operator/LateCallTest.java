@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static pyflink.durable.journal.Call.NO_TIME;
 
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -33,17 +34,14 @@ class LateCallTest extends BridgeFixture {
         assertThatThrownBy(
                         () ->
                                 bridge.applyJournalWrites(
-                                        1,
-                                        new Object[] {
-                                            id, 0, "f", "d", "PENDING", null, null, null, null, null
-                                        }))
+                                        1, new JournalWrite(id, 0, "f", "d", "PENDING").build()))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(host.invocation.journal().size()).isZero();
     }
 
     @Test
     void anUnknownInvocationIsRefused() {
-        assertThatThrownBy(() -> bridge.appendPendingCallAt(1_000, 0, "f", "d", null))
+        assertThatThrownBy(() -> bridge.appendPendingCallAt(1_000, 0, "f", "d", NO_TIME, null))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("Invocation 1000 has ended; its journal takes no more calls.");
         assertThatThrownBy(() -> bridge.getCalls(1_000)).isInstanceOf(IllegalStateException.class);
@@ -51,11 +49,11 @@ class LateCallTest extends BridgeFixture {
 
     @Test
     void anInvocationThatHasEndedIsRefused() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", null);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, null);
 
         bridge.end(host.invocation);
 
-        assertThatThrownBy(() -> bridge.finalizeCallAt(id, 0, "f", "d", null, null, null))
+        assertThatThrownBy(() -> bridge.finalizeCallAt(id, 0, "f", "d", null, null, NO_TIME, null))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("Invocation 17 has ended; its journal takes no more calls.");
     }
@@ -63,7 +61,7 @@ class LateCallTest extends BridgeFixture {
     @ParameterizedTest
     @MethodSource("methodsRefusedAfterClose")
     void afterTheCloseItIsRefused(Method method) {
-        bridge.appendPendingCallAt(id, 0, "f", "d", null);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, null);
         host.calls.clear();
 
         bridge.close();
