@@ -26,7 +26,13 @@ class DurableProcessFunction(ABC):
     """
 
     def open(self, runtime_context: RuntimeContext) -> None:
-        """Called once per attempt of a subtask, before the first `process`."""
+        """Called once per attempt of a subtask, before the first `process`.
+
+        Args:
+            runtime_context: Tells of the task (subtask, parallelism, attempt, name, job parameters
+                and, by ``get_job_id()``, the job) and gives the metric group. It gives no state:
+                that is in `RunnerContext.state`, by key.
+        """
 
     @abstractmethod
     def process(self, value: Any, ctx: RunnerContext) -> Any:

@@ -99,7 +99,7 @@ class Task:
 
     def __init__(self, handler: Callable[..., Any], options: DurableOptions) -> None:
         self.bridge = Bridge()
-        self.operation = DurableOperation(self.bridge)
+        self.operation = DurableOperation(self.bridge, None)
         host = DurableHost(handler, options, "orders", "orders-1", can_gate=True)
         host.open(None)
         self.operation.bind(Operation(host))

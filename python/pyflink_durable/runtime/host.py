@@ -30,6 +30,7 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.runtime.bridge import is_own
 from pyflink_durable.runtime.call_options import CallOptionsOf
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.handler_metrics import Gauges, HandlerMetrics
 from pyflink_durable.runtime.handlers import (
     AsyncHandlerRunner,
     HandlerRunner,
@@ -42,6 +43,7 @@ from pyflink_durable.runtime.operation import NO_TIMESTAMP, Element, opening
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.subtask import Subtask
+from pyflink_durable.runtime.task_context import TaskContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
@@ -107,8 +109,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             tool_call_options=tools,
             state_of=self._load_state,
         )
+        self._gauges = Gauges(operation.metrics, self._telemetry)
         if isinstance(self._handler, DurableProcessFunction):
-            self._handler.open(runtime_context)
+            metrics = HandlerMetrics(operation.metrics, self._gauges)
+            self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
+            self._gauges.read(self._bridge.wakeAt)
         operation.connect(self)
 
     def _make_executor(
@@ -220,6 +225,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def drain(self) -> None:
         """Resumes the handlers whose calls have ended."""
         self._loop.drain()
+        self._gauges.read(self._bridge.wakeAt)
 
     @property
     def has_outputs(self) -> bool:

@@ -66,10 +66,12 @@ class DurableOperation:
 
     Args:
         bridge: The Java `DurableBridge`.
+        metrics: The Java `HandlerMetrics`.
     """
 
-    def __init__(self, bridge: Any) -> None:
+    def __init__(self, bridge: Any, metrics: Any) -> None:
         self.bridge = bridge
+        self.metrics = metrics
         self.outputs: list[Any] = []
         self.has_chained = False
         self._host: Host | None = None

@@ -42,6 +42,8 @@ public final class DurableBridge {
 
         boolean hasSideOutput(String tag);
 
+        Object[] describeTask();
+
         /**
          * Tells of a write to a slot, once it is in the journal. Any thread.
          *
@@ -288,6 +290,14 @@ public final class DurableBridge {
 
     public void record(String histogram, long value) {
         counters.record(histogram, value);
+    }
+
+    /**
+     * What Flink knows of the task: the job's id, the task's name, that name with the subtask, the
+     * subtask's index, the parallelism, the max parallelism, the attempt. Task thread only.
+     */
+    public Object[] describeTask() {
+        return host.describeTask();
     }
 
     /** Puts a line of the Python side in Flink's log. */

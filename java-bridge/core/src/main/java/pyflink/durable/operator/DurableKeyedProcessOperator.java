@@ -184,10 +184,12 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     public void openPythonInterpreter() {
         interpreter = new Interpreter(this);
         interpreter.set("durable_bridge", engine.bridge());
+        interpreter.set("durable_metrics", new HandlerMetrics(getMetricGroup()));
         try {
             interpreter.exec(
                     "from pyflink_durable.runtime.operation import DurableOperation\n"
-                            + "durable_operation = DurableOperation(durable_bridge)");
+                            + "durable_operation ="
+                            + " DurableOperation(durable_bridge, durable_metrics)");
         } catch (Exception e) { // also the interpreter's own, which no method declares
             throw new IllegalStateException(
                     "The Python of this TaskManager cannot load pyflink-durable. Install it there"
@@ -245,7 +247,8 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             pythonOpen = false;
             interpreter.exec(
                     "durable_operation.close()\n"
-                            + "for name in ('durable_operation', 'durable_bridge', 'operation'):\n"
+                            + "for name in ('durable_operation', 'durable_bridge', 'durable_metrics',"
+                            + " 'operation'):\n"
                             + "    globals().pop(name, None)");
             LOG.info(
                     "durable-counters {\"operator\": \"{}\", \"subtask\": {}, \"attempt\": {}, {}}",
@@ -357,6 +360,15 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     // ------------------------------------------------------------------ what PyFlink asks for
+
+    /** PyFlink leaves the user's parameters out in thread mode. */
+    @Override
+    public Map<String, String> getJobParameters() {
+        Map<String, String> parameters =
+                new HashMap<>(getRuntimeContext().getGlobalJobParameters());
+        parameters.putAll(super.getJobParameters());
+        return parameters;
+    }
 
     @Override
     public Object getFunctionContext() {

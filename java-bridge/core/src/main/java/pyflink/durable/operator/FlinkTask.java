@@ -1,12 +1,15 @@
 package pyflink.durable.operator;
 
 import javax.annotation.Nullable;
+import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /** What Flink gives to an {@link InvocationEngine}; an operator has most of it already. */
 interface FlinkTask extends WatermarkHold.Downstream {
 
     ProcessingTimeService getProcessingTimeService();
+
+    RuntimeContext getRuntimeContext();
 
     Object getCurrentKey();
 

@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import java.io.IOException;
 import javax.annotation.Nullable;
+import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
@@ -276,6 +277,21 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     public UserState userState(long id) {
         task.setCurrentKey(scheduler.running(id).key());
         return userState;
+    }
+
+    @Override
+    public Object[] describeTask() {
+        RuntimeContext context = task.getRuntimeContext();
+        TaskInfo info = context.getTaskInfo();
+        return new Object[] {
+            context.getJobInfo().getJobId().toHexString(),
+            info.getTaskName(),
+            info.getTaskNameWithSubtasks(),
+            info.getIndexOfThisSubtask(),
+            info.getNumberOfParallelSubtasks(),
+            info.getMaxNumberOfParallelSubtasks(),
+            info.getAttemptNumber()
+        };
     }
 
     @Override

@@ -70,5 +70,10 @@ abstract class BridgeFixture {
             calls.add("hasSideOutput " + tag);
             return true;
         }
+
+        @Override
+        public Object[] describeTask() {
+            return new Object[0];
+        }
     }
 }

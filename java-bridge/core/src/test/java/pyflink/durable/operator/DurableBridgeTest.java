@@ -60,7 +60,8 @@ class DurableBridgeTest extends BridgeFixture {
     }
 
     static Stream<Method> publicMethods() {
-        return Arrays.stream(DurableBridge.class.getDeclaredMethods())
+        return Stream.of(DurableBridge.class, HandlerMetrics.class)
+                .flatMap(type -> Arrays.stream(type.getDeclaredMethods()))
                 .filter(method -> Modifier.isPublic(method.getModifiers()));
     }
 }
