@@ -263,21 +263,6 @@ def test_a_cancelled_timer_stays_scheduled_and_fires_neither_now_nor_on_replay(
     assert again.statuses == ["SCHEDULED", "SUCCEEDED"]
 
 
-def test_the_clock_stands_still_while_a_callback_runs(clock: Clock) -> None:
-    seen: list[float] = []
-
-    async def handler(value: Any, ctx: Any) -> None:
-        loop = asyncio.get_running_loop()
-        seen.append(loop.time())
-        clock.now += 30
-        seen.append(loop.time())
-        await asyncio.sleep(0)
-        seen.append(loop.time())
-
-    HandlerBench(handler, ByHand()).start()
-    assert [at - seen[0] for at in seen] == [0, 0, 30]
-
-
 def test_timers_of_the_clean_up_after_the_end_are_not_journaled(clock: Clock) -> None:
     async def handler(value: Any, ctx: Any) -> None:
         try:

@@ -72,6 +72,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
     """
     if planned.plan is Plan.REPLAY:
         yield InTurn(completion_order(planned))
+        journal.clock.move(planned.ended_at)
         return replay(planned)
     attempt = planned.attempt
     outcome: Outcome | None = None
@@ -109,6 +110,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
     outcome, hold = journal.finish(planned, outcome, announced)
     if hold is not None:
         _check(planned, (yield hold))
+    journal.clock.move(planned.ended_at)
     return outcome
 
 

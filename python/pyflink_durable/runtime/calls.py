@@ -18,8 +18,10 @@ from pyflink_durable.runtime.bridge import (
     attempt_of,
     completion_of,
     due_of,
+    ended_at,
 )
 from pyflink_durable.runtime.call_options import CallOptions
+from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.deadlines import now
 from pyflink_durable.runtime.holds import Hold, Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
@@ -96,6 +98,7 @@ class PlannedCall:
         found: What stood in the slot, None if nothing did.
         occurrence: How many calls with its durable_id the invocation has made, this one included.
         progress: Where to tell how far it has come; None if nobody asks.
+        ended_at: When its outcome came, in microseconds since the epoch; None before.
     """
 
     call: Call
@@ -104,6 +107,7 @@ class PlannedCall:
     found: CallFields | None
     occurrence: int = 1
     progress: CallProgress | None = None
+    ended_at: int | None = None
 
     @property
     def attempt(self) -> int:
@@ -129,7 +133,16 @@ class CallJournal:
         subtask: What it shares with other invocations.
     """
 
-    __slots__ = ("_made", "_next_slot", "_number", "_subtask", "access", "closed", "identity")
+    __slots__ = (
+        "_made",
+        "_next_slot",
+        "_number",
+        "_subtask",
+        "access",
+        "clock",
+        "closed",
+        "identity",
+    )
 
     def __init__(
         self,
@@ -139,6 +152,7 @@ class CallJournal:
         subtask: Surroundings,
     ) -> None:
         self.access = journal
+        self.clock = InvocationClock(journal.began)
         self.closed = False
         self.identity = identity
         self._number = number
@@ -198,10 +212,12 @@ class CallJournal:
         if found is None:
             return PlannedCall(call, slot, Plan.EXECUTE, None, occurrence)
         plan = plan_call(found, call.reconciler is not None, call.options.in_doubt)
+        planned = PlannedCall(call, slot, plan, found, occurrence)
         if plan is Plan.REPLAY:
+            planned.ended_at = ended_at(found)
             self.access.replayed(slot, call.identity)
             self.telemetry.count("replayed")
-        return PlannedCall(call, slot, plan, found, occurrence)
+        return planned
 
     def _count(self, durable_id: str) -> int:
         """Numbers the calls of one durable_id: each has an idempotency key of its own."""
@@ -290,12 +306,13 @@ class CallJournal:
             error, exception = pass_error(error)
             outcome = Outcome(None, error)
         slot, call = planned.slot, planned.call
+        planned.ended_at = at = now()
         if announced:
             kind = call.options.outcome_hold
             hold = self.expect(slot, kind)
-            self.access.finalize(slot, call.identity, payload, exception, now(), kind)
+            self.access.finalize(slot, call.identity, payload, exception, at, kind)
             return outcome, hold
-        self.access.record(slot, call.identity, payload, exception, now())
+        self.access.record(slot, call.identity, payload, exception, at)
         return outcome, None
 
     # ---------------------------------------------------------------- the end of the invocation

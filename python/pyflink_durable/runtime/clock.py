@@ -1,26 +1,41 @@
-"""The time as a handler sees it: journaled, so that every run sees the same."""
+"""The clock of an invocation: from the journal, so that every run of the handler sees the same."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+import math
 
-from pyflink_durable.runtime import deadlines
-from pyflink_durable.runtime.bridge import NOW, PENDING
-from pyflink_durable.runtime.calls import CallJournal
-from pyflink_durable.runtime.payload import dump_result, load_result
+_MICROS = 1_000_000
 
 
-def read_clock(calls: CallJournal) -> datetime:
-    """The time in UTC, or the one that an earlier run of the handler saw here."""
-    slot, found = calls.take_slot(NOW)
-    if found is not None and found[2] != PENDING:
-        calls.access.replayed(slot, NOW)
-        seen = load_result(bytes(found[3]))
-        assert isinstance(seen, datetime)
-        return seen
-    at = deadlines.now()
-    now = datetime.fromtimestamp(at / 1_000_000, timezone.utc)
-    if found is None:  # scheduled and not announced: it is no call, and counts as none
-        calls.access.schedule(slot, NOW, 1, at // 1000)
-    calls.access.finalize(slot, NOW, dump_result(now), None, at)
-    return now
+class InvocationClock:
+    """The clock of one invocation: `loop.time()` on the handlers' loop.
+
+    It starts when the invocation began, and moves when the handler is given something that the
+    journal holds: an outcome, a timer that has fired, the time itself. It goes to the time that
+    stands there with it, and never back. In between it stands, however long the handler's own code
+    takes. So a replay finds it at the same time at each point, and a deadline that is computed from
+    it is the same in each run.
+
+    Args:
+        began: When the invocation began, in microseconds since the epoch.
+    """
+
+    __slots__ = ("micros",)
+
+    def __init__(self, began: int) -> None:
+        self.micros = began
+
+    def time(self) -> float:
+        """Seconds since the epoch."""
+        return self.micros / _MICROS
+
+    def move(self, at: int | None) -> None:
+        """Goes on to a time in microseconds; None, of a slot without a time, moves nothing."""
+        if at is not None and at > self.micros:
+            self.micros = at
+
+
+def micros_of(seconds: float) -> int:
+    """The first microsecond at which a clock shows at least so many seconds."""
+    micros = math.ceil(seconds * _MICROS)
+    return micros if micros / _MICROS >= seconds else micros + 1

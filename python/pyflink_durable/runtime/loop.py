@@ -21,6 +21,7 @@ from contextvars import ContextVar
 from threading import get_ident
 from typing import Any, Protocol, TypeVar
 
+from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
 from pyflink_durable.runtime.timers import DurableTimers
 
@@ -30,8 +31,12 @@ _FEW_TIMERS = 100
 """So many cancelled timers are not worth a look through all."""
 
 
-class HasTimers(Protocol):
+class HasTime(Protocol):
     """The context of an invocation, as far as the loop knows it."""
+
+    @property
+    def clock(self) -> InvocationClock:
+        """The invocation's clock."""
 
     def timers(self) -> DurableTimers:
         """What journals the handler's timers."""
@@ -48,7 +53,8 @@ class InvocationTasks:
         invocation: The invocation's id. It goes into the high bits, which leave the order within
             one handler alone but keep the tasks of thousands apart in asyncio's set of all tasks.
 
-        context: The invocation's context, whose timers are journaled; None if none are.
+        context: The invocation's context, whose timers and clock are in the journal; None if they
+            are those of the process.
 
     Attributes:
         running: Tasks that have not ended; what a handler starts must end with it. None if it
@@ -57,7 +63,7 @@ class InvocationTasks:
 
     __slots__ = ("_next_number", "_timers", "context", "running")
 
-    def __init__(self, invocation: int, context: HasTimers | None = None) -> None:
+    def __init__(self, invocation: int, context: HasTime | None = None) -> None:
         self.running: set[asyncio.Task[Any]] | None = None
         self.context = context
         self._next_number = invocation << 32
@@ -125,7 +131,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._next_wake_at = float("inf")
         self._replays: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()  # equal entries of a heap keep their order
-        self._now = time.monotonic()
+        self._epoch = time.time() - time.monotonic()
         self._runs_on: int | None = None
         self._closed = False
 
@@ -175,7 +181,6 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             while ready:
                 handle = ready.popleft()
                 if not handle._cancelled:
-                    self._now = time.monotonic()
                     handle._run()
                 del handle  # an error's traceback may hold this frame, as asyncio's own loop says
             if not self._replays:
@@ -243,18 +248,17 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
     def call_later(
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
-        timers = self._durable_timers()
-        if timers is not None:
-            return timers.start(self, delay, callback, args, context)
-        return self._call_at(time.monotonic() + delay, callback, args, context)
+        return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
         self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         timers = self._durable_timers()
         if timers is not None:
-            return timers.start(self, when - time.monotonic(), callback, args, context)
-        return self._call_at(when, callback, args, context)
+            return timers.start(self, when, callback, args, context)
+        handle = asyncio.TimerHandle(when, callback, args, self, context)
+        self._add_timer(time.monotonic() + when - self.time(), handle, handle)
+        return handle
 
     def wake_up_at(
         self, due: int, callback: Callable[[], None], unless: asyncio.TimerHandle | None = None
@@ -269,13 +273,6 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         when = time.monotonic() + due / 1000 - time.time()
         handle = asyncio.TimerHandle(when, callback, (), self)
         self._add_timer(when, handle, unless or handle)
-
-    def _call_at(
-        self, when: float, callback: Callable[..., Any], args: tuple[Any, ...], context: Any
-    ) -> asyncio.TimerHandle:
-        handle = asyncio.TimerHandle(when, callback, args, self, context)
-        self._add_timer(when, handle, handle)
-        return handle
 
     def _add_timer(
         self, when: float, handle: asyncio.TimerHandle, unless: asyncio.TimerHandle
@@ -301,16 +298,14 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             heapq.heapify(self._timers)
 
     def time(self) -> float:
-        """The clock, which stands still while a callback runs.
+        """Seconds since the epoch: on the clock of the invocation that asks, see `InvocationClock`.
 
-        `asyncio.timeout` asks twice and takes another path if its time has come in between; a
-        replay has to take the same.
+        Outside of invocations it is the process's, which only goes forward.
         """
-        return self._now
-
-    def refresh_clock(self) -> None:
-        """Lets the clock catch up, after a call that held the loop."""
-        self._now = time.monotonic()
+        tasks = invocation_tasks.get()
+        if tasks is None or tasks.context is None:
+            return self._epoch + time.monotonic()
+        return tasks.context.clock.time()
 
     def create_future(self) -> asyncio.Future[Any]:
         return asyncio.Future(loop=self)

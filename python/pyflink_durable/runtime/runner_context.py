@@ -25,7 +25,8 @@ from pyflink_durable.runtime.bridge import Bridge
 from pyflink_durable.runtime.call_life import live
 from pyflink_durable.runtime.call_options import without_waiting
 from pyflink_durable.runtime.calls import Call, CallJournal
-from pyflink_durable.runtime.clock import read_clock
+from pyflink_durable.runtime.clock import InvocationClock
+from pyflink_durable.runtime.current_time import read_time
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import CursorJournal, JournalAccess
@@ -125,7 +126,7 @@ class FlinkRunnerContext(RunnerContext):
 
     def now(self) -> datetime:
         self._refuse_inside_a_call("now()")
-        return read_clock(self._calls)
+        return read_time(self._calls)
 
     def uuid4(self) -> UUID:
         self._refuse_inside_a_call("uuid4()")
@@ -170,8 +171,6 @@ class FlinkRunnerContext(RunnerContext):
             # on the task thread no checkpoint comes between the start and the end of the call
             announced = type(loop) is not DurableLoop
             outcome = run_on_the_loop(live(self._calls, planned, announced))
-            if isinstance(loop, DurableLoop):
-                loop.refresh_clock()
         if outcome.error is not None:
             try:
                 raise outcome.error
@@ -233,13 +232,9 @@ class FlinkRunnerContext(RunnerContext):
             return run_batch_blocking(
                 self._calls, batch, self._subtask.executors, max_parallelism, timeout
             )
-        try:
-            return run_batch_on_the_loop(
-                self._calls, batch, timeout, announced=type(loop) is not DurableLoop
-            )
-        finally:
-            if isinstance(loop, DurableLoop):
-                loop.refresh_clock()
+        return run_batch_on_the_loop(
+            self._calls, batch, timeout, announced=type(loop) is not DurableLoop
+        )
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
         return gather(awaitables)
@@ -270,6 +265,11 @@ class FlinkRunnerContext(RunnerContext):
         """Takes no more calls; gives what the handler has written to its state."""
         self._calls.close()
         return {} if self._state is None else self._state.take_writes()
+
+    @property
+    def clock(self) -> InvocationClock:
+        """The clock of the handler."""
+        return self._calls.clock
 
     def timers(self) -> DurableTimers:
         """The timers of the handler."""

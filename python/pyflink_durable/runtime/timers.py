@@ -6,29 +6,28 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
 from pyflink_durable.errors import CallLogError
-from pyflink_durable.runtime.bridge import PENDING, TIMER, HoldKind, completion_of, due_of
-from pyflink_durable.runtime.call_life import AFTER_REPLAY
+from pyflink_durable.runtime.bridge import PENDING, TIMER, HoldKind, completion_of, due_of, ended_at
 from pyflink_durable.runtime.calls import CallJournal
+from pyflink_durable.runtime.clock import InvocationClock, micros_of
 from pyflink_durable.runtime.deadlines import due_in, now
 from pyflink_durable.runtime.payload import dump_result
 
 _FIRED = dump_result(None)
 
-_OVERDUE = AFTER_REPLAY - 1
-"""The turn of a timer whose time came while the job was down: behind all that had ended by then,
-and before the calls that the failure interrupted, which the handler may give up."""
+_OVERDUE = sys.maxsize // 2
+"""The first turn of timers whose time came while the job was down, in the order of their deadlines:
+behind all that had ended by then, and before the calls that the failure interrupted, which the
+handler may give up."""
 
 
 class TimerLoop(Protocol):
     """What a timer needs of the loop."""
-
-    def time(self) -> float:
-        """The loop's clock, in seconds."""
 
     def wake_up_at(
         self, due: int, callback: Callable[[], None], unless: asyncio.TimerHandle | None = None
@@ -62,24 +61,40 @@ class DurableTimers:
     def start(
         self,
         loop: TimerLoop,
-        delay: float,
+        when: float,
         callback: Callable[..., Any],
         args: tuple[Any, ...],
         context: Any,
     ) -> asyncio.TimerHandle:
-        """Starts a timer, or goes on with the one that the journal holds in its place."""
+        """Starts a timer, or goes on with the one that the journal holds in its place.
+
+        It takes as long as the handler asked for, from now: the handler's clock may have stood for
+        a while, since a failure for example, and a timeout that begins then is not over yet.
+
+        Args:
+            loop: Where it fires.
+            when: When it is to fire, on the invocation's clock.
+            callback: What is called then.
+            args: With which arguments.
+            context: In which context, None for that of the caller.
+        """
+        clock = self._calls.clock
         slot, found = self._calls.take_slot(TIMER)
-        timer = _Timer(loop, delay, callback, args, context)
+        timer = _Timer(loop, clock, when, callback, args, context)
         if found is not None and found[2] != PENDING:
             self._calls.access.replayed(slot, TIMER)
-            loop.replay_in_turn(completion_of(found), timer.run)
+            at = ended_at(found)
+            # release 0.1 wrote no time: it was the deadline at least
+            fire = partial(timer.run, micros_of(when) if at is None else at)
+            loop.replay_in_turn(completion_of(found), fire)
             return timer.handle
         due = None if found is None else due_of(found)
         if due is None:
-            due = due_in(delay)
+            due = due_in(when - clock.time())
             self._calls.access.schedule(slot, TIMER, 1, due)
         elif due <= due_in(0):
-            loop.replay_in_turn(_OVERDUE, partial(self._fire_unless_cancelled, slot, timer))
+            fire = partial(self._fire_unless_cancelled, slot, timer)
+            loop.replay_in_turn(_OVERDUE + due, fire)
             return timer.handle
         loop.wake_up_at(due, partial(self._fire, slot, timer), timer.handle)
         return timer.handle
@@ -90,16 +105,17 @@ class DurableTimers:
 
     def _fire(self, slot: int, timer: _Timer) -> None:
         """The time has come: journals it, so that a replay has it fire at the same point."""
+        at = max(now(), micros_of(timer.handle.when()))
         hold = None
         if self.open:
             hold = self._calls.expect(slot, self._hold)
-            self._calls.access.finalize(slot, TIMER, _FIRED, None, now(), self._hold)
+            self._calls.access.finalize(slot, TIMER, _FIRED, None, at, self._hold)
         if hold is None:
-            timer.run()
+            timer.run(at)
         else:
-            hold.on_release(lambda error: self._released(slot, timer, error))
+            hold.on_release(lambda error: self._released(slot, timer, at, error))
 
-    def _released(self, slot: int, timer: _Timer, error: str | None) -> None:
+    def _released(self, slot: int, timer: _Timer, at: int, error: str | None) -> None:
         """Has the handler see that the time has come, if the log has taken it.
 
         Raises:
@@ -107,7 +123,7 @@ class DurableTimers:
         """
         if error is not None:
             raise CallLogError(f"slot {slot}: that a timer has fired is not safe: {error}")
-        timer.run()
+        timer.run(at)
 
 
 class _Timer:
@@ -116,13 +132,16 @@ class _Timer:
     def __init__(
         self,
         loop: Any,
-        delay: float,
+        clock: InvocationClock,
+        when: float,
         callback: Callable[..., Any],
         args: tuple[Any, ...],
         context: Any,
     ) -> None:
-        self.handle = asyncio.TimerHandle(loop.time() + delay, callback, args, loop, context)
+        self.handle = asyncio.TimerHandle(when, callback, args, loop, context)
+        self._clock = clock
 
-    def run(self) -> None:
+    def run(self, at: int) -> None:
         if not self.handle.cancelled():
+            self._clock.move(at)
             self.handle._run()
