@@ -25,8 +25,9 @@ from random_programs import Call, calls_of, ranks_of_timers, seconds_of
 from pyflink_durable.runtime import FlinkRunnerContext, blocking_batch, deadlines
 from pyflink_durable.runtime import loop as loop_module
 from pyflink_durable.runtime.bridge import NO_TIME, PENDING
+from pyflink_durable.runtime.invocation_tasks import InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
-from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
+from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
 from pyflink_durable.runtime.payload import load_exception, load_result, pass_error
 from pyflink_durable.runtime.step_journal import (

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 from bridges import SlotsInMemory
+from handler_bench import NUMBER, ByHand, HandlerBench
 from loops import Operator
 
 from pyflink_durable.runtime import FlinkRunnerContext
+from pyflink_durable.runtime.invocation_tasks import InvocationTasks, NumberedTask, invocation_tasks
 from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.loop import InvocationTasks, invocation_tasks
 
 CALLS = 40
 
@@ -41,9 +42,48 @@ async def through_sets_of_tasks(ctx: FlinkRunnerContext) -> None:
         ctx.durable_execute(nothing, numbers[task], durable_id=f"then {numbers[task]}")
 
 
-@pytest.mark.parametrize("handler", [through_as_completed, through_sets_of_tasks])
+async def through_sets_of_futures(ctx: FlinkRunnerContext) -> None:
+    loop = asyncio.get_running_loop()
+    futures = {loop.create_future(): number for number in range(CALLS)}
+    for future in {*futures}:
+        number = futures[future]
+        ctx.durable_execute(nothing, number, durable_id=str(number))
+
+
+@pytest.mark.parametrize(
+    "handler", [through_as_completed, through_sets_of_tasks, through_sets_of_futures]
+)
 def test_calls_get_the_same_slots_in_each_run(handler: Callable[..., Any]) -> None:
     assert len({slots_of(handler, invocation) for invocation in (0, 1, 77, 1_000)}) == 1
+
+
+def test_the_handlers_own_task_has_a_number_too() -> None:
+    """anyio keeps it in a set with those that it has started."""
+
+    async def handler(value: Any, ctx: Any) -> int:
+        return hash(asyncio.current_task())
+
+    assert HandlerBench(handler, ByHand()).run() == NUMBER << 32
+
+
+def test_a_task_has_its_number_when_asyncio_registers_it() -> None:
+    """Tasks of thousands of invocations that all have one hash then are a list."""
+    seen: list[int] = []
+
+    class Watched(NumberedTask):
+        def __hash__(self) -> int:
+            seen.append(super().__hash__())
+            return seen[-1]
+
+    async def start(invocation: int) -> None:
+        invocation_tasks.set(InvocationTasks(invocation))
+        tasks.append(Watched(asyncio.sleep(0), loop=operator.loop))
+
+    operator = Operator()
+    tasks: list[Watched] = []
+    for invocation in range(1, 4):
+        operator.run(start(invocation))
+    assert seen == [(invocation << 32) + 1 for invocation in range(1, 4)]
 
 
 def slots_of(handler: Callable[..., Any], invocation: int) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from pyflink_durable.runtime.call_life import InTurn, Life, Step, live
 from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Hold
-from pyflink_durable.runtime.loop import DurableLoop, invocation_tasks
+from pyflink_durable.runtime.invocation_tasks import number_of
+from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.outcome import Outcome, Run
 
 _add_done_callback = asyncio.Future.add_done_callback
@@ -217,8 +218,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     def __hash__(self) -> int:
         """A set of calls has the same order in each run, see `InvocationTasks`."""
         if self._number is None:
-            tasks = invocation_tasks.get()
-            self._number = id(self) if tasks is None else tasks.next_number()
+            self._number = number_of(self)
         return self._number
 
     # ---------------------------------------------------------------- as a coroutine

@@ -10,8 +10,13 @@ from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.invocation_tasks import (
+    InvocationTasks,
+    NumberedTask,
+    invocation_tasks,
+)
 from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
-from pyflink_durable.runtime.loop import DurableLoop, InvocationTasks, invocation_tasks
+from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.outcome import Outcome, run
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.step_journal import JournalWrites, StepJournal
@@ -87,7 +92,8 @@ class AsyncHandlerRunner:
         return backend
 
     def start(self, invocation: Invocation) -> None:
-        invocation.task = asyncio.Task(self._run(invocation), loop=self._loop)
+        run, number = self._run(invocation), invocation.first_number
+        invocation.task = NumberedTask(run, number=number, loop=self._loop)
         self._running[invocation.id] = invocation
 
     async def _run(self, invocation: Invocation) -> None:

@@ -17,11 +17,14 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from threading import get_ident
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
-from pyflink_durable.runtime.clock import InvocationClock
+from pyflink_durable.runtime.invocation_tasks import (
+    NumberedFuture,
+    NumberedTask,
+    invocation_tasks,
+)
 from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
 from pyflink_durable.runtime.timers import DurableTimers
 
@@ -29,80 +32,6 @@ T = TypeVar("T")
 
 _FEW_TIMERS = 100
 """So many cancelled timers are not worth a look through all."""
-
-
-class HasTime(Protocol):
-    """The context of an invocation, as far as the loop knows it."""
-
-    @property
-    def clock(self) -> InvocationClock:
-        """The invocation's clock."""
-
-    def timers(self) -> DurableTimers:
-        """What journals the handler's timers."""
-
-
-class InvocationTasks:
-    """What the running handler has started, numbered in order.
-
-    asyncio keeps tasks in sets (`as_completed`, `wait`, `TaskGroup`), whose order follows the
-    members' hash: the address in memory, unless the number is the hash. With it, a set of tasks or
-    calls has the same order in each run of a handler.
-
-    Args:
-        invocation: The invocation's id. It goes into the high bits, which leave the order within
-            one handler alone but keep the tasks of thousands apart in asyncio's set of all tasks.
-
-        context: The invocation's context, whose timers and clock are in the journal; None if they
-            are those of the process.
-
-    Attributes:
-        running: Tasks that have not ended; what a handler starts must end with it. None if it
-            has started none.
-    """
-
-    __slots__ = ("_next_number", "_timers", "context", "running")
-
-    def __init__(self, invocation: int, context: HasTime | None = None) -> None:
-        self.running: set[asyncio.Task[Any]] | None = None
-        self.context = context
-        self._next_number = invocation << 32
-        self._timers: DurableTimers | None = None
-
-    def add(self, task: NumberedTask) -> None:
-        """Takes a task in that the handler has started."""
-        if self.running is None:
-            self.running = set()
-        task.number = self.next_number()
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-
-    def next_number(self) -> int:
-        """The number of the next task or call of the invocation."""
-        self._next_number += 1
-        return self._next_number
-
-    @property
-    def timers(self) -> DurableTimers | None:
-        """What journals the handler's timers, None if nothing does."""
-        if self._timers is None and self.context is not None:
-            self._timers = self.context.timers()
-        return self._timers
-
-
-invocation_tasks: ContextVar[InvocationTasks | None] = ContextVar(
-    "pyflink_durable_tasks", default=None
-)
-"""The tasks of the invocation that is running; inherited by the tasks it starts."""
-
-
-class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
-    """A task whose place in a set is the same in each run of its handler."""
-
-    number = 0
-
-    def __hash__(self) -> int:
-        return self.number
 
 
 class DurableLoop(RefusesRealIO):  # type: ignore[misc]
@@ -308,7 +237,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         return tasks.context.clock.time()
 
     def create_future(self) -> asyncio.Future[Any]:
-        return asyncio.Future(loop=self)
+        return NumberedFuture(loop=self)
 
     def create_task(
         self,
