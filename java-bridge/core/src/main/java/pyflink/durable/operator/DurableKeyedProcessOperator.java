@@ -1,12 +1,10 @@
 package pyflink.durable.operator;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
+import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.configuration.Configuration;
@@ -40,15 +38,12 @@ import pyflink.durable.log.CallLog;
  * <p>Never chained to its upstream (the graph starts a new chain here). The engine's mailbox has
  * the lowest priority: a checkpoint could run in the middle of an upstream operator's element.
  */
-public final class DurableKeyedProcessOperator<K, IN, OUT>
+public class DurableKeyedProcessOperator<K, IN, OUT>
         extends EmbeddedPythonKeyedProcessOperator<K, IN, OUT> implements FlinkTask {
 
     private static final long serialVersionUID = 1L;
 
     private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
-
-    /** Flink's timestamp of an element that has none. */
-    private static final long NO_TIMESTAMP = Long.MIN_VALUE;
 
     private final TypeInformation<IN> inputType;
     private final TypeInformation<OUT> outputType;
@@ -57,17 +52,10 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     private final Limits limits;
     @Nullable private final HashMap<String, String> callLog;
 
-    /** One for each value of a step: it gives the same array again for the next. */
-    private transient List<PythonTypeUtils.DataConverter<Object, Object>> valueConverters;
-
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
     private transient InvocationEngine<Row, IN> engine;
+    private transient PythonHost<IN> python;
     @Nullable private transient CallLogOpening callLogOpening;
-
-    /** Hides the inherited field, which must not be touched, see {@link Interpreter}. */
-    private transient Interpreter interpreter;
-
-    private transient boolean pythonOpen;
 
     /**
      * @param uid the operator's id in savepoints, as the job gave it
@@ -89,18 +77,37 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             long checkpointInterval,
             long drainTimeout,
             @Nullable Map<String, String> callLog) {
-        super(config, function, inputType, outputType);
-        this.inputType = inputType;
-        this.outputType = outputType;
-        this.name = name;
-        this.uid = uid;
-        this.limits =
+        this(
+                config,
+                function,
+                inputType,
+                outputType,
+                name,
+                uid,
                 new Limits(
                         maxInFlight,
                         maxPending,
                         checkpointInterval,
                         drainTimeout,
-                        StartBatches.COLLECT_MILLIS);
+                        StartBatches.COLLECT_MILLIS),
+                callLog);
+    }
+
+    DurableKeyedProcessOperator(
+            Configuration config,
+            DataStreamPythonFunctionInfo function,
+            TypeInformation<IN> inputType,
+            TypeInformation<OUT> outputType,
+            String name,
+            String uid,
+            Limits limits,
+            @Nullable Map<String, String> callLog) {
+        super(config, function, inputType, outputType);
+        this.inputType = inputType;
+        this.outputType = outputType;
+        this.name = name;
+        this.uid = uid;
+        this.limits = limits;
         this.callLog = callLog == null ? null : new HashMap<>(callLog);
     }
 
@@ -108,8 +115,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
 
     @Override
     public void open() throws Exception {
-        valueConverters = new ArrayList<>();
-        outputConverter = converter(outputType);
+        outputConverter = PythonHost.converter(outputType);
         engine =
                 new InvocationEngine<>(
                         name,
@@ -118,10 +124,10 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
                         getContainingTask()
                                 .getMailboxExecutorFactory()
                                 .createExecutor(TaskMailbox.MIN_PRIORITY),
-                        new PythonHost(),
+                        newHost(),
                         getMetricGroup());
 
-        openPyFlink(); // opens the interpreter, which takes the engine's bridge
+        openHost();
 
         ClassLoader classLoader = getContainingTask().getUserCodeClassLoader();
         engine.open(
@@ -152,7 +158,14 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         return callLogOpening.open(getRuntimeContext(), backend.getKeyGroupRange(), classLoader);
     }
 
-    private void openPyFlink() throws Exception {
+    /** What runs the handlers; a test has others than Python's. */
+    HandlerHost<Row, IN> newHost() {
+        python = new PythonHost<>(this, inputType, this::logCounters);
+        return python;
+    }
+
+    /** Opens PyFlink and the host in its interpreter. */
+    void openHost() throws Exception {
         // Where the rest of the job's Python runs does not matter to this operator; PyFlink has
         // written the job's own setting over ours when the graph was built.
         config.set(PythonOptions.PYTHON_EXECUTION_MODE, "thread");
@@ -162,10 +175,6 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
             Interpreter.explainOpenFailure(e);
             throw e;
         }
-    }
-
-    private static <T> PythonTypeUtils.DataConverter<T, Object> converter(TypeInformation<T> type) {
-        return PythonTypeUtils.TypeInfoToDataConverter.typeInfoDataConverter(type);
     }
 
     @Override
@@ -179,84 +188,23 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
         }
     }
 
-    /** PyFlink's operation is wrapped in one that crosses between the languages once per step. */
+    /** By PyFlink's open, when it has the interpreter. */
     @Override
     public void openPythonInterpreter() {
-        interpreter = new Interpreter(this);
-        interpreter.set("durable_bridge", engine.bridge());
-        interpreter.set("durable_metrics", new HandlerMetrics(getMetricGroup()));
-        try {
-            interpreter.exec(
-                    "from pyflink_durable.runtime.operation import DurableOperation\n"
-                            + "durable_operation ="
-                            + " DurableOperation(durable_bridge, durable_metrics)");
-        } catch (Exception e) { // also the interpreter's own, which no method declares
-            throw new IllegalStateException(
-                    "The Python of this TaskManager cannot load pyflink-durable. Install it there"
-                            + " (pip install pyflink-durable), in the release that submitted the"
-                            + " job.",
-                    e);
-        }
-        pythonOpen = true;
-        super.openPythonInterpreter();
-        interpreter.exec("durable_operation.bind(operation)");
+        python.open(
+                engine.bridge(),
+                new HandlerMetrics(getMetricGroup()),
+                super::openPythonInterpreter);
     }
 
-    /** The host in the interpreter. */
-    private final class PythonHost implements HandlerHost<Row, IN> {
-
-        @Override
-        public Object[] start(List<Invocation<Row, IN>> invocations, long millis) {
-            Object[] values = new Object[invocations.size()];
-            // one value that crosses in place of four for each invocation
-            ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES * invocations.size());
-            for (int i = 0; i < values.length; i++) {
-                Invocation<Row, IN> invocation = invocations.get(i);
-                Input<IN> input = invocation.input();
-                // PyFlink's input is a row of key and value
-                values[i] = valueConverter(i).toExternal(((Row) input.value()).getField(1));
-                numbers.putLong(invocation.id());
-                numbers.putLong(input.timestamp() == null ? NO_TIMESTAMP : input.timestamp());
-                numbers.putLong(invocation.journal().size());
-                numbers.putLong(input.sequence());
-            }
-            Object[] arguments = {values, numbers.array(), millis};
-            return (Object[]) interpreter.invokeMethod("durable_operation", "start", arguments);
-        }
-
-        private PythonTypeUtils.DataConverter<Object, Object> valueConverter(int place) {
-            if (place == valueConverters.size()) {
-                valueConverters.add(converter(((RowTypeInfo) inputType).getTypeAt(1)));
-            }
-            return valueConverters.get(place);
-        }
-
-        @Override
-        @Nullable
-        public Object[] resume(@Nullable Object[] released) {
-            Object[] arguments = {released};
-            return (Object[]) interpreter.invokeMethod("durable_operation", "resume", arguments);
-        }
-
-        /** Flink's own operator tells Python only of a regular end. */
-        @Override
-        public void close() {
-            if (!pythonOpen) {
-                return;
-            }
-            pythonOpen = false;
-            interpreter.exec(
-                    "durable_operation.close()\n"
-                            + "for name in ('durable_operation', 'durable_bridge', 'durable_metrics',"
-                            + " 'operation'):\n"
-                            + "    globals().pop(name, None)");
-            LOG.info(
-                    "durable-counters {\"operator\": \"{}\", \"subtask\": {}, \"attempt\": {}, {}}",
-                    name,
-                    getRuntimeContext().getTaskInfo().getIndexOfThisSubtask(),
-                    getRuntimeContext().getTaskInfo().getAttemptNumber(),
-                    engine.counters().toJsonMembers());
-        }
+    private void logCounters() {
+        TaskInfo task = getRuntimeContext().getTaskInfo();
+        LOG.info(
+                "durable-counters {\"operator\": \"{}\", \"subtask\": {}, \"attempt\": {}, {}}",
+                name,
+                task.getIndexOfThisSubtask(),
+                task.getAttemptNumber(),
+                engine.counters().toJsonMembers());
     }
 
     // ------------------------------------------------------------------ inputs
@@ -331,8 +279,8 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
      */
     @Override
     public Object externalKey(Object key) {
-        TypeInformation<Object> keyType = ((RowTypeInfo) inputType).getTypeAt(0);
-        return converter(keyType).toExternal(((Row) key).getField(0));
+        TypeInformation<?> keyType = ((RowTypeInfo) inputType).getTypeAt(0);
+        return PythonHost.converter(keyType).toExternal(((Row) key).getField(0));
     }
 
     @Override
@@ -382,7 +330,7 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
      */
     public final class FunctionContext {
 
-        private long timestamp = NO_TIMESTAMP;
+        private long timestamp = PythonHost.NO_TIMESTAMP;
 
         /** What the host emits from here on is of an input with this timestamp. */
         public void emitAt(long inputTimestamp) {
@@ -413,16 +361,10 @@ public final class DurableKeyedProcessOperator<K, IN, OUT>
     public <T> AbstractEmbeddedDataStreamPythonFunctionOperator<T> copy(
             DataStreamPythonFunctionInfo function, TypeInformation<T> chainedOutputType) {
         return new DurableKeyedProcessOperator<>(
-                config,
-                function,
-                inputType,
-                chainedOutputType,
-                name,
-                uid,
-                limits.maxInFlight,
-                limits.maxPending,
-                limits.checkpointInterval,
-                limits.drainTimeout,
-                callLog);
+                config, function, inputType, chainedOutputType, name, uid, limits, callLog);
+    }
+
+    InvocationEngine<Row, IN> engine() {
+        return engine;
     }
 }

@@ -1,6 +1,8 @@
 package pyflink.durable.operator;
 
 import javax.annotation.Nullable;
+import org.apache.flink.types.Row;
+import org.apache.flink.util.StringUtils;
 
 /**
  * Has each call wait for what its hold says, once the call is in the journal. Any thread.
@@ -76,6 +78,14 @@ final class Holds<K, IN> {
         return new IllegalStateException(
                 String.format(
                         "Operator %s, key %s: %s waits for %s",
-                        operator, invocation.key(), invocation.journal().calls().get(slot), why));
+                        operator,
+                        textOf(invocation.key()),
+                        invocation.journal().calls().get(slot),
+                        why));
+    }
+
+    /** The key as the user knows it: PyFlink's is a row with it as the only field. */
+    private static String textOf(Object key) {
+        return StringUtils.arrayAwareToString(key instanceof Row ? ((Row) key).getField(0) : key);
     }
 }

@@ -17,7 +17,7 @@ class CallLogFactoryTest {
                                         getClass().getClassLoader()))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("'postgres'")
-                .hasMessageContaining("[file]")
+                .hasMessageContaining("[file, memory]") // the second is of the tests
                 .hasMessageContaining("pyflink-durable-kafka-VERSION.jar");
     }
 }

@@ -14,11 +14,11 @@ final class BackendSetups {
         return Stream.of(Backend.values())
                 .flatMap(
                         backend ->
-                                Stream.of(KeyKind.LONG, KeyKind.STRING, KeyKind.ROW)
+                                Stream.of(KeyKind.LONG, KeyKind.STRING)
                                         .map(kind -> Arguments.of(backend, kind)));
     }
 
-    static DurableHarness.Setup<String> on(Backend backend) {
+    static DurableHarness.Setup on(Backend backend) {
         return DurableHarness.setup().backend(backend);
     }
 }

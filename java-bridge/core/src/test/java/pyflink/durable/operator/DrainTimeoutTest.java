@@ -12,7 +12,7 @@ class DrainTimeoutTest extends ValveFixture {
 
     @Test
     void itFailsWhenOnlyTheGateIsLeftAndNoCheckpointComes() throws Exception {
-        try (DurableHarness<String> harness = open(10, 3)) {
+        try (DurableHarness harness = open(10, 3)) {
             harness.send("a", "1");
             harness.send("b", "1");
             duringTheWait(
@@ -24,6 +24,7 @@ class DrainTimeoutTest extends ValveFixture {
 
             assertThatThrownBy(harness.flink::endInput)
                     .isInstanceOf(IllegalStateException.class)
+                    .cause()
                     .hasMessageStartingWith(
                             "The input has ended, 2 calls wait for a checkpoint, and none was"
                                     + " taken for 6000 ms")
@@ -34,7 +35,7 @@ class DrainTimeoutTest extends ValveFixture {
 
     @Test
     void aBoundedInputEndsAsLongAsCheckpointsAreTaken() throws Exception {
-        try (DurableHarness<String> harness = open(1, 10)) {
+        try (DurableHarness harness = open(1, 10)) {
             harness.operator.onRelease(
                     handler -> {
                         if (handler.journal().size() < 8) {
@@ -53,7 +54,7 @@ class DrainTimeoutTest extends ValveFixture {
     }
 
     /** Always just in time. */
-    private void checkpointAgainAndAgain(DurableHarness<String> harness) {
+    private void checkpointAgainAndAgain(DurableHarness harness) {
         duringTheWait(
                 harness,
                 "checkpoint",
@@ -67,7 +68,7 @@ class DrainTimeoutTest extends ValveFixture {
 
     @Test
     void aSnapshotThatIsTakenIsEnoughForTheDeadline() throws Exception {
-        try (DurableHarness<String> harness = open(10, 3)) {
+        try (DurableHarness harness = open(10, 3)) {
             harness.send("a", "1");
             long late = INTERVAL + DRAIN_TIMEOUT;
             long[] checkpoint = new long[1];
@@ -89,7 +90,7 @@ class DrainTimeoutTest extends ValveFixture {
 
     @Test
     void aCallThatRunsMayTakeAsLongAsItTakes() throws Exception {
-        try (DurableHarness<String> harness = open(10, 3)) {
+        try (DurableHarness harness = open(10, 3)) {
             harness.send("a", "1");
             harness.operator.onStart(handler -> {});
             harness.send("b", "1");

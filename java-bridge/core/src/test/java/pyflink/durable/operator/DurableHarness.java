@@ -8,11 +8,11 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.annotation.Nullable;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
-import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
@@ -28,13 +28,12 @@ import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.apache.flink.types.Row;
-import pyflink.durable.log.CallLog;
 
 /**
  * One subtask of a {@link HarnessOperator} with a state backend and a mailbox that runs when the
  * test says so. Inputs are rows of a key and a string, as PyFlink sends them.
  */
-final class DurableHarness<K> implements AutoCloseable {
+final class DurableHarness implements AutoCloseable {
 
     static final int MAX_PARALLELISM = 128;
 
@@ -56,29 +55,17 @@ final class DurableHarness<K> implements AutoCloseable {
         }
     }
 
-    /** A kind of key, and how its values are made. */
-    static final class KeyKind<K> {
-        static final KeyKind<Long> LONG = new KeyKind<>("Long", Types.LONG, Types.LONG);
-        static final KeyKind<String> STRING = new KeyKind<>("String", Types.STRING, Types.STRING);
-
-        /** PyFlink's: a row with the key as its only field. */
-        static final KeyKind<Row> ROW = new KeyKind<>("Row", Types.ROW(Types.STRING), Types.STRING);
+    /** What is in a key; the key itself is a row with it as its only field, as PyFlink's are. */
+    static final class KeyKind {
+        static final KeyKind LONG = new KeyKind("Long", Types.LONG);
+        static final KeyKind STRING = new KeyKind("String", Types.STRING);
 
         private final String name;
-        private final TypeInformation<K> keyType;
         private final TypeInformation<?> fieldType;
 
-        private KeyKind(String name, TypeInformation<K> keyType, TypeInformation<?> fieldType) {
+        private KeyKind(String name, TypeInformation<?> fieldType) {
             this.name = name;
-            this.keyType = keyType;
             this.fieldType = fieldType;
-        }
-
-        @SuppressWarnings("unchecked")
-        private KeySelector<Row, K> selector() {
-            return keyType instanceof RowTypeInfo
-                    ? (KeySelector<Row, K>) new KeyByKeySelector()
-                    : row -> (K) row.getField(0);
         }
 
         private Object field(int number) {
@@ -91,35 +78,37 @@ final class DurableHarness<K> implements AutoCloseable {
         }
     }
 
-    final KeyedOneInputStreamOperatorTestHarness<K, Row, String> flink;
-    final HarnessOperator<K> operator;
-    private final KeyKind<K> kind;
+    private static final KeySelector<Row, Row> KEY = new KeyByKeySelector();
+
+    final KeyedOneInputStreamOperatorTestHarness<Row, Row, String> flink;
+    final HarnessOperator operator;
     private final Map<Long, OperatorSubtaskState> snapshots = new HashMap<>();
 
-    private DurableHarness(
-            KeyKind<K> kind, Backend backend, Limits limits, int parallelism, int subtask)
-            throws Exception {
-        this.kind = kind;
-        operator = new HarnessOperator<>(limits);
+    private DurableHarness(Setup setup) throws Exception {
+        KeyKind kind = setup.kind;
+        operator = new HarnessOperator(kind.fieldType, setup.limits(), setup.callLog);
         flink =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         operator,
-                        kind.selector(),
-                        kind.keyType,
+                        KEY,
+                        Types.ROW(kind.fieldType),
                         MAX_PARALLELISM,
-                        parallelism,
-                        subtask);
-        flink.setStateBackend(backend.create());
+                        setup.parallelism,
+                        setup.subtask);
+        flink.setStateBackend(setup.backend.create());
         flink.getStreamConfig()
                 .setupNetworkInputs(
                         Types.ROW(kind.fieldType, Types.STRING)
                                 .createSerializer(new SerializerConfigImpl()));
         flink.getStreamConfig().serializeAllConfigs();
+        if (setup.objectReuse) {
+            flink.getExecutionConfig().enableObjectReuse();
+        }
     }
 
     /** How a subtask is set up; the limits are wide unless a test narrows them. */
-    static final class Setup<K> {
-        private final KeyKind<K> kind;
+    static final class Setup {
+        private final KeyKind kind;
         private Backend backend = Backend.HASHMAP;
         private int maxInFlight = 1_000;
         private int maxPending = 10_000;
@@ -129,73 +118,73 @@ final class DurableHarness<K> implements AutoCloseable {
         private int parallelism = 1;
         private int subtask;
         private boolean objectReuse;
-        private CallLog callLog;
+        @Nullable private Map<String, String> callLog;
 
-        private Setup(KeyKind<K> kind) {
+        private Setup(KeyKind kind) {
             this.kind = kind;
         }
 
-        Setup<K> backend(Backend newBackend) {
+        Setup backend(Backend newBackend) {
             backend = newBackend;
             return this;
         }
 
-        Setup<K> limits(int newMaxInFlight, int newMaxPending) {
+        Setup limits(int newMaxInFlight, int newMaxPending) {
             maxInFlight = newMaxInFlight;
             maxPending = newMaxPending;
             return this;
         }
 
-        Setup<K> checkpoints(long interval, long newDrainTimeout) {
+        Setup checkpoints(long interval, long newDrainTimeout) {
             checkpointInterval = interval;
             drainTimeout = newDrainTimeout;
             return this;
         }
 
         /** Inputs are collected for so long before they start, instead of each starting at once. */
-        Setup<K> collects(long millis) {
+        Setup collects(long millis) {
             collectMillis = millis;
             return this;
         }
 
-        Setup<K> subtask(int index, int of) {
+        Setup subtask(int index, int of) {
             subtask = index;
             parallelism = of;
             return this;
         }
 
-        Setup<K> objectReuse() {
+        Setup objectReuse() {
             objectReuse = true;
             return this;
         }
 
-        Setup<K> callLog(CallLog log) {
-            callLog = log;
+        Setup callLog(MemoryCallLog log) {
+            callLog = log.settings();
             return this;
         }
 
+        private Limits limits() {
+            return new Limits(
+                    maxInFlight, maxPending, checkpointInterval, drainTimeout, collectMillis);
+        }
+
         /** Opens with no state. */
-        DurableHarness<K> open() throws Exception {
+        DurableHarness open() throws Exception {
             return open(null);
         }
 
         /** Opens on a snapshot; the mail that starts what was in flight waits in the mailbox. */
-        DurableHarness<K> open(OperatorSubtaskState snapshot) throws Exception {
-            Limits limits =
-                    new Limits(
-                            maxInFlight,
-                            maxPending,
-                            checkpointInterval,
-                            drainTimeout,
-                            collectMillis);
-            DurableHarness<K> harness =
-                    new DurableHarness<>(kind, backend, limits, parallelism, subtask);
-            if (objectReuse) {
-                harness.flink.getExecutionConfig().enableObjectReuse();
-            }
-            harness.operator.setCallLog(callLog);
+        DurableHarness open(OperatorSubtaskState snapshot) throws Exception {
+            return open(snapshot, CHECKPOINTS.get());
+        }
+
+        /** The same, on the snapshot of this checkpoint. */
+        DurableHarness open(@Nullable OperatorSubtaskState snapshot, long checkpoint)
+                throws Exception {
+            DurableHarness harness = new DurableHarness(this);
             harness.flink.setup(Types.STRING.createSerializer(new SerializerConfigImpl()));
             if (snapshot != null) {
+                harness.flink.setRestoredCheckpointId(checkpoint);
                 harness.flink.initializeState(snapshot);
             }
             harness.flink.setProcessingTime(0);
@@ -204,12 +193,12 @@ final class DurableHarness<K> implements AutoCloseable {
         }
     }
 
-    static <K> Setup<K> keyedBy(KeyKind<K> kind) {
-        return new Setup<>(kind);
+    static Setup keyedBy(KeyKind kind) {
+        return new Setup(kind);
     }
 
-    static Setup<String> setup() {
-        return new Setup<>(KeyKind.STRING);
+    static Setup setup() {
+        return new Setup(KeyKind.STRING);
     }
 
     // ------------------------------------------------------------------ inputs and mails
@@ -317,14 +306,14 @@ final class DurableHarness<K> implements AutoCloseable {
     }
 
     /** The key field of this number. */
-    static Object key(KeyKind<?> kind, int number) {
+    static Object key(KeyKind kind, int number) {
         return kind.field(number);
     }
 
     /** The subtask that a key goes to. */
-    static <K> int subtaskOf(KeyKind<K> kind, Object keyField, int parallelism) throws Exception {
+    static int subtaskOf(Object keyField, int parallelism) throws Exception {
         return KeyGroupRangeAssignment.assignKeyToParallelOperator(
-                kind.selector().getKey(Row.of(keyField, "")), MAX_PARALLELISM, parallelism);
+                KEY.getKey(Row.of(keyField, "")), MAX_PARALLELISM, parallelism);
     }
 
     /** The count of a counter of the operator. */

@@ -12,13 +12,13 @@ class EndOfInputTest {
 
     @Test
     void endOfInputWaitsForWhatIsInFlight() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(2, 100).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(2, 100).open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             harness.send("b", "1");
             harness.operator.onStart(HarnessOperator.Handler::end);
-            HarnessOperator<String>.Handler a = harness.operator.handler("a:1");
-            HarnessOperator<String>.Handler b = harness.operator.handler("b:1");
+            HarnessOperator.Handler a = harness.operator.handler("a:1");
+            HarnessOperator.Handler b = harness.operator.handler("b:1");
             Thread outside =
                     new Thread(
                             () -> {
@@ -39,12 +39,12 @@ class EndOfInputTest {
     @Test
     void endOfInputRunsWhatWasRestored() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.operator.onStart(HarnessOperator.Handler::end);
 
             harness.flink.endInput();
@@ -56,7 +56,7 @@ class EndOfInputTest {
     @Test
     void theSnapshotAfterTheEndOfInputHoldsNothingInFlight() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").call(0, "f");
             harness.snapshot();
@@ -65,7 +65,7 @@ class EndOfInputTest {
             snapshot = harness.snapshot();
             assertThat(harness.stateEntries()).as("the sequence alone").isEqualTo(1);
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.runMails();
             assertThat(harness.started()).isEmpty();
         }

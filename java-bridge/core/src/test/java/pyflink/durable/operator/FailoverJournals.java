@@ -9,13 +9,11 @@ final class FailoverJournals {
     private FailoverJournals() {}
 
     /** The calls in the journals that a failover to a checkpoint restores. */
-    static List<String> journalsIn(DurableHarness<String> harness, long checkpoint)
-            throws Exception {
+    static List<String> journalsIn(DurableHarness harness, long checkpoint) throws Exception {
         List<String> calls = new ArrayList<>();
-        try (DurableHarness<String> after =
-                DurableHarness.setup().open(harness.snapshotOf(checkpoint))) {
+        try (DurableHarness after = DurableHarness.setup().open(harness.snapshotOf(checkpoint))) {
             after.runMails();
-            for (HarnessOperator<String>.Handler handler : after.operator.running()) {
+            for (HarnessOperator.Handler handler : after.operator.running()) {
                 handler.journal().forEach(call -> calls.add(handler + " " + call));
             }
         }

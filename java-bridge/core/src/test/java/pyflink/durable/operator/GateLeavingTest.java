@@ -12,7 +12,7 @@ class GateLeavingTest {
 
     @Test
     void anInvocationThatEndsTakesItsCallsAlong() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 10).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 10).open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
             harness.runMails();
@@ -29,7 +29,7 @@ class GateLeavingTest {
 
     @Test
     void anInvocationThatEndsWhileItWaitsForAPlaceDoesNotTakeOne() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 10).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 10).open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
             harness.runMails();
@@ -46,9 +46,9 @@ class GateLeavingTest {
 
     @Test
     void aCallPutInTheQueueByAnInvocationThatThenEndsIsForgotten() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             handler.call(0, "charge");
             harness.end("a:1");
             handler.enterGate(0); // the worker was between the write and the entry
@@ -61,9 +61,9 @@ class GateLeavingTest {
 
     @Test
     void aCallWhoseOutcomeIsWrittenMeanwhileLeaves() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             handler.callGated(0, "charge");
             harness.runMails();
             long checkpoint = harness.checkpoint();
@@ -80,9 +80,9 @@ class GateLeavingTest {
 
     @Test
     void callsOfADroppedTailLeaveAndTheirSlotsCanBeFilledAnew() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             handler.callGated(0, "charge");
             handler.callGated(1, "notify");
             handler.callGated(2, "ship");
@@ -102,9 +102,9 @@ class GateLeavingTest {
 
     @Test
     void anAttemptThatStartsAgainWaitsForACheckpointOfItsOwn() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             handler.callGated(0, "charge");
             long first = harness.checkpoint();
             handler.startAttemptGated(0, "charge", 2);

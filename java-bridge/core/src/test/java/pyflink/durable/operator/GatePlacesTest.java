@@ -11,7 +11,7 @@ class GatePlacesTest {
 
     @Test
     void anInvocationAtTheGateGivesItsPlaceAway() throws Exception {
-        try (DurableHarness<String> harness = gated(2, 100, "a", "b", "c", "d", "e")) {
+        try (DurableHarness harness = gated(2, 100, "a", "b", "c", "d", "e")) {
             assertThat(harness.started()).containsExactly("a:1", "b:1", "c:1", "d:1", "e:1");
             assertThat(harness.operator.scheduler().runningCount()).isZero();
             assertThat(harness.operator.scheduler().waitingCount()).isEqualTo(5);
@@ -21,7 +21,7 @@ class GatePlacesTest {
 
     @Test
     void releasedInvocationsGoOnInOrderAsThereArePlaces() throws Exception {
-        try (DurableHarness<String> harness = gated(2, 100, "a", "b", "c", "d", "e")) {
+        try (DurableHarness harness = gated(2, 100, "a", "b", "c", "d", "e")) {
             harness.complete(harness.checkpoint());
             assertThat(harness.operator.takeReleases()).containsExactly("a:1 0", "b:1 0");
             assertThat(harness.operator.scheduler().runningCount()).isEqualTo(2);
@@ -37,7 +37,7 @@ class GatePlacesTest {
 
     @Test
     void releasedInvocationsGoOnBeforeNewOnesStart() throws Exception {
-        try (DurableHarness<String> harness = gated(1, 100, "a", "b")) {
+        try (DurableHarness harness = gated(1, 100, "a", "b")) {
             harness.operator.onStart(handler -> {});
             harness.send("c", "1"); // takes the place
             harness.send("d", "1");
@@ -56,7 +56,7 @@ class GatePlacesTest {
 
     @Test
     void aReleasedInvocationThatComesToTheGateAgainMakesRoomForTheNext() throws Exception {
-        try (DurableHarness<String> harness = gated(1, 100, "a", "b", "c")) {
+        try (DurableHarness harness = gated(1, 100, "a", "b", "c")) {
             harness.operator.onRelease(handler -> handler.callGatedInStep(1, "notify"));
             harness.complete(harness.checkpoint());
             assertThat(harness.operator.takeReleases()).containsExactly("a:1 0", "b:1 0", "c:1 0");
@@ -67,7 +67,7 @@ class GatePlacesTest {
     /** A place that waits for a checkpoint could keep the operator full. */
     @Test
     void anInvocationWithAnotherCallAtTheGateNeedsNoPlaceForItsReleasedOne() throws Exception {
-        try (DurableHarness<String> harness = gated(1, 100, "a")) {
+        try (DurableHarness harness = gated(1, 100, "a")) {
             harness.operator.onStart(handler -> {});
             harness.send("b", "1"); // has the place
             long checkpoint = harness.checkpoint();
@@ -86,7 +86,7 @@ class GatePlacesTest {
 
     @Test
     void aReleasedInvocationThatWaitsForAPlaceAndComesToTheGateAgainGoesOn() throws Exception {
-        try (DurableHarness<String> harness = gated(1, 100, "a")) {
+        try (DurableHarness harness = gated(1, 100, "a")) {
             harness.operator.onStart(handler -> {});
             harness.send("b", "1"); // has the place
             harness.complete(harness.checkpoint());
@@ -99,10 +99,8 @@ class GatePlacesTest {
         }
     }
 
-    private DurableHarness<String> gated(int maxInFlight, int maxPending, String... keys)
-            throws Exception {
-        DurableHarness<String> harness =
-                DurableHarness.setup().limits(maxInFlight, maxPending).open();
+    private DurableHarness gated(int maxInFlight, int maxPending, String... keys) throws Exception {
+        DurableHarness harness = DurableHarness.setup().limits(maxInFlight, maxPending).open();
         harness.operator.onStart(handler -> handler.callGatedInStep(0, "charge"));
         for (String key : keys) {
             harness.send(key, "1");

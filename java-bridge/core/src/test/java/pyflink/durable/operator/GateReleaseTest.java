@@ -24,7 +24,7 @@ class GateReleaseTest {
 
     @Test
     void aCallIsReleasedWhenTheCheckpointThatHoldsItsSlotHasCompleted() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
             harness.runMails();
@@ -42,14 +42,14 @@ class GateReleaseTest {
 
     @Test
     void aFailoverFindsEveryReleasedCallInDoubt() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
             long checkpoint = harness.checkpoint();
             harness.complete(checkpoint);
             assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
 
-            try (DurableHarness<String> after =
+            try (DurableHarness after =
                     DurableHarness.setup().open(harness.snapshotOf(checkpoint))) {
                 after.runMails();
                 assertThat(after.operator.handler("a:1").journal())
@@ -60,7 +60,7 @@ class GateReleaseTest {
 
     @Test
     void aCallThatIsAnnouncedWithAStepWaitsToo() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.operator.onStart(handler -> handler.callGatedInStep(0, "charge"));
             harness.send("a", "1");
             assertThat(harness.operator.engine().atGate()).isEqualTo(1);
@@ -73,7 +73,7 @@ class GateReleaseTest {
 
     @Test
     void aCallThatCameAfterTheSnapshotWaitsForTheNextCheckpoint() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
@@ -90,7 +90,7 @@ class GateReleaseTest {
 
     @Test
     void callsOfABatchAreReleasedTogetherInOrder() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             for (int slot = 0; slot < 5; slot++) {
                 harness.operator.handler("a:1").callGated(slot, "charge");
@@ -103,7 +103,7 @@ class GateReleaseTest {
 
     @Test
     void overlappingCheckpointsEachReleaseTheirOwn() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
@@ -120,7 +120,7 @@ class GateReleaseTest {
 
     @Test
     void anAbortedCheckpointReleasesNothingAndTheNextOneReleasesAll() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
@@ -138,7 +138,7 @@ class GateReleaseTest {
 
     @Test
     void aLostNotificationIsMadeUpForByTheNext() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
             harness.checkpoint();
@@ -150,7 +150,7 @@ class GateReleaseTest {
 
     @Test
     void aCheckpointThatThisAttemptDidNotTakeReleasesNothing() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
             long taken = harness.checkpoint();
@@ -165,7 +165,7 @@ class GateReleaseTest {
     @ParameterizedTest
     @MethodSource("savepoints")
     void aSavepointReleasesNothingEvenIfItsCompletionIsTold(SavepointType type) throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge");
             harness.checkpoint(); // has not completed

@@ -16,7 +16,7 @@ class GateThreadsTest {
 
     @Test
     void aCallThatWasPutInTheQueueBeforeTheSnapshotBelongsToIt() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").callGated(0, "charge"); // no mail has run since
 
@@ -27,9 +27,9 @@ class GateThreadsTest {
 
     @Test
     void aSnapshotBetweenTheWriteAndTheEntryDoesNotCoverTheCall() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             handler.call(0, "charge");
             long first = harness.checkpoint();
             handler.enterGate(0);
@@ -43,11 +43,11 @@ class GateThreadsTest {
 
     @Test
     void aCallMadeWhileTheJournalsAreSavedWaitsForTheNextCheckpoint() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.checkpoint(); // the journal of a:1 has nothing more to save
-            HarnessOperator<String>.Handler late = harness.operator.handler("a:1");
+            HarnessOperator.Handler late = harness.operator.handler("a:1");
             harness.operator.handler("b:1").callGated(0, "charge");
             harness.operator
                     .accesses()
@@ -64,11 +64,11 @@ class GateThreadsTest {
     @Test
     void whateverWorkersDoAReleasedCallIsInItsCheckpoint() throws Exception {
         int keys = 50;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             for (int i = 0; i < keys; i++) {
                 harness.send("key" + i, "1");
             }
-            List<HarnessOperator<String>.Handler> handlers = harness.operator.running();
+            List<HarnessOperator.Handler> handlers = harness.operator.running();
             List<String> released = new ArrayList<>();
             for (int round = 0; round < 20; round++) {
                 int slot = round;

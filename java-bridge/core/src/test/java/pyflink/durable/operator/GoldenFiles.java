@@ -4,7 +4,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.util.OperatorSnapshotUtil;
-import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import pyflink.durable.journal.CallSerializerTest;
@@ -38,8 +37,8 @@ class GoldenFiles {
 
     /** Two keys in flight, one idle, with every status of a call, times and user state. */
     private static OperatorSubtaskState operatorSnapshot() throws Exception {
-        try (DurableHarness<Row> harness =
-                DurableHarness.keyedBy(DurableHarness.KeyKind.ROW).open()) {
+        try (DurableHarness harness =
+                DurableHarness.keyedBy(DurableHarness.KeyKind.STRING).open()) {
             harness.send("alice", "0", 1_000);
             harness.operator.handler("alice:0").putState("total", "10");
             harness.end("alice:0");
@@ -48,7 +47,7 @@ class GoldenFiles {
             harness.send("bob", "1", -1);
             harness.send("carol", "1");
             harness.end("carol:1");
-            HarnessOperator<Row>.Handler alice = harness.operator.handler("alice:1");
+            HarnessOperator.Handler alice = harness.operator.handler("alice:1");
             DurableBridge bridge = harness.operator.bridge();
             bridge.appendPendingCallAt(alice.id(), 0, "shop.charge", "digest", BEGAN, null);
             alice.call(1, "shop.notify");
@@ -63,7 +62,7 @@ class GoldenFiles {
                     null,
                     ENDED,
                     null);
-            HarnessOperator<Row>.Handler bob = harness.operator.handler("bob:1");
+            HarnessOperator.Handler bob = harness.operator.handler("bob:1");
             bob.call(0, "shop.charge");
             bob.schedule(0, "shop.charge", 2, 1_800_000_000_000L);
             bob.call(1, "shop.notify");

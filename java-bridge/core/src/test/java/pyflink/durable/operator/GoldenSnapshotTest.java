@@ -8,7 +8,6 @@ import java.util.List;
 import java.util.Map;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.util.OperatorSnapshotUtil;
-import org.apache.flink.types.Row;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import pyflink.durable.operator.DurableHarness.KeyKind;
@@ -36,12 +35,12 @@ class GoldenSnapshotTest {
     @ParameterizedTest
     @ValueSource(strings = {"v1", "v2", "v3"})
     void anOperatorSnapshotRestores(String version) throws Exception {
-        try (DurableHarness<Row> harness =
-                DurableHarness.keyedBy(KeyKind.ROW).open(goldenSnapshot(version))) {
+        try (DurableHarness harness =
+                DurableHarness.keyedBy(KeyKind.STRING).open(goldenSnapshot(version))) {
             harness.runMails();
 
             assertThat(harness.started()).containsExactlyInAnyOrder("alice:1", "bob:1");
-            HarnessOperator<Row>.Handler alice = harness.operator.handler("alice:1");
+            HarnessOperator.Handler alice = harness.operator.handler("alice:1");
             assertThat(alice.sequence()).isEqualTo(1);
             assertThat(alice.timestamp()).isEqualTo(2_000);
             assertThat(alice.journal())
@@ -55,7 +54,7 @@ class GoldenSnapshotTest {
             assertThat(Arrays.asList(bridge.getCallResultFieldsAt(alice.id(), 0)).subList(8, 10))
                     .isEqualTo(TIMES_OF_ALICE.get(version));
             assertThat(bridge.getState(alice.id(), "total")).isEqualTo("10".getBytes());
-            HarnessOperator<Row>.Handler bob = harness.operator.handler("bob:1");
+            HarnessOperator.Handler bob = harness.operator.handler("bob:1");
             assertThat(bob.timestamp()).isEqualTo(-1);
             assertThat(bob.journal()).isEqualTo(JOURNALS_OF_BOB.get(version));
 
@@ -72,8 +71,8 @@ class GoldenSnapshotTest {
     void aSnapshotIsRedistributedWhenTheJobIsRescaled(String version) throws Exception {
         int restored = 0;
         for (int subtask = 0; subtask < 4; subtask++) {
-            try (DurableHarness<Row> harness =
-                    DurableHarness.keyedBy(KeyKind.ROW)
+            try (DurableHarness harness =
+                    DurableHarness.keyedBy(KeyKind.STRING)
                             .subtask(subtask, 4)
                             .open(DurableHarness.part(goldenSnapshot(version), 1, subtask, 4))) {
                 harness.endAll();

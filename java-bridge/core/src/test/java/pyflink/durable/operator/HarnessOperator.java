@@ -14,39 +14,30 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.operators.MailboxExecutor;
-import org.apache.flink.runtime.checkpoint.CheckpointOptions;
-import org.apache.flink.runtime.state.CheckpointStreamFactory;
-import org.apache.flink.streaming.api.operators.AbstractStreamOperator;
-import org.apache.flink.streaming.api.operators.BoundedOneInput;
-import org.apache.flink.streaming.api.operators.OneInputStreamOperator;
-import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
+import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunction;
+import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunctionInfo;
 import org.apache.flink.streaming.api.operators.TimestampedCollector;
-import org.apache.flink.streaming.api.watermark.Watermark;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
-import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.types.Row;
-import pyflink.durable.log.CallLog;
 
 /**
- * {@link DurableKeyedProcessOperator} without Python: the same engine, and handlers that the test
- * drives by hand in place of the Python host. It extends no embedded Python operator, because that
- * one needs an interpreter to open.
+ * The real operator, whose handlers the test drives by hand: it has another {@link HandlerHost}
+ * than the one in Python's interpreter, which it does not open.
  */
-final class HarnessOperator<K> extends AbstractStreamOperator<String>
-        implements OneInputStreamOperator<Row, String>, BoundedOneInput, FlinkTask {
+final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String> {
+
+    static final String NAME = "durable";
+    static final String UID = "durable-uid";
 
     private static final long serialVersionUID = 1L;
 
     private static final Object[] NOTHING = {};
 
-    private final Limits limits;
+    private final boolean logged;
     private int startsPerStep = Integer.MAX_VALUE;
-
-    private transient MailboxExecutor mailbox;
-    private transient InvocationEngine<K, Row> engine;
-    @Nullable private transient CallLog callLog;
-    private transient TimestampedCollector<String> collector;
 
     // the place of the Python host
     private transient Map<Long, Handler> running;
@@ -56,118 +47,38 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     private transient List<List<String>> starts;
     private transient StateAccesses accesses;
     private transient List<String> releases;
-    private Consumer<HarnessOperator<K>.Handler> onStart = handler -> {};
-    private Consumer<HarnessOperator<K>.Handler> onRelease = handler -> {};
+    private Consumer<HarnessOperator.Handler> onStart = handler -> {};
+    private Consumer<HarnessOperator.Handler> onRelease = handler -> {};
 
-    HarnessOperator(Limits limits) {
-        this.limits = limits;
-    }
-
-    void setCallLog(@Nullable CallLog log) {
-        callLog = log;
-    }
-
-    // ------------------------------------------------------------------ as in the real operator
-
-    @Override
-    public void open() throws Exception {
-        mailbox =
-                getContainingTask()
-                        .getMailboxExecutorFactory()
-                        .createExecutor(TaskMailbox.MIN_PRIORITY);
-        engine =
-                new InvocationEngine<>(
-                        "durable", limits, this, mailbox, new TestHost(), getMetricGroup());
-        super.open();
-        collector = new TimestampedCollector<>(output);
-        openHost();
-        engine.open(
-                getKeyedStateBackend(),
-                accesses.watch(getRuntimeContext()),
-                getOperatorConfig()
-                        .getTypeSerializerIn(0, getContainingTask().getUserCodeClassLoader()),
-                getExecutionConfig().isObjectReuseEnabled(),
+    /**
+     * @param keyField the type of the only field of the key
+     * @param callLog settings of the call log, null for an operator without one
+     */
+    HarnessOperator(
+            TypeInformation<?> keyField, Limits limits, @Nullable Map<String, String> callLog) {
+        super(
+                new Configuration(),
+                new DataStreamPythonFunctionInfo(
+                        new DataStreamPythonFunction(new byte[0], null), 0),
+                Types.ROW(keyField, Types.STRING),
+                Types.STRING,
+                NAME,
+                UID,
+                limits,
                 callLog);
-    }
-
-    @Override
-    public void close() throws Exception {
-        engine.close();
-        super.close();
-    }
-
-    @Override
-    public void processElement(StreamRecord<Row> element) throws Exception {
-        engine.accept(element);
-    }
-
-    @Override
-    public void processWatermark(Watermark mark) throws Exception {
-        engine.accept(mark);
-    }
-
-    @Override
-    public void processWatermarkStatus(WatermarkStatus status) throws Exception {
-        engine.accept(status);
-    }
-
-    @Override
-    public void endInput() throws Exception {
-        engine.endInput();
-    }
-
-    @Override
-    public OperatorSnapshotFutures snapshotState(
-            long checkpointId,
-            long timestamp,
-            CheckpointOptions options,
-            CheckpointStreamFactory storage)
-            throws Exception {
-        engine.snapshot(checkpointId, options.getCheckpointType().isSavepoint());
-        return super.snapshotState(checkpointId, timestamp, options, storage);
-    }
-
-    @Override
-    public void notifyCheckpointComplete(long checkpointId) throws Exception {
-        super.notifyCheckpointComplete(checkpointId);
-        engine.checkpointCompleted(checkpointId);
-    }
-
-    @Override
-    public void emit(Long timestamp, Object[] outputs, int from, int to) {
-        if (timestamp == null) {
-            collector.eraseTimestamp();
-        } else {
-            collector.setAbsoluteTimestamp(timestamp);
-        }
-        for (int i = from; i < to; i++) {
-            collector.collect((String) outputs[i]);
-        }
-    }
-
-    @Override
-    public void emitWatermark(long timestamp) throws Exception {
-        super.processWatermark(new Watermark(timestamp));
-    }
-
-    @Override
-    public void emitWatermarkStatus(WatermarkStatus status) throws Exception {
-        super.processWatermarkStatus(status);
-    }
-
-    @Override
-    public Object externalKey(Object key) {
-        return key;
-    }
-
-    @Override
-    public boolean hasSideOutput(String tag) {
-        return false;
+        this.logged = callLog != null;
     }
 
     // ------------------------------------------------------------------ the place of the host
 
-    private void openHost() {
+    @Override
+    HandlerHost<Row, Row> newHost() {
+        return new TestHost();
+    }
+
+    @Override
+    void openHost() {
+        collector = new TimestampedCollector<>(output);
         running = new LinkedHashMap<>();
         ended = new ConcurrentLinkedQueue<>();
         stepWrites = new ArrayList<>();
@@ -175,14 +86,15 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         starts = new ArrayList<>();
         accesses = new StateAccesses();
         releases = new ArrayList<>();
+        getRuntimeContext().setKeyedStateStore(accesses.watch(getKeyedStateStore()));
     }
 
-    private final class TestHost implements HandlerHost<K, Row> {
+    private final class TestHost implements HandlerHost<Row, Row> {
         @Override
-        public Object[] start(List<Invocation<K, Row>> invocations, long millis) {
+        public Object[] start(List<Invocation<Row, Row>> invocations, long millis) {
             int from = started.size();
             int count = Math.min(invocations.size(), startsPerStep);
-            for (Invocation<K, Row> invocation : invocations.subList(0, count)) {
+            for (Invocation<Row, Row> invocation : invocations.subList(0, count)) {
                 start(invocation);
             }
             starts.add(List.copyOf(started.subList(from, started.size())));
@@ -192,8 +104,8 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
                     : new Object[] {count, report[0], report[1], report[2], report[3]};
         }
 
-        private void start(Invocation<K, Row> invocation) {
-            if (callLog != null) {
+        private void start(Invocation<Row, Row> invocation) {
+            if (logged) {
                 identify(invocation);
             }
             Handler handler = new Handler(invocation);
@@ -216,7 +128,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     }
 
     /** As the Python host does before the handler starts; the value stands for its digest. */
-    private void identify(Invocation<K, Row> invocation) {
+    private void identify(Invocation<Row, Row> invocation) {
         String digest = String.valueOf(invocation.input().value().getField(1));
         String number = String.valueOf(invocation.input().sequence());
         try {
@@ -254,12 +166,12 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     }
 
     /** What the test lets every handler do when it starts. */
-    void onStart(Consumer<HarnessOperator<K>.Handler> action) {
+    void onStart(Consumer<HarnessOperator.Handler> action) {
         onStart = action;
     }
 
     /** What the test lets every handler do when a call of it is released. */
-    void onRelease(Consumer<HarnessOperator<K>.Handler> action) {
+    void onRelease(Consumer<HarnessOperator.Handler> action) {
         onRelease = action;
     }
 
@@ -297,19 +209,18 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     }
 
     DurableBridge bridge() {
-        return engine.bridge();
+        return engine().bridge();
     }
 
+    /** Takes the test's mails, which come behind those that are there. */
     MailboxExecutor mailbox() {
-        return mailbox;
+        return getContainingTask()
+                .getMailboxExecutorFactory()
+                .createExecutor(TaskMailbox.MIN_PRIORITY);
     }
 
-    InvocationScheduler<K, Row> scheduler() {
-        return engine.scheduler();
-    }
-
-    InvocationEngine<K, Row> engine() {
-        return engine;
+    InvocationScheduler<Row, Row> scheduler() {
+        return engine().scheduler();
     }
 
     StateAccesses accesses() {
@@ -320,16 +231,16 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
     final class Handler {
         private final long id;
         private final String name;
-        private final Invocation<K, Row> invocation;
+        private final Invocation<Row, Row> invocation;
         private final int restoredSlots;
         private final List<String> outputs = new ArrayList<>();
         private final Map<String, byte[]> stateWrites = new LinkedHashMap<>();
 
-        private Handler(Invocation<K, Row> invocation) {
+        private Handler(Invocation<Row, Row> invocation) {
             this.id = invocation.id();
             this.invocation = invocation;
             this.restoredSlots = invocation.journal().size();
-            this.name = nameOf(invocation.key()) + ":" + invocation.input().value().getField(1);
+            this.name = invocation.key().getField(0) + ":" + invocation.input().value().getField(1);
         }
 
         long id() {
@@ -379,7 +290,7 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
 
         /** The second half of {@link #callGated}, when the first was {@link #call}. */
         void enterGate(int slot) {
-            engine.written(invocation, slot, "CHECKPOINT");
+            engine().written(invocation, slot, "CHECKPOINT");
         }
 
         void startAttemptGated(int slot, String function, int attempt) {
@@ -484,9 +395,5 @@ final class HarnessOperator<K> extends AbstractStreamOperator<String>
         public String toString() {
             return name;
         }
-    }
-
-    private static String nameOf(Object key) {
-        return key instanceof Row ? String.valueOf(((Row) key).getField(0)) : String.valueOf(key);
     }
 }

@@ -12,7 +12,7 @@ class HoldRefusalTest {
 
     @Test
     void withoutCheckpointsACallCannotWaitForOne() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().checkpoints(0, 1_000).open()) {
+        try (DurableHarness harness = DurableHarness.setup().checkpoints(0, 1_000).open()) {
             harness.send("a", "1");
             assertThatThrownBy(() -> harness.operator.handler("a:1").callGated(0, "charge"))
                     .isInstanceOf(IllegalStateException.class)
@@ -25,7 +25,7 @@ class HoldRefusalTest {
 
     @Test
     void withoutACallLogACallCannotWaitForIt() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             long id = harness.operator.handler("a:1").id();
             assertThatThrownBy(
@@ -42,7 +42,7 @@ class HoldRefusalTest {
 
     @Test
     void anUnknownHoldIsRefused() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             long id = harness.operator.handler("a:1").id();
             assertThatThrownBy(

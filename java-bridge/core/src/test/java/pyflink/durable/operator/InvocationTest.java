@@ -14,7 +14,7 @@ class InvocationTest {
 
     @Test
     void aHandlerSeesTheTimestampOfItsInputAndItsOutputsCarryIt() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1", 7);
             harness.send("b", "1");
             assertThat(harness.operator.handler("a:1").timestamp()).isEqualTo(7L);
@@ -29,7 +29,7 @@ class InvocationTest {
 
     @Test
     void withObjectReuseAnInputIsCopiedAsItIsKept() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().objectReuse().open()) {
+        try (DurableHarness harness = DurableHarness.setup().objectReuse().open()) {
             Row reused = Row.of("a", "1");
             harness.flink.processElement(new StreamRecord<>(reused));
             reused.setField(1, "2");
@@ -43,7 +43,7 @@ class InvocationTest {
 
     @Test
     void anInvocationThatHasEndedIsNotKnownAnyMore() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             long id = harness.operator.handler("a:1").id();
             harness.end("a:1");

@@ -14,7 +14,7 @@ class KeyOrderTest {
 
     @Test
     void oneInvocationOfAKeyRunsAtATimeInOrderOfArrival() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             harness.send("a", "3");
@@ -31,7 +31,7 @@ class KeyOrderTest {
 
     @Test
     void differentKeysRunAtTheSameTimeAndEndInAnyOrder() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.send("c", "1");
@@ -46,7 +46,7 @@ class KeyOrderTest {
 
     @Test
     void aKeyThatWasIdleAtASnapshotAndIsInFlightAtTheNextStaysInOrder() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.end("a:1");
             harness.snapshot();

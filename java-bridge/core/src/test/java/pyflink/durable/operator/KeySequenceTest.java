@@ -14,7 +14,7 @@ class KeySequenceTest {
 
     @Test
     void inputsOfAKeyAreNumberedFromZero() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             List<Long> sequences = new ArrayList<>();
             harness.operator.onStart(
                     handler -> {
@@ -34,7 +34,7 @@ class KeySequenceTest {
     void theNumbersGoOnAfterASnapshotAndAfterARestore() throws Exception {
         OperatorSubtaskState snapshot;
         List<Long> sequences = new ArrayList<>();
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.operator.onStart(
                     handler -> {
                         sequences.add(handler.sequence());
@@ -46,7 +46,7 @@ class KeySequenceTest {
             harness.send("a", "3"); // its lane was forgotten by the snapshot
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.operator.onStart(handler -> sequences.add(handler.sequence()));
             harness.send("a", "4");
         }
@@ -56,13 +56,13 @@ class KeySequenceTest {
     @Test
     void theNumbersGoOnBehindRestoredInputs() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             snapshot = harness.snapshot();
         }
         List<Long> sequences = new ArrayList<>();
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.operator.onStart(handler -> sequences.add(handler.sequence()));
             harness.send("a", "3");
             harness.endAll();
@@ -73,8 +73,7 @@ class KeySequenceTest {
 
     @Test
     void theNumberOfIdleKeysKeptInMemoryIsBounded() throws Exception {
-        try (DurableHarness<Long> harness =
-                DurableHarness.keyedBy(DurableHarness.KeyKind.LONG).open()) {
+        try (DurableHarness harness = DurableHarness.keyedBy(DurableHarness.KeyKind.LONG).open()) {
             List<Long> sequences = new ArrayList<>();
             harness.operator.onStart(
                     handler -> {

@@ -11,7 +11,7 @@ class MaxInFlightTest {
 
     @Test
     void noMoreThanMaxInFlightRun() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(2, 100).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(2, 100).open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.send("c", "1");
@@ -28,7 +28,7 @@ class MaxInFlightTest {
 
     @Test
     void aKeyWithManyInputsDoesNotKeepOthersFromRunning() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 100).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 100).open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             harness.send("a", "3");
@@ -43,7 +43,7 @@ class MaxInFlightTest {
 
     @Test
     void aHandlerThatEndsAtOnceMakesRoomForTheNext() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 100).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 100).open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             harness.send("b", "1");

@@ -15,7 +15,7 @@ class MaxPendingTest {
 
     @Test
     void anElementIsAcceptedBeforeTheOperatorWaitsForRoom() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 2).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 2).open()) {
             harness.runMails();
             harness.send("a", "1");
             harness.send("b", "1");
@@ -39,11 +39,11 @@ class MaxPendingTest {
 
     @Test
     void theOperatorWaitsUntilThereIsRoom() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 1).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 1).open()) {
             harness.runMails();
             harness.send("a", "1");
             CountDownLatch waits = new CountDownLatch(1);
-            HarnessOperator<String>.Handler first = harness.operator.handler("a:1");
+            HarnessOperator.Handler first = harness.operator.handler("a:1");
             harness.operator.mailbox().execute(waits::countDown, "the operator waits");
             Thread outside =
                     new Thread(
@@ -63,7 +63,7 @@ class MaxPendingTest {
 
     @Test
     void runningInvocationsDoNotCountAgainstMaxPending() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(10, 1).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(10, 1).open()) {
             for (int i = 0; i < 10; i++) {
                 harness.send("key" + i, "1");
                 assertThat(harness.operator.scheduler().isFull()).isFalse();
@@ -74,7 +74,7 @@ class MaxPendingTest {
 
     @Test
     void inputsThatWaitForTheirKeyCountAgainstMaxPending() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(10, 2).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(10, 2).open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             assertThat(harness.operator.scheduler().isFull()).isFalse();

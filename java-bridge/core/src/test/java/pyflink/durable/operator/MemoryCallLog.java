@@ -4,11 +4,15 @@ import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Queue;
+import java.util.UUID;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import pyflink.durable.log.AppendCallback;
 import pyflink.durable.log.CallLog;
+import pyflink.durable.log.CallLogContext;
+import pyflink.durable.log.CallLogFactory;
 import pyflink.durable.log.LogEntry;
 
 /**
@@ -27,7 +31,28 @@ final class MemoryCallLog {
         }
     }
 
+    private final String name = UUID.randomUUID().toString();
     private final List<Record> durable = new ArrayList<>();
+    @Nullable private Attempt attempt;
+
+    MemoryCallLog() {
+        MemoryCallLogFactory.LOGS.put(name, this);
+    }
+
+    /** With which an operator opens it. */
+    Map<String, String> settings() {
+        return Map.of(CallLogFactory.TYPE, MemoryCallLogFactory.IDENTIFIER, "name", name);
+    }
+
+    Attempt open(CallLogContext context) {
+        attempt = new Attempt(context);
+        return attempt;
+    }
+
+    /** The log as the last attempt that was started has it open. */
+    Attempt attempt() {
+        return attempt;
+    }
 
     /** What is durable, in the order of the appends. */
     List<String> entries() {
@@ -48,27 +73,26 @@ final class MemoryCallLog {
         return entries;
     }
 
-    /** The log of an attempt that starts from this checkpoint; 0 for one that starts afresh. */
-    Attempt attempt(long restoredCheckpoint) {
-        return new Attempt(restoredCheckpoint);
-    }
-
     /** The log as one attempt has it open. */
     final class Attempt implements CallLog {
-        private final long restored;
+        private final CallLogContext context;
         private final Queue<Runnable> appending = new ArrayDeque<>();
         private long epoch;
         @Nullable private IOException failure;
 
-        private Attempt(long restored) {
-            this.restored = restored;
-            this.epoch = restored;
+        private Attempt(CallLogContext context) {
+            this.context = context;
+            this.epoch = context.firstEpoch();
+        }
+
+        CallLogContext context() {
+            return context;
         }
 
         @Override
         public void recover(Consumer<LogEntry> receiver) {
             durable.stream()
-                    .filter(record -> record.epoch >= restored)
+                    .filter(record -> record.epoch >= context.firstEpoch())
                     .forEach(record -> receiver.accept(record.entry));
         }
 

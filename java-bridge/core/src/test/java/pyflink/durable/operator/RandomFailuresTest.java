@@ -47,7 +47,7 @@ class RandomFailuresTest {
         private final int maxInFlight;
         private final List<String> inputs = new ArrayList<>();
         private final List<String> committed = new ArrayList<>();
-        private DurableHarness<String> harness;
+        private DurableHarness harness;
         private int sent;
 
         // what the last snapshot holds
@@ -89,7 +89,7 @@ class RandomFailuresTest {
             checkOutputs();
         }
 
-        private DurableHarness<String> open(OperatorSubtaskState state) throws Exception {
+        private DurableHarness open(OperatorSubtaskState state) throws Exception {
             // room for all inputs, so that none has to wait for a handler that the test drives
             return DurableHarness.setup().backend(backend).limits(maxInFlight, 1_000).open(state);
         }
@@ -118,11 +118,11 @@ class RandomFailuresTest {
 
         /** Some running handler makes a call, gets an outcome, drops its tail, or ends. */
         private void progress() throws Exception {
-            List<HarnessOperator<String>.Handler> running = harness.operator.running();
+            List<HarnessOperator.Handler> running = harness.operator.running();
             if (running.isEmpty()) {
                 return;
             }
-            HarnessOperator<String>.Handler handler = running.get(random.nextInt(running.size()));
+            HarnessOperator.Handler handler = running.get(random.nextInt(running.size()));
             if (handler.hasEnded()) {
                 return;
             }
@@ -156,7 +156,7 @@ class RandomFailuresTest {
             outputsInSnapshot = outputs.size();
             // what was restored and has not started since is as it was
             journalsAtSnapshot.keySet().removeAll(harness.started());
-            for (HarnessOperator<String>.Handler handler : harness.operator.running()) {
+            for (HarnessOperator.Handler handler : harness.operator.running()) {
                 journalsAtSnapshot.put(handler.toString(), handler.journal());
             }
         }
@@ -168,7 +168,7 @@ class RandomFailuresTest {
             harness = open(snapshot);
             if (random.nextBoolean()) {
                 harness.runMails();
-                for (HarnessOperator<String>.Handler handler : harness.operator.running()) {
+                for (HarnessOperator.Handler handler : harness.operator.running()) {
                     assertThat(handler.journal())
                             .isEqualTo(
                                     journalsAtSnapshot.getOrDefault(handler.toString(), List.of()));

@@ -42,7 +42,7 @@ class RandomGateTest {
         private final Random random;
         private final int maxInFlight;
         private final int keys;
-        private DurableHarness<String> harness;
+        private DurableHarness harness;
         private int sent;
         private int releases;
 
@@ -85,7 +85,7 @@ class RandomGateTest {
         }
 
         private void open() throws Exception {
-            DurableHarness<String> before = harness;
+            DurableHarness before = harness;
             harness =
                     DurableHarness.setup()
                             .limits(maxInFlight, 1_000)
@@ -119,11 +119,11 @@ class RandomGateTest {
         }
 
         private void progress() {
-            List<HarnessOperator<String>.Handler> running = harness.operator.running();
+            List<HarnessOperator.Handler> running = harness.operator.running();
             if (running.isEmpty()) {
                 return;
             }
-            HarnessOperator<String>.Handler handler = running.get(random.nextInt(running.size()));
+            HarnessOperator.Handler handler = running.get(random.nextInt(running.size()));
             List<String> journal = handler.journal();
             int dice = random.nextInt(10);
             if (handler.hasEnded()) {
@@ -147,7 +147,7 @@ class RandomGateTest {
 
         private long checkpoint() throws Exception {
             Map<String, List<String>> journals = new HashMap<>();
-            for (HarnessOperator<String>.Handler handler : harness.operator.running()) {
+            for (HarnessOperator.Handler handler : harness.operator.running()) {
                 journals.put(handler.toString(), handler.journal());
             }
             long id = harness.checkpoint();
@@ -176,7 +176,7 @@ class RandomGateTest {
                     harness.savepoint(SavepointType.suspend(SavepointFormatType.CANONICAL)));
         }
 
-        private void checkRelease(HarnessOperator<String>.Handler handler) {
+        private void checkRelease(HarnessOperator.Handler handler) {
             for (String release : harness.operator.takeReleases()) {
                 int slot = Integer.parseInt(release.split(" ")[1]);
                 List<String> found = journalsAt.get(completed).get(handler.toString());
@@ -191,7 +191,7 @@ class RandomGateTest {
             if (completed == 0) {
                 return;
             }
-            DurableHarness<String> failed = harness;
+            DurableHarness failed = harness;
             failed.close();
             open();
             sent = sentAt.get(completed);

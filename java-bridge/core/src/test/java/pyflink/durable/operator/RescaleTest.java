@@ -25,11 +25,10 @@ class RescaleTest {
     @EnumSource(Backend.class)
     void attemptsAndTimesAreRestoredAlsoWhenTheJobIsRescaled(Backend backend) throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = on(backend).open()) {
+        try (DurableHarness harness = on(backend).open()) {
             for (int i = 0; i < 20; i++) {
                 harness.send("key" + i, "1");
-                HarnessOperator<String>.Handler handler =
-                        harness.operator.handler("key" + i + ":1");
+                HarnessOperator.Handler handler = harness.operator.handler("key" + i + ":1");
                 handler.call(0, "charge");
                 handler.schedule(0, "charge", 2, 5_000 + i);
                 handler.call(1, "notify");
@@ -40,12 +39,12 @@ class RescaleTest {
         }
         int restored = 0;
         for (int subtask = 0; subtask < 3; subtask++) {
-            try (DurableHarness<String> harness =
+            try (DurableHarness harness =
                     on(backend)
                             .subtask(subtask, 3)
                             .open(DurableHarness.part(snapshot, 1, subtask, 3))) {
                 harness.runMails();
-                for (HarnessOperator<String>.Handler handler : harness.operator.running()) {
+                for (HarnessOperator.Handler handler : harness.operator.running()) {
                     int key = Integer.parseInt(handler.toString().replaceAll("key|:1", ""));
                     assertThat(handler.journal())
                             .containsExactly(
@@ -60,17 +59,17 @@ class RescaleTest {
 
     @ParameterizedTest(name = "{0}, {1} keys")
     @MethodSource("pyflink.durable.operator.BackendSetups#backendsAndKeys")
-    <K> void rescalingFrom1To3To2LosesNothingAndDoublesNothing(Backend backend, KeyKind<K> kind)
+    void rescalingFrom1To3To2LosesNothingAndDoublesNothing(Backend backend, KeyKind kind)
             throws Exception {
         List<String> outputs = new ArrayList<>();
         Map<String, String> journals = new TreeMap<>();
         OperatorSubtaskState one;
 
-        try (DurableHarness<K> harness = DurableHarness.keyedBy(kind).backend(backend).open()) {
+        try (DurableHarness harness = DurableHarness.keyedBy(kind).backend(backend).open()) {
             for (int i = 0; i < KEYS; i++) {
                 harness.send(DurableHarness.key(kind, i), "1");
                 harness.send(DurableHarness.key(kind, i), "2");
-                HarnessOperator<K>.Handler handler =
+                HarnessOperator.Handler handler =
                         harness.operator.handler(DurableHarness.key(kind, i) + ":1");
                 handler.call(0, "f" + i);
                 if (i % 3 == 0) {
@@ -91,20 +90,20 @@ class RescaleTest {
         OperatorSubtaskState[] three = new OperatorSubtaskState[3];
         List<String> restored = new ArrayList<>();
         for (int subtask = 0; subtask < 3; subtask++) {
-            try (DurableHarness<K> harness =
+            try (DurableHarness harness =
                     DurableHarness.keyedBy(kind)
                             .backend(backend)
                             .subtask(subtask, 3)
                             .open(DurableHarness.part(one, 1, subtask, 3))) {
                 harness.runMails();
                 restored.addAll(harness.started());
-                for (HarnessOperator<K>.Handler handler : harness.operator.running()) {
+                for (HarnessOperator.Handler handler : harness.operator.running()) {
                     assertThat(handler.journal().toString())
                             .isEqualTo(journals.getOrDefault(handler.toString(), "[]"));
                 }
                 for (int i = 0; i < KEYS; i++) {
                     Object key = DurableHarness.key(kind, i);
-                    if (DurableHarness.subtaskOf(kind, key, 3) == subtask) {
+                    if (DurableHarness.subtaskOf(key, 3) == subtask) {
                         harness.send(key, "3");
                         if (i % 5 == 0) {
                             harness.end(key + (i % 4 == 0 ? ":2" : ":1"));
@@ -119,14 +118,14 @@ class RescaleTest {
 
         OperatorSubtaskState together = DurableHarness.together(three);
         for (int subtask = 0; subtask < 2; subtask++) {
-            try (DurableHarness<K> harness =
+            try (DurableHarness harness =
                     DurableHarness.keyedBy(kind)
                             .backend(backend)
                             .subtask(subtask, 2)
                             .open(DurableHarness.part(together, 3, subtask, 2))) {
                 for (int i = 0; i < KEYS; i++) {
                     Object key = DurableHarness.key(kind, i);
-                    if (DurableHarness.subtaskOf(kind, key, 2) == subtask) {
+                    if (DurableHarness.subtaskOf(key, 2) == subtask) {
                         harness.send(key, "4");
                     }
                 }

@@ -22,15 +22,15 @@ class SnapshotRestoreTest {
 
     @ParameterizedTest(name = "{0}, {1} keys")
     @MethodSource("pyflink.durable.operator.BackendSetups#backendsAndKeys")
-    <K> void theJournalOfEachRunningInvocationIsRestored(Backend backend, KeyKind<K> kind)
+    void theJournalOfEachRunningInvocationIsRestored(Backend backend, KeyKind kind)
             throws Exception {
         Object a = DurableHarness.key(kind, 1);
         Object b = DurableHarness.key(kind, 2);
         OperatorSubtaskState snapshot;
-        try (DurableHarness<K> harness = DurableHarness.keyedBy(kind).backend(backend).open()) {
+        try (DurableHarness harness = DurableHarness.keyedBy(kind).backend(backend).open()) {
             harness.send(a, "1", 42);
             harness.send(b, "1");
-            HarnessOperator<K>.Handler handler = harness.operator.handler(a + ":1");
+            HarnessOperator.Handler handler = harness.operator.handler(a + ":1");
             handler.call(0, "charge");
             handler.call(1, "notify");
             handler.call(2, "ship");
@@ -39,20 +39,20 @@ class SnapshotRestoreTest {
             snapshot = harness.snapshot();
             handler.succeed(1, "notify", "made after the snapshot");
         }
-        try (DurableHarness<K> harness =
+        try (DurableHarness harness =
                 DurableHarness.keyedBy(kind).backend(backend).open(snapshot)) {
             assertThat(harness.started()).as("restored handlers start in a mail").isEmpty();
             harness.runMails();
 
             assertThat(harness.started()).containsExactlyInAnyOrder(a + ":1", b + ":1");
-            HarnessOperator<K>.Handler handler = harness.operator.handler(a + ":1");
+            HarnessOperator.Handler handler = harness.operator.handler(a + ":1");
             assertThat(handler.journal())
                     .containsExactly(
                             "charge SUCCEEDED receipt", "notify PENDING", "ship FAILED no stock");
             assertThat(handler.restoredSlots()).isEqualTo(3);
             assertThat(handler.timestamp()).isEqualTo(42);
             assertThat(handler.sequence()).isZero();
-            HarnessOperator<K>.Handler other = harness.operator.handler(b + ":1");
+            HarnessOperator.Handler other = harness.operator.handler(b + ":1");
             assertThat(other.journal()).isEmpty();
             assertThat(other.timestamp()).isNull();
 
@@ -65,7 +65,7 @@ class SnapshotRestoreTest {
     @EnumSource(Backend.class)
     void restoredInvocationsStartBeforeNewInputsOfTheirKey(Backend backend) throws Exception {
         OperatorSubtaskState snapshot = inFlight(backend, "a:1", "a:2", "b:1");
-        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+        try (DurableHarness harness = on(backend).open(snapshot)) {
             harness.send("a", "3"); // comes before the mail that restores
 
             assertThat(harness.started()).containsExactlyInAnyOrder("a:1", "b:1");
@@ -80,7 +80,7 @@ class SnapshotRestoreTest {
     @EnumSource(Backend.class)
     void aNewInputBeforeTheRestoreKeepsItsOwnKey(Backend backend) throws Exception {
         OperatorSubtaskState snapshot = inFlight(backend, "a:1", "b:1", "c:1");
-        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+        try (DurableHarness harness = on(backend).open(snapshot)) {
             harness.send("z", "1");
             assertThat(harness.started()).contains("z:1");
             assertThat(harness.operator.handler("z:1").sequence()).isZero();
@@ -96,7 +96,7 @@ class SnapshotRestoreTest {
             inputs[i] = "a:" + i;
         }
         OperatorSubtaskState snapshot = inFlight(backend, inputs);
-        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+        try (DurableHarness harness = on(backend).open(snapshot)) {
             harness.operator.onStart(HarnessOperator.Handler::end);
             harness.runMails();
             assertThat(harness.outputs()).containsExactly(inputs);
@@ -107,7 +107,7 @@ class SnapshotRestoreTest {
     @EnumSource(Backend.class)
     void whatEndedBeforeTheSnapshotIsNotRunAgain(Backend backend) throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = on(backend).open()) {
+        try (DurableHarness harness = on(backend).open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             harness.send("b", "1");
@@ -117,7 +117,7 @@ class SnapshotRestoreTest {
             harness.end("b:1");
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+        try (DurableHarness harness = on(backend).open(snapshot)) {
             harness.runMails();
             assertThat(harness.started()).containsExactly("a:2");
             assertThat(harness.operator.handler("a:2").journal()).isEmpty();
@@ -130,17 +130,17 @@ class SnapshotRestoreTest {
     void aSnapshotBeforeTheRestoredHandlersHaveStartedLosesNothing(Backend backend)
             throws Exception {
         OperatorSubtaskState first;
-        try (DurableHarness<String> harness = on(backend).open()) {
+        try (DurableHarness harness = on(backend).open()) {
             harness.send("a", "1");
             harness.send("a", "2");
             harness.operator.handler("a:1").call(0, "f");
             first = harness.snapshot();
         }
         OperatorSubtaskState second;
-        try (DurableHarness<String> harness = on(backend).open(first)) {
+        try (DurableHarness harness = on(backend).open(first)) {
             second = harness.snapshot();
         }
-        try (DurableHarness<String> harness = on(backend).open(second)) {
+        try (DurableHarness harness = on(backend).open(second)) {
             harness.runMails();
             assertThat(harness.operator.handler("a:1").journal()).containsExactly("f PENDING");
             harness.endAll();
@@ -152,20 +152,20 @@ class SnapshotRestoreTest {
     @EnumSource(Backend.class)
     void aSecondFailureFindsWhatHappenedAfterTheFirst(Backend backend) throws Exception {
         OperatorSubtaskState first;
-        try (DurableHarness<String> harness = on(backend).open()) {
+        try (DurableHarness harness = on(backend).open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").call(0, "f");
             first = harness.snapshot();
         }
         OperatorSubtaskState second;
-        try (DurableHarness<String> harness = on(backend).open(first)) {
+        try (DurableHarness harness = on(backend).open(first)) {
             harness.runMails();
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             handler.succeed(0, "f", "reconciled");
             handler.call(1, "g");
             second = harness.snapshot();
         }
-        try (DurableHarness<String> harness = on(backend).open(second)) {
+        try (DurableHarness harness = on(backend).open(second)) {
             harness.runMails();
             assertThat(harness.operator.handler("a:1").journal())
                     .containsExactly("f SUCCEEDED reconciled", "g PENDING");
@@ -176,7 +176,7 @@ class SnapshotRestoreTest {
     @EnumSource(Backend.class)
     void restoredInvocationsKeepToMaxInFlight(Backend backend) throws Exception {
         OperatorSubtaskState snapshot = inFlight(backend, "a:1", "b:1", "c:1", "d:1");
-        try (DurableHarness<String> harness = on(backend).limits(2, 1).open(snapshot)) {
+        try (DurableHarness harness = on(backend).limits(2, 1).open(snapshot)) {
             harness.runMails();
             assertThat(harness.operator.running()).hasSize(2);
             harness.endAll();
@@ -189,7 +189,7 @@ class SnapshotRestoreTest {
     void aSnapshotDuringTheWaitForRoomHoldsTheElementBeingAccepted(Backend backend)
             throws Exception {
         List<OperatorSubtaskState> taken = new ArrayList<>();
-        try (DurableHarness<String> harness = on(backend).limits(1, 1).open()) {
+        try (DurableHarness harness = on(backend).limits(1, 1).open()) {
             harness.runMails();
             harness.send("a", "1");
             harness.operator
@@ -203,7 +203,7 @@ class SnapshotRestoreTest {
             harness.send("b", "1"); // waits; the mail above runs meanwhile
             assertThat(harness.outputs()).containsExactly("a:1");
         }
-        try (DurableHarness<String> harness = on(backend).open(taken.get(0))) {
+        try (DurableHarness harness = on(backend).open(taken.get(0))) {
             harness.endAll();
             assertThat(harness.outputs()).containsExactlyInAnyOrder("a:1", "b:1");
         }
@@ -212,37 +212,37 @@ class SnapshotRestoreTest {
     @ParameterizedTest
     @EnumSource(Backend.class)
     void aSnapshotLeavesTheSelectedKeyAsItWas(Backend backend) throws Exception {
-        try (DurableHarness<String> harness = on(backend).open()) {
+        try (DurableHarness harness = on(backend).open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.send("c", "1");
-            harness.operator.setCurrentKey("b");
+            harness.operator.setCurrentKey(Row.of("b"));
 
             harness.snapshot();
 
-            assertThat(harness.operator.getCurrentKey()).isEqualTo("b");
+            assertThat(harness.operator.getCurrentKey()).isEqualTo(Row.of("b"));
         }
     }
 
     @Test
     void aJournalWithAHoleStopsTheRestore() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").call(0, "f");
             harness.operator.handler("a:1").call(1, "g");
             harness.snapshot();
             // as a damaged state would look
-            InFlightState<String, Row> state =
+            InFlightState<Row, Row> state =
                     new InFlightState<>(
                             harness.operator.getKeyedStateBackend(),
                             harness.operator.getRuntimeContext(),
                             null);
-            state.selectKey("a");
+            state.selectKey(Row.of("a"));
             state.remove(0);
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             assertThatThrownBy(harness::runMails)
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("slots missing: it holds [1]");
@@ -251,7 +251,7 @@ class SnapshotRestoreTest {
 
     private static OperatorSubtaskState inFlight(Backend backend, String... inputs)
             throws Exception {
-        try (DurableHarness<String> harness = on(backend).open()) {
+        try (DurableHarness harness = on(backend).open()) {
             for (String input : inputs) {
                 String[] keyAndValue = input.split(":");
                 harness.send(keyAndValue[0], keyAndValue[1]);

@@ -14,7 +14,7 @@ class SnapshotWritesTest {
     @Test
     void callsOfTheStepThatStartsAHandlerAreInTheNextSnapshot() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.operator.onStart(
                     handler -> {
                         handler.callInStep(0, "f");
@@ -23,7 +23,7 @@ class SnapshotWritesTest {
             harness.send("a", "1");
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.runMails();
             assertThat(harness.operator.handler("a:1").journal())
                     .containsExactly("f PENDING", "g PENDING");
@@ -32,12 +32,12 @@ class SnapshotWritesTest {
 
     @Test
     void whatStartsAndEndsBetweenTwoSnapshotsLeavesOnlyTheSequenceOfItsKey() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.runMails();
             harness.operator.accesses().take();
             for (int i = 0; i < 10; i++) {
                 harness.send("a", "" + i);
-                HarnessOperator<String>.Handler handler = harness.operator.running().get(0);
+                HarnessOperator.Handler handler = harness.operator.running().get(0);
                 handler.call(0, "f");
                 handler.succeed(0, "f", "r");
                 handler.end();
@@ -58,7 +58,7 @@ class SnapshotWritesTest {
 
     @Test
     void aSnapshotForgetsTheKeysThatAreIdle() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.runMails();
             harness.operator.onStart(HarnessOperator.Handler::end);
             harness.send("a", "1");
@@ -75,7 +75,7 @@ class SnapshotWritesTest {
 
     @Test
     void aSnapshotWritesInputsAndCallsThatAreInFlight() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.runMails();
             harness.send("a", "1");
             harness.send("a", "2");
@@ -97,7 +97,7 @@ class SnapshotWritesTest {
 
     @Test
     void aSnapshotWritesNothingThatTheLastOneHolds() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.runMails();
             harness.send("a", "1");
             harness.send("b", "1");
@@ -123,7 +123,7 @@ class SnapshotWritesTest {
 
     @Test
     void afterTheEndTheSavedInputAndSlotsGoWithTheNextSnapshot() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.runMails();
             harness.send("a", "1");
             harness.operator.handler("a:1").call(0, "f");
@@ -147,7 +147,7 @@ class SnapshotWritesTest {
     @Test
     void theJournalOfTheNextInputTakesThePlaceOfTheFinishedOne() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.runMails();
             harness.send("a", "1");
             harness.send("a", "2");
@@ -159,7 +159,7 @@ class SnapshotWritesTest {
             harness.operator.handler("a:2").call(0, "g");
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.runMails();
             assertThat(harness.started()).containsExactly("a:2");
             assertThat(harness.operator.handler("a:2").journal()).containsExactly("g PENDING");
@@ -169,10 +169,10 @@ class SnapshotWritesTest {
     @Test
     void slotsDroppedAfterASnapshotAreGoneFromTheNext() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.runMails();
             harness.send("a", "1");
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             for (int slot = 0; slot < 3; slot++) {
                 handler.call(slot, "f" + slot);
             }
@@ -181,7 +181,7 @@ class SnapshotWritesTest {
             handler.call(1, "g");
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.runMails();
             assertThat(harness.operator.handler("a:1").journal())
                     .containsExactly("f0 PENDING", "g PENDING");
@@ -191,15 +191,15 @@ class SnapshotWritesTest {
     @Test
     void slotsDroppedByARestoredInvocationThatThenEndsAreGoneToo() throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             harness.operator.handler("a:1").call(0, "f");
             harness.operator.handler("a:1").call(1, "g");
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.runMails();
-            HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+            HarnessOperator.Handler handler = harness.operator.handler("a:1");
             harness.operator.bridge().clearCallResultsFrom(handler.id(), 0);
             handler.call(0, "h");
             handler.end();

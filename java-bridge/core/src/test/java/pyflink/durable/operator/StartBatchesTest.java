@@ -101,13 +101,13 @@ class StartBatchesTest {
     @Nested
     class OfAnOperator {
 
-        private DurableHarness<String> open(int maxInFlight) throws Exception {
+        private DurableHarness open(int maxInFlight) throws Exception {
             return DurableHarness.setup().limits(maxInFlight, 10_000).collects(A_MINUTE).open();
         }
 
         @Test
         void theFirstStartsAtOnceAndTheOthersLater() throws Exception {
-            try (DurableHarness<String> harness = open(1_000)) {
+            try (DurableHarness harness = open(1_000)) {
                 for (String key : List.of("a", "b", "c", "b")) {
                     harness.send(key, "1");
                 }
@@ -122,7 +122,7 @@ class StartBatchesTest {
 
         @Test
         void oneMailAsksForTheStartHoweverManyTimersFireBeforeItsTurn() throws Exception {
-            try (DurableHarness<String> harness = open(1_000)) {
+            try (DurableHarness harness = open(1_000)) {
                 harness.send("a", "1");
                 harness.runMails();
                 for (String key : List.of("b", "c", "d")) {
@@ -141,7 +141,7 @@ class StartBatchesTest {
 
         @Test
         void noMoreStartTogetherThanMayRun() throws Exception {
-            try (DurableHarness<String> harness = open(2)) {
+            try (DurableHarness harness = open(2)) {
                 harness.send("a", "1");
                 harness.operator.onStart(handler -> handler.end("done"));
                 for (String key : List.of("b", "c", "d")) {
@@ -157,7 +157,7 @@ class StartBatchesTest {
 
         @Test
         void betweenHandlersThatBlockTheTaskTakesItsMails() throws Exception {
-            try (DurableHarness<String> harness = open(1_000)) {
+            try (DurableHarness harness = open(1_000)) {
                 harness.runMails(); // the one that starts what was in flight
                 List<String> order = new ArrayList<>();
                 harness.operator.startsPerStep(1);
@@ -178,7 +178,7 @@ class StartBatchesTest {
 
         @Test
         void whatAStepHasNoTimeForStartsInTheNextInItsOrder() throws Exception {
-            try (DurableHarness<String> harness = open(1_000)) {
+            try (DurableHarness harness = open(1_000)) {
                 harness.send("a", "1");
                 harness.operator.startsPerStep(2);
                 for (String key : List.of("b", "c", "d", "e", "f")) {
@@ -197,7 +197,7 @@ class StartBatchesTest {
 
         @Test
         void whatAStepHadNoTimeForIsInASnapshot() throws Exception {
-            try (DurableHarness<String> harness = open(1_000)) {
+            try (DurableHarness harness = open(1_000)) {
                 harness.runMails(); // the one that starts what was in flight
                 harness.operator.startsPerStep(1);
                 harness.operator.onStart(handler -> block());
@@ -217,7 +217,7 @@ class StartBatchesTest {
                                 "a barrier");
                 harness.runMails();
                 assertThat(startedThen).containsExactly("a:1");
-                try (DurableHarness<String> again = DurableHarness.setup().open(snapshots.get(0))) {
+                try (DurableHarness again = DurableHarness.setup().open(snapshots.get(0))) {
                     again.runMails();
                     assertThat(again.operator.started())
                             .containsExactlyInAnyOrder("a:1", "b:1", "c:1");
@@ -236,7 +236,7 @@ class StartBatchesTest {
 
         @Test
         void theEndOfTheInputStartsWhatIsCollected() throws Exception {
-            try (DurableHarness<String> harness = open(1_000)) {
+            try (DurableHarness harness = open(1_000)) {
                 harness.operator.onStart(handler -> handler.end("done"));
                 harness.send("a", "1");
                 harness.send("b", "1");
@@ -247,11 +247,11 @@ class StartBatchesTest {
 
         @Test
         void whatIsCollectedIsInASnapshot() throws Exception {
-            try (DurableHarness<String> harness = open(1_000)) {
+            try (DurableHarness harness = open(1_000)) {
                 harness.send("a", "1");
                 harness.send("b", "1");
                 OperatorSubtaskState snapshot = harness.flink.snapshot(1, 1);
-                try (DurableHarness<String> again = DurableHarness.setup().open(snapshot)) {
+                try (DurableHarness again = DurableHarness.setup().open(snapshot)) {
                     again.runMails();
                     assertThat(again.operator.started()).containsExactlyInAnyOrder("a:1", "b:1");
                 }
@@ -260,7 +260,7 @@ class StartBatchesTest {
 
         @Test
         void aFullOperatorStartsWhatIsCollectedBeforeItWaits() throws Exception {
-            try (DurableHarness<String> harness =
+            try (DurableHarness harness =
                     DurableHarness.setup().limits(1_000, 2).collects(A_MINUTE).open()) {
                 for (String key : List.of("a", "b", "c")) {
                     harness.send(key, "1");

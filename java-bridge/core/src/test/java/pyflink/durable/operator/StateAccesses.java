@@ -6,7 +6,7 @@ import java.lang.reflect.Proxy;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.state.KeyedStateStore;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.State;
 import org.apache.flink.api.common.state.StateDescriptor;
@@ -18,12 +18,12 @@ final class StateAccesses {
     private final Map<String, Integer> counts = new TreeMap<>();
     private final Map<String, Runnable> actions = new HashMap<>();
 
-    /** The same context, whose states are counted. */
-    RuntimeContext watch(RuntimeContext context) {
+    /** The same store, whose states are counted. */
+    KeyedStateStore watch(KeyedStateStore store) {
         return proxy(
-                RuntimeContext.class,
+                KeyedStateStore.class,
                 (proxy, method, arguments) -> {
-                    Object result = method.invoke(context, arguments);
+                    Object result = method.invoke(store, arguments);
                     if (result instanceof MapState) {
                         return watch(MapState.class, nameOf(arguments[0]), result);
                     }

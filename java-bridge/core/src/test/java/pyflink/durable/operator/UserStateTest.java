@@ -17,11 +17,11 @@ class UserStateTest {
     @EnumSource(Backend.class)
     void userStateBelongsToItsKeyAndIsRestored(Backend backend) throws Exception {
         OperatorSubtaskState snapshot;
-        try (DurableHarness<String> harness = on(backend).open()) {
+        try (DurableHarness harness = on(backend).open()) {
             harness.send("a", "1");
             harness.send("b", "1");
-            HarnessOperator<String>.Handler a = harness.operator.handler("a:1");
-            HarnessOperator<String>.Handler b = harness.operator.handler("b:1");
+            HarnessOperator.Handler a = harness.operator.handler("a:1");
+            HarnessOperator.Handler b = harness.operator.handler("b:1");
             a.putState("total", "10");
             a.putState("name", "Alice");
             b.putState("total", "20");
@@ -32,11 +32,11 @@ class UserStateTest {
             harness.operator.handler("b:2").putState("total", "not applied before the end");
             snapshot = harness.snapshot();
         }
-        try (DurableHarness<String> harness = on(backend).open(snapshot)) {
+        try (DurableHarness harness = on(backend).open(snapshot)) {
             harness.send("a", "2");
             DurableBridge bridge = harness.operator.bridge();
-            HarnessOperator<String>.Handler a = harness.operator.handler("a:2");
-            HarnessOperator<String>.Handler b = harness.operator.handler("b:2");
+            HarnessOperator.Handler a = harness.operator.handler("a:2");
+            HarnessOperator.Handler b = harness.operator.handler("b:2");
             assertThat(bridge.getState(a.id(), "total")).isEqualTo("10".getBytes());
             assertThat(bridge.getState(b.id(), "total")).isEqualTo("20".getBytes());
             assertThat(bridge.getStateNames(a.id())).containsExactly("name", "total");

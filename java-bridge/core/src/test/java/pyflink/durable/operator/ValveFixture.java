@@ -18,13 +18,13 @@ abstract class ValveFixture {
 
     final List<String> log = new ArrayList<>();
 
-    DurableHarness<String> open(int maxInFlight, int maxPending) throws Exception {
+    DurableHarness open(int maxInFlight, int maxPending) throws Exception {
         return open(maxInFlight, maxPending, null);
     }
 
-    DurableHarness<String> open(int maxInFlight, int maxPending, OperatorSubtaskState snapshot)
+    DurableHarness open(int maxInFlight, int maxPending, OperatorSubtaskState snapshot)
             throws Exception {
-        DurableHarness<String> harness =
+        DurableHarness harness =
                 DurableHarness.setup()
                         .limits(maxInFlight, maxPending)
                         .checkpoints(INTERVAL, DRAIN_TIMEOUT)
@@ -41,8 +41,7 @@ abstract class ValveFixture {
         return harness;
     }
 
-    void duringTheWait(
-            DurableHarness<String> harness, String what, ThrowingRunnable<Exception> mail) {
+    void duringTheWait(DurableHarness harness, String what, ThrowingRunnable<Exception> mail) {
         harness.operator
                 .mailbox()
                 .execute(
@@ -54,12 +53,12 @@ abstract class ValveFixture {
     }
 
     /** Completes a checkpoint; what it releases goes on in a later mail. */
-    static void tell(DurableHarness<String> harness, long checkpoint) throws Exception {
+    static void tell(DurableHarness harness, long checkpoint) throws Exception {
         harness.flink.notifyOfCompletedCheckpoint(checkpoint);
     }
 
     /** In the test a mail ends the wait; in a task nothing would but the timer. */
-    static void setTimeFiredByTimer(DurableHarness<String> harness, long time) throws Exception {
+    static void setTimeFiredByTimer(DurableHarness harness, long time) throws Exception {
         assertThat(harness.flink.getProcessingTimeService().getNumActiveTimers()).isEqualTo(1);
         harness.flink.setProcessingTime(time);
     }

@@ -18,15 +18,15 @@ import org.junit.jupiter.api.Timeout;
 class ValveTest extends ValveFixture {
 
     /** An operator that is full by calls at the gate, with its valve shut by a snapshot. */
-    private DurableHarness<String> openFullAndShut() throws Exception {
-        DurableHarness<String> harness = open(10, 3);
+    private DurableHarness openFullAndShut() throws Exception {
+        DurableHarness harness = open(10, 3);
         harness.checkpoint();
         harness.send("a", "1");
         harness.send("b", "1");
         return harness; // the next input is the third, and full is from three
     }
 
-    private void send(DurableHarness<String> harness, String key, String value) throws Exception {
+    private void send(DurableHarness harness, String key, String value) throws Exception {
         harness.send(key, value);
         log.add(key + ":" + value + " taken in");
     }
@@ -36,7 +36,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void untilTheFirstSnapshotOfAnAttemptTheGateHoldsNoInputBack() throws Exception {
-            try (DurableHarness<String> harness = open(10, 3)) {
+            try (DurableHarness harness = open(10, 3)) {
                 for (int i = 0; i < 20; i++) {
                     harness.send("key" + i, "1");
                 }
@@ -46,7 +46,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void whatPassesIsCounted() throws Exception {
-            try (DurableHarness<String> harness = open(10, 3)) {
+            try (DurableHarness harness = open(10, 3)) {
                 harness.send("a", "1");
                 harness.send("b", "1");
                 assertThat(harness.count("valvePassed")).isZero();
@@ -58,7 +58,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void inputsInLineBehindACallAtTheGateAreHeldByTheGateToo() throws Exception {
-            try (DurableHarness<String> harness = open(10, 3)) {
+            try (DurableHarness harness = open(10, 3)) {
                 for (int i = 0; i < 20; i++) {
                     harness.send("hot", "" + i);
                 }
@@ -70,13 +70,13 @@ class ValveTest extends ValveFixture {
         @Test
         void aRestoredAttemptTakesInMoreThanFitsUntilItsFirstSnapshot() throws Exception {
             OperatorSubtaskState snapshot;
-            try (DurableHarness<String> harness = open(10, 3)) {
+            try (DurableHarness harness = open(10, 3)) {
                 for (int i = 0; i < 6; i++) {
                     harness.send("key" + i, "1");
                 }
                 snapshot = harness.snapshot();
             }
-            try (DurableHarness<String> harness = open(20, 3, snapshot)) {
+            try (DurableHarness harness = open(20, 3, snapshot)) {
                 for (int i = 0; i < 6; i++) {
                     send(harness, "recovered" + i, "1");
                 }
@@ -91,7 +91,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void anOperatorThatIsFullOfRunningWorkWaitsAllTheSame() throws Exception {
-            try (DurableHarness<String> harness = open(1, 2)) {
+            try (DurableHarness harness = open(1, 2)) {
                 harness.operator.onStart(handler -> {});
                 harness.send("a", "1");
                 harness.send("b", "1");
@@ -105,7 +105,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void releasedInvocationsThatWaitForAPlaceAreNotHeldByTheGate() throws Exception {
-            try (DurableHarness<String> harness = open(1, 2)) {
+            try (DurableHarness harness = open(1, 2)) {
                 harness.send("a", "1");
                 harness.send("b", "1");
                 harness.send("c", "1");
@@ -132,7 +132,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void afterASnapshotAnOperatorThatIsFullByTheGateWaitsForTheRelease() throws Exception {
-            try (DurableHarness<String> harness = openFullAndShut()) {
+            try (DurableHarness harness = openFullAndShut()) {
                 long[] checkpoint = new long[1];
                 duringTheWait(harness, "taken", () -> checkpoint[0] = harness.checkpoint());
                 duringTheWait(harness, "completed", () -> tell(harness, checkpoint[0]));
@@ -145,7 +145,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void inputsInLineBehindACallAtTheGateFillTheOperator() throws Exception {
-            try (DurableHarness<String> harness = open(10, 3)) {
+            try (DurableHarness harness = open(10, 3)) {
                 harness.checkpoint();
                 harness.send("hot", "1");
                 harness.send("hot", "2");
@@ -158,7 +158,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void itOpensWhenTheGateAloneHasHeldInputBackForACheckpointInterval() throws Exception {
-            try (DurableHarness<String> harness = openFullAndShut()) {
+            try (DurableHarness harness = openFullAndShut()) {
                 duringTheWait(harness, "almost", () -> setTimeFiredByTimer(harness, INTERVAL - 1));
                 duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, INTERVAL));
                 send(harness, "c", "1");
@@ -172,7 +172,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void theNextSnapshotShutsItAgainAlsoThatOfASavepoint() throws Exception {
-            try (DurableHarness<String> harness = openFullAndShut()) {
+            try (DurableHarness harness = openFullAndShut()) {
                 duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, INTERVAL));
                 harness.send("c", "1");
                 harness.savepoint(SavepointType.savepoint(SavepointFormatType.CANONICAL));
@@ -186,7 +186,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void aSnapshotDuringTheWaitBeginsTheIntervalAnew() throws Exception {
-            try (DurableHarness<String> harness = openFullAndShut()) {
+            try (DurableHarness harness = openFullAndShut()) {
                 duringTheWait(
                         harness,
                         "taken late",
@@ -206,7 +206,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void theIntervalIsOfOneWaitThoughSingleInputsGetThrough() throws Exception {
-            try (DurableHarness<String> harness = openFullAndShut()) {
+            try (DurableHarness harness = openFullAndShut()) {
                 duringTheWait(
                         harness,
                         "half, and one ends",
@@ -226,7 +226,7 @@ class ValveTest extends ValveFixture {
 
         @Test
         void anInputThatFindsRoomBeginsTheIntervalAnew() throws Exception {
-            try (DurableHarness<String> harness = openFullAndShut()) {
+            try (DurableHarness harness = openFullAndShut()) {
                 long checkpoint = harness.checkpoint();
                 duringTheWait(
                         harness,

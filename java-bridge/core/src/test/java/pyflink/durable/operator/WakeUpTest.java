@@ -13,7 +13,7 @@ class WakeUpTest {
 
     @Test
     void oneMailServesManyCompletions() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             for (int i = 0; i < 100; i++) {
                 harness.send("key" + i, "1");
             }
@@ -29,7 +29,7 @@ class WakeUpTest {
 
     @Test
     void aCompletionThatArrivesWhileHandlersAreResumedIsNotLost() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 10).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 10).open()) {
             harness.send("a", "1");
             harness.send("b", "1");
             harness.operator.onStart(
@@ -46,7 +46,7 @@ class WakeUpTest {
 
     @Test
     void aWakeUpCanBeSetForATime() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().limits(1, 10).open()) {
+        try (DurableHarness harness = DurableHarness.setup().limits(1, 10).open()) {
             List<String> mails = new ArrayList<>();
             harness.send("a", "1");
             harness.send("b", "1");
@@ -69,9 +69,9 @@ class WakeUpTest {
 
     @Test
     void afterTheCloseAWakeUpDoesNothing() throws Exception {
-        DurableHarness<String> harness = DurableHarness.setup().open();
+        DurableHarness harness = DurableHarness.setup().open();
         harness.send("a", "1");
-        HarnessOperator<String>.Handler handler = harness.operator.handler("a:1");
+        HarnessOperator.Handler handler = harness.operator.handler("a:1");
         DurableBridge bridge = harness.operator.bridge();
         harness.runMails();
         harness.close();

@@ -261,7 +261,7 @@ class WatermarkHoldTest {
 
         @Test
         void aWatermarkPassesAnInputThatIsAheadOfIt() throws Exception {
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.send("a", "1", 12_000);
                 harness.flink.processWatermark(9_999); // closes the window [0, 10 s)
                 assertThat(harness.emitted()).containsExactly(new Watermark(9_999).toString());
@@ -278,7 +278,7 @@ class WatermarkHoldTest {
 
         @Test
         void theOutputsOfAnInputComeBeforeTheWatermarkBehindIt() throws Exception {
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.send("a", "1", 5);
                 harness.send("b", "1", 6);
                 harness.flink.processWatermark(10);
@@ -296,7 +296,7 @@ class WatermarkHoldTest {
 
         @Test
         void handlersThatEndInTheSameMailAllEmitBeforeTheWatermark() throws Exception {
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.send("a", "1");
                 harness.flink.processWatermark(10);
                 harness.send("b", "1");
@@ -311,7 +311,7 @@ class WatermarkHoldTest {
 
         @Test
         void aWaitingInputOfTheSameKeyHoldsAWatermarkBackToo() throws Exception {
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.send("a", "1");
                 harness.send("a", "2");
                 harness.flink.processWatermark(10);
@@ -327,7 +327,7 @@ class WatermarkHoldTest {
 
         @Test
         void anIdleStatusComesBehindTheOutputsAndWatermarksThatItWaitsFor() throws Exception {
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.send("a", "1", 5);
                 harness.flink.processWatermark(10);
                 harness.flink.processWatermarkStatus(WatermarkStatus.IDLE);
@@ -348,12 +348,12 @@ class WatermarkHoldTest {
         @Test
         void restoredInputsHoldBackNewWatermarks() throws Exception {
             OperatorSubtaskState snapshot;
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.send("a", "1");
                 harness.send("a", "2");
                 snapshot = harness.snapshot();
             }
-            try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+            try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
                 // before the mail that starts what was in flight
                 harness.flink.processWatermark(10);
                 harness.runMails();
@@ -369,12 +369,12 @@ class WatermarkHoldTest {
         @Test
         void aRestoredInputHoldsTheWatermarksThatItsTimestampIsBehind() throws Exception {
             OperatorSubtaskState snapshot;
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.flink.processWatermark(100);
                 harness.send("a", "1", 50); // late here, and perhaps not for a window restored
                 snapshot = harness.snapshot();
             }
-            try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+            try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
                 harness.flink.processWatermark(49);
                 harness.flink.processWatermark(100);
                 assertThat(harness.emitted()).containsExactly(new Watermark(49).toString());
@@ -389,11 +389,11 @@ class WatermarkHoldTest {
         @Test
         void restoredInputsHoldBackAnIdleStatus() throws Exception {
             OperatorSubtaskState snapshot;
-            try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+            try (DurableHarness harness = DurableHarness.setup().open()) {
                 harness.send("a", "1");
                 snapshot = harness.snapshot();
             }
-            try (DurableHarness<String> harness = DurableHarness.setup().open(snapshot)) {
+            try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
                 harness.flink.processWatermarkStatus(WatermarkStatus.IDLE);
                 assertThat(harness.emitted()).isEmpty();
 

@@ -14,34 +14,30 @@ import org.junit.jupiter.api.Timeout;
 class WriteAheadTest {
 
     private final MemoryCallLog log = new MemoryCallLog();
-    private MemoryCallLog.Attempt attempt;
 
-    private DurableHarness<String> open() throws Exception {
-        attempt = log.attempt(0);
-        return DurableHarness.setup().callLog(attempt).open();
+    private DurableHarness open() throws Exception {
+        return DurableHarness.setup().callLog(log).open();
     }
 
     /** A failover to a checkpoint of an earlier attempt. */
-    private DurableHarness<String> restore(DurableHarness<String> earlier, long checkpoint)
-            throws Exception {
-        attempt = log.attempt(checkpoint);
-        return DurableHarness.setup().callLog(attempt).open(earlier.snapshotOf(checkpoint));
+    private DurableHarness restore(DurableHarness earlier, long checkpoint) throws Exception {
+        return DurableHarness.setup().callLog(log).open(earlier.snapshotOf(checkpoint), checkpoint);
     }
 
-    private static HarnessOperator<String>.Handler send(
-            DurableHarness<String> harness, String value) throws Exception {
+    private static HarnessOperator.Handler send(DurableHarness harness, String value)
+            throws Exception {
         harness.send("a", value);
         return harness.operator.handler("a:" + value);
     }
 
     @Test
     void aCallStartsWhenTheLogHasItsAnnouncement() throws Exception {
-        try (DurableHarness<String> harness = open()) {
+        try (DurableHarness harness = open()) {
             send(harness, "1").callLogged(0, "charge");
             harness.runMails();
             assertThat(harness.operator.takeReleases()).isEmpty();
 
-            attempt.flush();
+            log.attempt().flush();
             harness.runMails();
             assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
             assertThat(log.entries()).containsExactly("0 charge PENDING");
@@ -50,14 +46,14 @@ class WriteAheadTest {
 
     @Test
     void anOutcomeIsSeenWhenTheLogHasIt() throws Exception {
-        try (DurableHarness<String> harness = open()) {
-            HarnessOperator<String>.Handler handler = send(harness, "1");
+        try (DurableHarness harness = open()) {
+            HarnessOperator.Handler handler = send(harness, "1");
             handler.call(0, "charge");
             handler.succeedLogged(0, "charge", "receipt");
             harness.runMails();
             assertThat(harness.operator.takeReleases()).isEmpty();
 
-            attempt.flush();
+            log.attempt().flush();
             harness.runMails();
             assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
             assertThat(log.entries()).containsExactly("0 charge PENDING", "0 charge SUCCEEDED");
@@ -66,15 +62,15 @@ class WriteAheadTest {
 
     @Test
     void aFailoverBeforeAnyCheckpointFindsTheCallsOfAnInputThatComesBack() throws Exception {
-        try (DurableHarness<String> harness = open()) {
-            HarnessOperator<String>.Handler handler = send(harness, "1");
+        try (DurableHarness harness = open()) {
+            HarnessOperator.Handler handler = send(harness, "1");
             handler.call(0, "charge");
             handler.succeed(0, "charge", "receipt");
             handler.call(1, "ship");
-            attempt.flush();
+            log.attempt().flush();
         }
-        try (DurableHarness<String> after = open()) {
-            HarnessOperator<String>.Handler again = send(after, "1");
+        try (DurableHarness after = open()) {
+            HarnessOperator.Handler again = send(after, "1");
             assertThat(again.restoredSlots()).isEqualTo(2);
             assertThat(again.journal()).containsExactly("charge SUCCEEDED receipt", "ship PENDING");
         }
@@ -82,16 +78,16 @@ class WriteAheadTest {
 
     @Test
     void theLogBringsARestoredJournalUpToDate() throws Exception {
-        try (DurableHarness<String> harness = open()) {
-            HarnessOperator<String>.Handler handler = send(harness, "1");
+        try (DurableHarness harness = open()) {
+            HarnessOperator.Handler handler = send(harness, "1");
             handler.call(0, "charge");
             long checkpoint = harness.checkpoint();
             handler.succeed(0, "charge", "receipt");
             handler.call(1, "ship");
             handler.schedule(1, "ship", 2, 77);
-            attempt.flush();
+            log.attempt().flush();
 
-            try (DurableHarness<String> after = restore(harness, checkpoint)) {
+            try (DurableHarness after = restore(harness, checkpoint)) {
                 after.runMails();
                 assertThat(after.operator.handler("a:1").journal())
                         .containsExactly(
@@ -99,7 +95,7 @@ class WriteAheadTest {
 
                 long next = after.checkpoint();
                 after.complete(next);
-                try (DurableHarness<String> later = restore(after, next)) {
+                try (DurableHarness later = restore(after, next)) {
                     later.runMails();
                     assertThat(later.operator.handler("a:1").journal())
                             .as("the checkpoint holds what was merged")
@@ -112,17 +108,17 @@ class WriteAheadTest {
 
     @Test
     void slotsThatWereDroppedStayDropped() throws Exception {
-        try (DurableHarness<String> harness = open()) {
-            HarnessOperator<String>.Handler handler = send(harness, "1");
+        try (DurableHarness harness = open()) {
+            HarnessOperator.Handler handler = send(harness, "1");
             handler.call(0, "charge");
             handler.call(1, "ship");
             long checkpoint = harness.checkpoint();
             handler.clearFrom(1);
             handler.call(1, "refund");
             handler.clearFrom(1);
-            attempt.flush();
+            log.attempt().flush();
 
-            try (DurableHarness<String> after = restore(harness, checkpoint)) {
+            try (DurableHarness after = restore(harness, checkpoint)) {
                 after.runMails();
                 assertThat(after.operator.handler("a:1").journal())
                         .containsExactly("charge PENDING");
@@ -132,11 +128,11 @@ class WriteAheadTest {
 
     @Test
     void anInputThatComesBackWithAnotherValueGetsNothingOfIt() throws Exception {
-        try (DurableHarness<String> harness = open()) {
+        try (DurableHarness harness = open()) {
             send(harness, "1").call(0, "charge");
-            attempt.flush();
+            log.attempt().flush();
         }
-        try (DurableHarness<String> after = open()) {
+        try (DurableHarness after = open()) {
             assertThat(send(after, "2").journal()).isEmpty();
             assertThat(after.operator.engine().counters().toJsonMembers())
                     .contains("\"unclaimed\": 1", "\"recovered\": 0");
@@ -146,18 +142,18 @@ class WriteAheadTest {
     @Test
     void anInputThatComesBackLateFindsItsCallsAfterFurtherCheckpoints() throws Exception {
         long checkpoint;
-        try (DurableHarness<String> harness = open()) {
+        try (DurableHarness harness = open()) {
             checkpoint = harness.checkpoint();
             send(harness, "1").call(0, "charge");
-            attempt.flush();
+            log.attempt().flush();
 
-            try (DurableHarness<String> after = restore(harness, checkpoint)) {
+            try (DurableHarness after = restore(harness, checkpoint)) {
                 after.complete(after.checkpoint());
                 long second = after.checkpoint();
                 after.complete(second);
                 assertThat(log.entries()).containsExactly("0 charge PENDING");
 
-                try (DurableHarness<String> later = restore(after, second)) {
+                try (DurableHarness later = restore(after, second)) {
                     assertThat(send(later, "1").journal()).containsExactly("charge PENDING");
                     later.complete(later.checkpoint());
                     assertThat(log.entries()).as("now the checkpoint holds it").isEmpty();
@@ -168,9 +164,9 @@ class WriteAheadTest {
 
     @Test
     void aCompletedCheckpointHasTheLogForgetAndASavepointDoesNot() throws Exception {
-        try (DurableHarness<String> harness = open()) {
+        try (DurableHarness harness = open()) {
             send(harness, "1").call(0, "charge");
-            attempt.flush();
+            log.attempt().flush();
             harness.complete(
                     harness.savepoint(SavepointType.suspend(SavepointFormatType.CANONICAL)));
             assertThat(log.entries()).containsExactly("0 charge PENDING");
@@ -182,10 +178,10 @@ class WriteAheadTest {
 
     @Test
     void anAppendThatFailedIsToldToItsCall() throws Exception {
-        try (DurableHarness<String> harness = open()) {
+        try (DurableHarness harness = open()) {
             send(harness, "1").callLogged(0, "charge");
-            attempt.failWith("no space left");
-            attempt.flush();
+            log.attempt().failWith("no space left");
+            log.attempt().flush();
             harness.runMails();
             assertThat(harness.operator.takeReleases())
                     .isEqualTo(List.of("a:1 0 failed: no space left"));
@@ -196,10 +192,10 @@ class WriteAheadTest {
 
     @Test
     void anAppendThatFailedAndThatNoCallWaitsForFailsTheTask() throws Exception {
-        try (DurableHarness<String> harness = open()) {
+        try (DurableHarness harness = open()) {
             send(harness, "1").call(0, "charge");
-            attempt.failWith("no space left");
-            attempt.flush();
+            log.attempt().failWith("no space left");
+            log.attempt().flush();
             assertThatThrownBy(harness::runMails)
                     .hasMessageContaining("could not write to its call log")
                     .hasRootCauseMessage("no space left");
@@ -208,14 +204,14 @@ class WriteAheadTest {
 
     @Test
     void anOlderCheckpointThanTheLogStartsFromIsRefused() throws Exception {
-        try (DurableHarness<String> harness = open()) {
-            HarnessOperator<String>.Handler handler = send(harness, "1");
+        try (DurableHarness harness = open()) {
+            HarnessOperator.Handler handler = send(harness, "1");
             long old = harness.checkpoint();
             handler.call(0, "charge");
             harness.complete(harness.checkpoint());
             handler.call(1, "ship");
-            attempt.flush();
-            try (DurableHarness<String> after = restore(harness, old)) {
+            log.attempt().flush();
+            try (DurableHarness after = restore(harness, old)) {
                 assertThatThrownBy(after::runMails)
                         .hasStackTraceContaining("Restore the newest checkpoint");
             }
@@ -224,7 +220,7 @@ class WriteAheadTest {
 
     @Test
     void aCallThatWaitsForALogThatIsNotThereIsRefused() throws Exception {
-        try (DurableHarness<String> harness = DurableHarness.setup().open()) {
+        try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");
             assertThatThrownBy(() -> harness.operator.handler("a:1").callLogged(0, "charge"))
                     .hasMessageContaining("the operator has none");
