@@ -146,7 +146,7 @@ class World:
 
     def outputs(self, name: str = "results") -> list[str]:
         """What a file sink has committed; files still written to have a leading dot."""
-        parts = sorted(self.folder_of(name).rglob("part-*"))
+        parts = sorted(self.folder_of(name).rglob("part-*"), key=_place_of)
         return [line for part in parts for line in part.read_text().splitlines()]
 
     def folder_of(self, name: str) -> Path:
@@ -155,3 +155,9 @@ class World:
 
     def _path(self, name: str) -> Path:
         return Path(self.folder) / name
+
+
+def _place_of(part: Path) -> tuple[str, int]:
+    """The files of a sink's subtask are numbered."""
+    of_subtask, number = str(part).rsplit("-", 1)
+    return of_subtask, int(number)
