@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
-from pyflink_durable.validation import check_durable_id, check_reconciler
+from pyflink_durable.validation import check_durable_id, check_reconciler, check_seconds
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -180,21 +180,6 @@ def check_batch(
         raise ValueError(f"max_parallelism must be an int above 0, not {max_parallelism!r}")
     check_seconds("timeout", timeout)
     return batch
-
-
-def check_seconds(name: str, seconds: Any) -> None:
-    """Checks a span of time that may be left out.
-
-    Raises:
-        TypeError: It is not a number.
-        ValueError: It is not above 0.
-    """
-    if seconds is None:
-        return
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
-    if not 0 < seconds < float("inf"):
-        raise ValueError(f"{name} must be above 0 seconds and finite, not {seconds!r}")
 
 
 def _check_kwargs(kwargs: Any) -> None:

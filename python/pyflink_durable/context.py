@@ -91,9 +91,10 @@ class RunnerContext(ABC):
             durability: A level at least as strong as the operator's.
             in_doubt: Whether a call in doubt that has no reconciler runs again or raises.
             retry: How a failure is tried again. ``RetryPolicy(max_attempts=1)``: it is not.
-            timeout: Seconds that an attempt may take. Then a coroutine is cancelled, a thread
-                abandoned, and the call is in doubt: its reconciler is asked; without one it is
-                tried again, as far as `retry` and `in_doubt` allow, or raises `OutcomeUnknown`.
+            timeout: Seconds that an attempt may take, ``math.inf`` for no end. Then a coroutine is
+                cancelled, a thread abandoned, and the call is in doubt: its reconciler is asked;
+                without one it is tried again, as far as `retry` and `in_doubt` allow, or raises
+                `OutcomeUnknown`.
             **kwargs: Keyword arguments of the function.
 
         Returns:

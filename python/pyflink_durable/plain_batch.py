@@ -140,7 +140,7 @@ _FOREVER = 1e9
 
 
 def _end_of(timeout: float | None) -> float:
-    return time.monotonic() + (timeout or _FOREVER)
+    return time.monotonic() + min(timeout or _FOREVER, _FOREVER)
 
 
 def _left(end: float) -> float:

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 RetryOn = tuple[type[Exception], ...] | Callable[[Exception], bool]
 
@@ -16,7 +16,7 @@ class RetryPolicy(BaseModel):
 
     The attempts and the time of the next one are in the journal: a restart of the job neither
     resets the budget nor the pause. The interval before attempt ``n + 1`` is
-    ``min(initial_interval * backoff ** (n - 1), max_interval)``, less a random part of it.
+    ``initial_interval * backoff ** (n - 1)``, at most `max_interval`, less a random part of it.
     """
 
     model_config = ConfigDict(
@@ -33,7 +33,7 @@ class RetryPolicy(BaseModel):
     """By how much each interval is longer than the one before. Default 2."""
 
     max_interval: float = Field(default=60.0, ge=0)
-    """The longest interval in seconds. Default 60."""
+    """The longest interval in seconds. Default 60, or `initial_interval` where that is longer."""
 
     jitter: float = Field(default=0.1, ge=0, le=1)
     """The part of each interval that is random, so that calls that failed together do not come
@@ -61,6 +61,16 @@ class RetryPolicy(BaseModel):
             raise ValueError(f"retry_on takes classes of exceptions, or a function, not {kinds!r}")
         return kinds
 
+    @model_validator(mode="after")
+    def _check_intervals(self) -> RetryPolicy:
+        if "max_interval" in self.model_fields_set and self.max_interval < self.initial_interval:
+            raise ValueError(
+                f"initial_interval={self.initial_interval:g} is longer than "
+                f"max_interval={self.max_interval:g}, the longest interval: leave max_interval "
+                "out, or make it longer"
+            )
+        return self
+
     def allows(self, error: Exception, attempt: int) -> bool:
         """Whether a call whose attempt number `attempt` ended with `error` is tried again."""
         if attempt >= self.max_attempts:
@@ -71,9 +81,9 @@ class RetryPolicy(BaseModel):
 
     def interval(self, attempt: int) -> float:
         """Seconds to wait after attempt number `attempt`, which failed."""
+        longest = max(self.max_interval, self.initial_interval)
         try:
-            longest = self.initial_interval * self.backoff ** (attempt - 1)
+            interval = min(self.initial_interval * self.backoff ** (attempt - 1), longest)
         except OverflowError:  # a float of so many attempts; max_interval rules long before
-            longest = self.max_interval if self.initial_interval else 0.0
-        interval = min(longest, self.max_interval)
+            interval = longest if self.initial_interval else 0.0
         return interval * (1 - self.jitter * random.random())

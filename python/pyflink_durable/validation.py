@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from math import inf
 from types import FunctionType, GeneratorType
 from typing import Any
 
@@ -59,6 +60,26 @@ def check_invocation_id(invocation_id: Any) -> str | int:
             f"invocation_id must give a str or an int, not {type(invocation_id).__name__}"
         )
     return invocation_id
+
+
+def check_seconds(name: str, seconds: Any) -> None:
+    """Checks a span of time that may be left out, or be infinite.
+
+    Raises:
+        TypeError: It is not a number.
+        ValueError: It is not above 0.
+    """
+    if seconds is None:
+        return
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, not {type(seconds).__name__}")
+    if not seconds > 0:
+        raise ValueError(f"{name} must be above 0 seconds, not {seconds!r}")
+
+
+def without_infinity(timeout: float | None) -> float | None:
+    """A timeout without end is none."""
+    return None if timeout == inf else timeout
 
 
 def is_coroutine_function(func: Any) -> bool:

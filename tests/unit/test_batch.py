@@ -46,8 +46,8 @@ def test_a_call_with_nothing_but_a_function() -> None:
         ({"reconciler": charge}, TypeError, "a callable that takes no arguments"),
         ({"timeout": "30 s"}, TypeError, "timeout must be a number of seconds, not str"),
         ({"timeout": True}, TypeError, "timeout must be a number of seconds, not bool"),
-        ({"timeout": 0}, ValueError, "timeout must be above 0 seconds and finite, not 0"),
-        ({"timeout": float("nan")}, ValueError, "timeout must be above 0 seconds and finite"),
+        ({"timeout": 0}, ValueError, "timeout must be above 0 seconds, not 0"),
+        ({"timeout": float("nan")}, ValueError, "timeout must be above 0 seconds, not nan"),
         (
             {"durability": "strong"},
             ValueError,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import math
 import re
 from typing import Any
 
@@ -27,6 +29,7 @@ from pyflink_durable import (
     DurableExecutionError,
     DurableOptions,
     JournalMismatch,
+    LocalRunnerContext,
 )
 
 # ---------------------------------------------------------------- identity
@@ -205,3 +208,26 @@ def test_outcomes_tell_all_and_can_raise(executor: Any) -> None:
         assert kinds == [ValueError, TypeError]
         bench = bench.again()
     assert outcomes[0].status is CallStatus.SUCCEEDED
+
+
+@pytest.mark.parametrize("form", ["async", "on the loop", "def"])
+@pytest.mark.parametrize("local", [False, True])
+def test_an_infinite_timeout_is_none(form: str, local: bool, executor: Any) -> None:
+    calls = [DurableCall(act, ("a",), timeout=math.inf)]
+
+    async def handler(value: Any, ctx: Any) -> Any:
+        if form == "async":
+            return await ctx.durable_execute_all_async(calls, timeout=math.inf)
+        return ctx.durable_execute_all(calls, timeout=math.inf)
+
+    def blocking_handler(value: Any, ctx: Any) -> Any:
+        return ctx.durable_execute_all(calls, timeout=math.inf)
+
+    if local:
+        ctx = LocalRunnerContext()
+        outcomes = blocking_handler(1, ctx) if form == "def" else asyncio.run(handler(1, ctx))
+    else:
+        bench = HandlerBench(blocking_handler if form == "def" else handler, executor)
+        outcomes = bench.run()
+        assert len(bench.slots) == 1
+    assert outcomes.values() == ["ran a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +90,8 @@ def test_a_write_ahead_call_needs_a_log() -> None:
         ({"retry": 3}, TypeError, "retry must be a RetryPolicy.*not int"),
         ({"timeout": "3"}, TypeError, "timeout must be a number of seconds, not str"),
         ({"timeout": True}, TypeError, "timeout must be a number of seconds, not bool"),
-        ({"timeout": 0}, ValueError, "timeout must be more than 0 seconds, not 0"),
-        ({"timeout": float("nan")}, ValueError, "timeout must be more than 0 seconds, not nan"),
+        ({"timeout": 0}, ValueError, "timeout must be above 0 seconds, not 0"),
+        ({"timeout": float("nan")}, ValueError, "timeout must be above 0 seconds, not nan"),
     ],
     ids=repr,
 )
@@ -107,3 +108,8 @@ def test_what_the_call_says_goes_before_what_the_operator_says() -> None:
     operator_s, call_s = options.of(False), options.of(False, None, "execute", call, 7)
     assert (operator_s.in_doubt, operator_s.retry, operator_s.timeout) == ("raise", own, 5)
     assert (call_s.in_doubt, call_s.retry, call_s.timeout) == ("execute", call, 7)
+
+
+def test_an_infinite_timeout_is_none_whatever_the_operator_says() -> None:
+    assert of("checkpoint", call_timeout=5).of(False, timeout=math.inf).timeout is None
+    assert of("checkpoint", call_timeout=math.inf).of(False).timeout is None

@@ -57,8 +57,14 @@ def test_a_backoff_of_one_does_not_grow() -> None:
     assert {policy.interval(attempt) for attempt in range(1, 100)} == {2}
 
 
-def test_an_interval_never_exceeds_the_longest_even_the_first() -> None:
-    assert RetryPolicy(initial_interval=100, max_interval=7, jitter=0).interval(1) == 7
+def test_a_first_interval_beyond_the_default_of_the_longest_is_what_was_said() -> None:
+    policy = RetryPolicy(initial_interval=300, backoff=3, jitter=0)
+    assert [policy.interval(attempt) for attempt in (1, 2, 9, 10_000)] == [300, 300, 300, 300]
+
+
+def test_a_first_interval_beyond_the_longest_that_is_given_is_refused() -> None:
+    with pytest.raises(ValidationError, match="initial_interval=100 is longer than max_interval=7"):
+        RetryPolicy(initial_interval=100, max_interval=7)
 
 
 @pytest.mark.parametrize("initial", [0.0, 1.0])

@@ -11,6 +11,7 @@ from pyflink_durable.identity import compute_function_id
 from pyflink_durable.options import Durability, DurableOptions, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.bridge import HoldKind
+from pyflink_durable.validation import check_seconds, without_infinity
 
 _LEVELS: tuple[Durability, ...] = get_args(Durability)
 
@@ -76,6 +77,7 @@ class CallOptionsOf:
         self, has_reconciler: bool, durability: Any, in_doubt: Any, retry: Any, timeout: Any
     ) -> CallOptions:
         own = self._options
+        check_seconds("timeout", timeout)
         in_doubt = own.in_doubt if in_doubt is None else _check_in_doubt(in_doubt)
         level = own.durability if durability is None else self._check_durability(durability)
         # a call that may simply run again gains nothing by waiting
@@ -86,7 +88,7 @@ class CallOptionsOf:
         return CallOptions(
             in_doubt,
             own.retry if retry is None else _check_retry(retry),
-            own.call_timeout if timeout is None else _check_timeout(timeout),
+            without_infinity(own.call_timeout if timeout is None else timeout),
             start_hold,
             self.outcome_hold,
         )
@@ -128,7 +130,7 @@ def without_waiting(
         reason = "waits at the gate for a checkpoint, which cannot be taken while it holds the task"
     elif options.start_hold == "LOG":
         reason = "waits for the write-ahead log"
-    elif retry is not None or timeout is not None:
+    elif retry is not None or without_infinity(timeout) is not None:
         reason = "cannot wait between attempts, nor be given up"
     if reason:
         raise DurableExecutionError(
@@ -151,11 +153,3 @@ def _check_retry(retry: Any) -> RetryPolicy:
     if not isinstance(retry, RetryPolicy):
         raise TypeError(f"retry must be a RetryPolicy(...), not {type(retry).__name__}")
     return retry
-
-
-def _check_timeout(timeout: Any) -> float:
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
-    if not timeout > 0:
-        raise ValueError(f"timeout must be more than 0 seconds, not {timeout}")
-    return float(timeout)

@@ -36,7 +36,7 @@ from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.timers import DurableTimers
 from pyflink_durable.runtime.user_state import UserState
 from pyflink_durable.tool_options import ToolCallOptions
-from pyflink_durable.validation import check_reconciler
+from pyflink_durable.validation import check_reconciler, without_infinity
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -211,6 +211,7 @@ class FlinkRunnerContext(RunnerContext):
         timeout: float | None = None,
     ) -> Awaitable[Outcomes]:
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
+        timeout = without_infinity(timeout)
         if self._running_loop() is None:
             raise DurableExecutionError(
                 "ctx.durable_execute_all_async needs an event loop, that is an `async def` "
@@ -227,6 +228,7 @@ class FlinkRunnerContext(RunnerContext):
         timeout: float | None = None,
     ) -> Outcomes:
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
+        timeout = without_infinity(timeout)
         loop = self._running_loop()
         if loop is None:
             return run_batch_blocking(
