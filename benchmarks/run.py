@@ -39,7 +39,8 @@ def main() -> int:
     # the interpreter inside the JVM unpickles the handlers of cases.py by reference
     paths = (str(HERE.resolve()), os.environ.get("PYTHONPATH"))
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    console = Console()
+    # a file has no width; in the 80 columns that rich takes it to have no number can be read
+    console = Console(width=None if sys.stdout.isatty() else 130)
     cases = [case for case in CASES if case.name in arguments.cases]
     table = Table(
         *("case", "backend", "payload", "us/element", "us/call", "stock", "ratio", "limit"),
