@@ -105,21 +105,44 @@ class AsyncHandlerRunner:
             outcome = Outcome(await coroutine, None)
         except (Exception, asyncio.CancelledError) as error:
             outcome = Outcome(None, error)
-        if invocation.running:
-            await self._abandon(invocation, invocation.running)
+        if invocation.running or invocation.generators:
+            outcome = await self._wind_up(invocation, outcome)
         invocation.outcome = outcome
         invocation.task = None  # which holds this coroutine, and so the invocation
         del self._running[invocation.id]
         self._on_end(invocation)
         del outcome  # an error's traceback holds this frame, which held the error
 
-    async def _abandon(self, invocation: Invocation, started: set[asyncio.Task[Any]]) -> None:
+    async def _wind_up(self, invocation: Invocation, outcome: Outcome) -> Outcome:
+        """Ends what the handler has left: tasks are cancelled, asynchronous generators closed."""
+        errors: list[BaseException] = []
+        generators = invocation.generators
+        left = [
+            task
+            for task in invocation.running or ()
+            if generators is None or not generators.is_closing(task)
+        ]
+        if left:
+            await self._abandon(invocation, left)
+        if generators is not None:
+            errors = await generators.close_all()
+            invocation.generators = None
+        if errors and outcome.error is None:  # what was to be cleaned up is not
+            outcome = Outcome(None, errors.pop(0))
+        for error in errors:
+            message = "an asynchronous generator failed while it was closed"
+            self._loop.call_exception_handler({"message": message, "exception": error})
+        if invocation.running or invocation.generators:  # left by those that were ended
+            return await self._wind_up(invocation, outcome)
+        return outcome
+
+    async def _abandon(self, invocation: Invocation, started: list[asyncio.Task[Any]]) -> None:
         self._telemetry.count("abandoned", len(started))
         self._telemetry.warning(
             f"key={invocation.context.key!r} tasks={len(started)} the handler ended before tasks "
             "that it had started; they are cancelled. Await them, or use asyncio.TaskGroup"
         )
-        for task in tuple(started):
+        for task in started:
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
 

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from pyflink_durable.runtime.async_generators import InvocationGenerators
 from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.timers import DurableTimers
 
@@ -39,13 +40,15 @@ class InvocationTasks:
     Attributes:
         running: Tasks that have not ended; what a handler starts must end with it. None if it
             has started none.
+        generators: Asynchronous generators that it has begun; None if it has begun none.
         first_number: That of the handler's own task.
     """
 
-    __slots__ = ("_next_number", "_timers", "context", "first_number", "running")
+    __slots__ = ("_next_number", "_timers", "context", "first_number", "generators", "running")
 
     def __init__(self, invocation: int, context: HasTime | None = None) -> None:
         self.running: set[asyncio.Task[Any]] | None = None
+        self.generators: InvocationGenerators | None = None
         self.context = context
         self.first_number = self._next_number = invocation << 32
         self._timers: DurableTimers | None = None

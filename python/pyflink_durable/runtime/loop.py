@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, TypeVar
 
+from pyflink_durable.runtime.generator_hooks import GeneratorHooks
 from pyflink_durable.runtime.invocation_tasks import (
     NumberedFuture,
     NumberedTask,
@@ -62,6 +63,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._numbers = itertools.count()  # equal entries of a heap keep their order
         self._epoch = time.time() - time.monotonic()
         self._runs_on: int | None = None
+        self._generators = GeneratorHooks(self, self.runs_here)
         self._closed = False
 
     # ---------------------------------------------------------------- driven by the task thread
@@ -92,11 +94,14 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
     def _running(self) -> Iterator[None]:
         """Makes this the running loop, for many callbacks: asyncio asks for the process's id."""
         outer, outer_thread = events._get_running_loop(), self._runs_on
+        outer_hooks = sys.get_asyncgen_hooks()
         events._set_running_loop(self)
         self._runs_on = get_ident()
+        sys.set_asyncgen_hooks(self._generators.begin, self._generators.leave)
         try:
             yield
         finally:
+            sys.set_asyncgen_hooks(*outer_hooks)
             self._runs_on = outer_thread
             events._set_running_loop(outer)
 
@@ -276,6 +281,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._inbox.clear()
         self._timers.clear()
         self._replays.clear()
+        self._generators.close()
 
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         error = context.get("exception")
@@ -286,7 +292,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self.default_exception_handler(context)
 
     async def shutdown_asyncgens(self) -> None:
-        """Nothing to shut down: generators end with their handler."""
+        """Nothing to shut down: generators are closed with their handler."""
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """There is no default executor."""
