@@ -20,6 +20,7 @@ from pyflink_durable.runtime.calls import (
     due_time,
     replay,
 )
+from pyflink_durable.runtime.copies import copy_of_call
 from pyflink_durable.runtime.deadlines import due_in
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.outcome import Outcome, Run, TimedOut
@@ -116,8 +117,10 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
 
 def _run_of(journal: CallJournal, planned: PlannedCall, attempt: int) -> Run:
     call = planned.call
-    current = journal.current(planned, attempt)
-    return Run(call.func, call.args, call.kwargs, current, call.options.timeout)
+    func, args, kwargs = call.func, call.args, call.kwargs
+    if call.options.retry is not None:  # another attempt is not to see what this one changes
+        func, args, kwargs = copy_of_call(func, args, kwargs)
+    return Run(func, args, kwargs, journal.current(planned, attempt), call.options.timeout)
 
 
 def _after_error(

@@ -22,6 +22,7 @@ from pyflink_durable.runtime.bridge import (
 )
 from pyflink_durable.runtime.call_options import CallOptions
 from pyflink_durable.runtime.clock import InvocationClock
+from pyflink_durable.runtime.copies import copy_of_call
 from pyflink_durable.runtime.deadlines import now
 from pyflink_durable.runtime.holds import Hold, Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
@@ -64,7 +65,7 @@ class Call:
         options: CallOptions,
         pool: CallPool = "calls",
     ) -> Call:
-        """Gives a call its identity."""
+        """Gives a call its identity, and takes its arguments as they are now."""
         # of a call that waits for minutes nothing is kept that is not needed
         kwargs = kwargs or _NO_KWARGS
         if durable_id is None:
@@ -72,6 +73,7 @@ class Call:
         else:
             function_id = check_durable_id(durable_id)
         identity = Identity(function_id, compute_args_digest(args, kwargs))
+        func, args, kwargs = copy_of_call(func, args, kwargs)
         return cls(identity, func, args, kwargs, reconciler, durable_id, options, pool)
 
 

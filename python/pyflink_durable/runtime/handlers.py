@@ -9,6 +9,7 @@ from inspect import iscoroutine
 from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
+from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_tasks import (
     InvocationTasks,
@@ -27,9 +28,17 @@ from pyflink_durable.validation import is_awaitable
 
 
 class Invocation(InvocationTasks):
-    """One run of the handler for one input, with the tasks that it has started."""
+    """One run of the handler for one input, with the tasks that it has started.
 
-    __slots__ = ("id", "outcome", "task", "value")
+    Attributes:
+        id: Its number in this attempt of the subtask.
+        value: The input, which is the handler's.
+        input: The input as it came, where a dead letter may need it.
+        outcome: How the handler ended.
+        task: The task that runs it.
+    """
+
+    __slots__ = ("id", "input", "outcome", "task", "value")
 
     context: FlinkRunnerContext
 
@@ -37,6 +46,7 @@ class Invocation(InvocationTasks):
         super().__init__(number, context)
         self.id = number
         self.value = value
+        self.input: Any = None
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -102,7 +112,8 @@ class AsyncHandlerRunner:
             coroutine: Coroutine[Any, Any, Any] = self._function(
                 invocation.value, invocation.context
             )
-            outcome = Outcome(await coroutine, None)
+            # emitted later, when other handlers of this step have run
+            outcome = Outcome(copy_of(await coroutine), None)
         except (Exception, asyncio.CancelledError) as error:
             outcome = Outcome(None, error)
         if invocation.running or invocation.generators:
@@ -191,6 +202,8 @@ class ThreadHandlerRunner:
             outcome = run(self._function, (invocation.value, invocation.context))
             if is_awaitable(outcome.value):
                 outcome = Outcome(None, _returned_awaitable(outcome.value))
+            elif outcome.error is None:
+                outcome = run(copy_of, (outcome.value,))  # as above
             invocation.outcome = outcome
             del outcome  # an error's traceback holds this frame
             self._loop.call_soon_threadsafe(self._on_end, invocation)

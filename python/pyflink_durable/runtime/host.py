@@ -29,6 +29,7 @@ from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.runtime.bridge import is_own
 from pyflink_durable.runtime.call_options import CallOptionsOf
+from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handler_metrics import Gauges, HandlerMetrics
 from pyflink_durable.runtime.handlers import (
@@ -205,6 +206,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             timestamp=timestamp,
         )
         invocation = Invocation(number, value, context)
+        if self._options.on_error == "dead-letter":
+            invocation.input = copy_of(value)
         if not_started is None:
             self._runner.start(invocation)
         else:
@@ -301,7 +304,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         return DeadLetter(
             operator=self._name,
             key=key,
-            value=invocation.value,
+            value=invocation.input,
             error_type=type(error).__name__,
             message=str(error),
             traceback=text,

@@ -79,6 +79,11 @@ def dumps(value: object) -> bytes:
     return _dumps(_Unchained, value)
 
 
+def round_trip(value: object) -> Any:
+    """A copy of a value, as it is read back; raises as `dumps` and `pickle.loads` do."""
+    return pickle.loads(dumps(value))
+
+
 def _dumps(kind: Any, value: object) -> bytes:
     file = BytesIO()
     kind(file, PROTOCOL).dump(value)

@@ -26,6 +26,7 @@ from pyflink_durable.runtime.call_life import live
 from pyflink_durable.runtime.call_options import without_waiting
 from pyflink_durable.runtime.calls import Call, CallJournal
 from pyflink_durable.runtime.clock import InvocationClock
+from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.current_time import read_time
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
@@ -89,7 +90,7 @@ class FlinkRunnerContext(RunnerContext):
 
     @property
     def key(self) -> Any:
-        return self._identity.key
+        return copy_of(self._identity.key)  # idempotency keys are made of it
 
     @property
     def timestamp(self) -> int | None:
@@ -114,7 +115,7 @@ class FlinkRunnerContext(RunnerContext):
         self._calls.check_open()
         if self._outputs is None:
             self._outputs = []
-        self._outputs.append((tag, value))
+        self._outputs.append((tag, copy_of(value)))
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         if self._running_loop() is None:

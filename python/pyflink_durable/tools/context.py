@@ -14,6 +14,7 @@ from pyflink_durable.context import Reconciler, RunnerContext
 from pyflink_durable.errors import NestedDurableCall
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
+from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.payload import dump_result, load_result
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class ToolContext(RunnerContext):
 
     @property
     def key(self) -> Any:
-        return self._snapshot.key
+        return copy_of(self._snapshot.key)  # it is the key of other tools, too
 
     @property
     def timestamp(self) -> int | None:

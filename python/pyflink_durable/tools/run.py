@@ -11,6 +11,7 @@ from typing import Any
 from pyflink_durable.batch import CallStatus, DurableCall
 from pyflink_durable.context import NOT_EXECUTED
 from pyflink_durable.current_call import current_call
+from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.tools.context import ToolContext
 from pyflink_durable.tools.events import ToolCall
 from pyflink_durable.tools.json_form import to_json_form
@@ -61,7 +62,7 @@ class ToolRun:
 
     def __call__(self, name: str, arguments: Any) -> Any:
         with self._observed():
-            return self._in_json(self._tool.run(self._arguments, self._context))
+            return self._in_json(self._tool.run(copy_of(self._arguments), self._context))
 
     @contextmanager
     def _observed(self) -> Iterator[None]:
@@ -87,10 +88,10 @@ class ToolRun:
         return partial(self._ask_async if is_coroutine_function(ask) else self._ask, ask)
 
     def _ask(self, ask: Callable[..., Any]) -> Any:
-        return self._in_json(ask(self._arguments, self._call.id))
+        return self._in_json(ask(copy_of(self._arguments), self._call.id))
 
     async def _ask_async(self, ask: Callable[..., Any]) -> Any:
-        return self._in_json(await ask(self._arguments, self._call.id))
+        return self._in_json(await ask(copy_of(self._arguments), self._call.id))
 
     def _in_json(self, result: Any) -> Any:
         # in the call, so that the journal holds what JSON can carry: no class can get lost
@@ -104,7 +105,7 @@ class AsyncToolRun(ToolRun):
 
     async def __call__(self, name: str, arguments: Any) -> Any:
         with self._observed():
-            return self._in_json(await self._tool.run(self._arguments, self._context))
+            return self._in_json(await self._tool.run(copy_of(self._arguments), self._context))
 
 
 def run_of(
