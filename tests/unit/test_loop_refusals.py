@@ -63,9 +63,35 @@ def test_every_door_of_an_event_loop_is_open_or_refused() -> None:
         and not name.startswith("__")
         and getattr(DurableLoop, name) is getattr(asyncio.AbstractEventLoop, name)
     }
-    assert left <= {
-        "set_task_factory",
-        "get_task_factory",
-        "set_exception_handler",
-        "get_exception_handler",
-    }
+    assert left == set()
+
+
+@pytest.mark.parametrize("name", ["task_factory", "exception_handler"])
+def test_what_all_handlers_share_is_there_and_none_of_them_changes_it(name: str) -> None:
+    async def handler() -> None:
+        loop = asyncio.get_running_loop()
+        assert getattr(loop, f"get_{name}")() is None
+        getattr(loop, f"set_{name}")(None)
+        getattr(loop, f"set_{name}")(print)
+
+    with pytest.raises(UnsupportedLoopOperation, match=f"loop.set_{name} is .* subtask share"):
+        Operator().run(handler())
+
+
+class Panic(BaseException):
+    """What a library in another language raises, for example."""
+
+
+def test_an_exception_of_a_callback_that_is_no_exception_fails_the_task() -> None:
+    def panics() -> None:
+        raise Panic("index out of bounds")
+
+    async def handler() -> None:
+        asyncio.get_running_loop().call_soon(panics)
+        await asyncio.sleep(0)
+        await asyncio.Event().wait()
+
+    operator = Operator()
+    with pytest.raises(Panic):
+        operator.start(handler())
+    assert "Panic: index out of bounds" in operator.problems[0]

@@ -20,13 +20,13 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, TypeVar
 
+from pyflink_durable.runtime.asyncio_answers import AnswersAsyncio
 from pyflink_durable.runtime.generator_hooks import GeneratorHooks
 from pyflink_durable.runtime.invocation_tasks import (
     NumberedFuture,
     NumberedTask,
     invocation_tasks,
 )
-from pyflink_durable.runtime.refuses_real_io import RefusesRealIO
 from pyflink_durable.runtime.timers import DurableTimers
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ _FEW_TIMERS = 100
 """So many cancelled timers are not worth a look through all."""
 
 
-class DurableLoop(RefusesRealIO):  # type: ignore[misc]
+class DurableLoop(AnswersAsyncio):
     """One per subtask, shared by the handlers of all its keys.
 
     Args:
@@ -50,9 +50,9 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         wake_at: Callable[[int], None],
         on_problem: Callable[[str], None],
     ) -> None:
+        super().__init__(on_problem)
         self._wake = wake
         self._wake_at = wake_at
-        self._on_problem = on_problem
         self._ready: deque[asyncio.Handle] = deque()
         self._inbox: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._wake_asked = False
@@ -260,13 +260,7 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
             tasks.add(task)
         return task
 
-    # ---------------------------------------------------------------- what asyncio asks a loop
-
-    def get_debug(self) -> bool:
-        return False
-
-    def set_debug(self, enabled: bool) -> None:
-        """Debug mode would read the clock for each callback; asyncio's own checks still run."""
+    # ---------------------------------------------------------------- its state
 
     def is_running(self) -> bool:
         return self._runs_on is not None
@@ -282,17 +276,3 @@ class DurableLoop(RefusesRealIO):  # type: ignore[misc]
         self._timers.clear()
         self._replays.clear()
         self._generators.close()
-
-    def default_exception_handler(self, context: dict[str, Any]) -> None:
-        error = context.get("exception")
-        detail = f": {type(error).__name__}: {error}" if error is not None else ""
-        self._on_problem(f"unhandled on the handler's loop: {context.get('message')}{detail}")
-
-    def call_exception_handler(self, context: dict[str, Any]) -> None:
-        self.default_exception_handler(context)
-
-    async def shutdown_asyncgens(self) -> None:
-        """Nothing to shut down: generators are closed with their handler."""
-
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
-        """There is no default executor."""
