@@ -5,6 +5,7 @@ The rows are those of the table in the design. A job that hangs fails its test a
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -252,3 +253,42 @@ def test_stop_with_drain_names_stop_without_drain_and_the_job_goes_on(world: Wor
     calls = [f"{name}/{number}" for name in "ab" for number in range(20)]
     assert Counter(world.subjects("run")) == dict.fromkeys(calls, 1)
     assert sorted(world.outputs()) == ["a", "b"]
+
+
+# ------------------------------------------------------------------------------ shared things
+
+
+def test_more_ready_keys_than_places_and_threads_with_default_options(world: World) -> None:
+    """The 64 threads of `def` handlers wait at the gate, a thousand handlers for a thread."""
+    names = [f"{n}" for n in range(3_000)]
+
+    def handle(name: str, ctx: RunnerContext) -> str:
+        return str(ctx.durable_execute(act, world, name, reconciler=lambda: find(world, name)))
+
+    env = environment(world, execution__checkpointing__interval="20 ms")
+    options = DurableOptions(durability="gated")
+    gated_job(env, world, [Stage(names)], options=options, handler=handle)
+
+    run(env)
+
+    assert_each_once(world, names)
+
+
+def test_handlers_that_share_a_semaphore(world: World) -> None:
+    """Who has it waits at the gate; who has a place waits for it."""
+    names = MANY[:40]
+    shared: list[asyncio.Semaphore] = []
+
+    async def handle(name: str, ctx: RunnerContext) -> str:
+        if not shared:
+            shared.append(asyncio.Semaphore(3))
+        async with shared[0]:
+            return str(await one_gated_call(world)(name, ctx))
+
+    env = environment(world, execution__checkpointing__interval="20 ms")
+    options = DurableOptions(durability="gated", max_in_flight=10)
+    gated_job(env, world, [Stage(names)], options=options, handler=handle)
+
+    run(env)
+
+    assert_each_once(world, names)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 from bridges import Slot, SlotsInMemory
+from crowd import Crowd
+from loops import wait_until
 
 from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
@@ -324,3 +326,31 @@ class TestReleases:
             )
         task.operation.resume([3, 0, None, 4, 0, "disk full", 9, 9, None])
         assert seen == ["first None", "after first", "second disk full", "after second"]
+
+    def test_what_a_checkpoint_lets_through_meets_the_outside_in_portions(
+        self, new_task: Callable[..., Task]
+    ) -> None:
+        """All handlers go on, but only `max_in_flight` of their calls start at a time."""
+        crowd = Crowd(2)
+
+        async def handler(value: Any, ctx: Any) -> Any:
+            return await ctx.durable_execute_async(crowd.visit_async, 0.01, durability="gated")
+
+        task = new_task(handler, max_in_flight=2)
+        numbers = range(1, 8)
+        for number in numbers:
+            task.start("a", number)
+        task.operation.resume([field for number in numbers for field in (number, 0, None)])
+        wait_until(lambda: crowd.visits == len(numbers))
+        assert crowd.most == 2
+
+    def test_calls_that_did_not_wait_start_all(self, new_task: Callable[..., Task]) -> None:
+        crowd = Crowd(7)
+
+        async def handler(value: Any, ctx: Any) -> None:
+            await ctx.durable_execute_async(crowd.visit_async)
+
+        task = new_task(handler, max_in_flight=2)
+        for number in range(1, 8):
+            task.start("a", number)
+        wait_until(lambda: crowd.most == 7)

@@ -118,9 +118,12 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
 def _run_of(journal: CallJournal, planned: PlannedCall, attempt: int) -> Run:
     call = planned.call
     func, args, kwargs = call.func, call.args, call.kwargs
-    if call.options.retry is not None:  # another attempt is not to see what this one changes
+    options = call.options
+    if options.retry is not None:  # another attempt is not to see what this one changes
         func, args, kwargs = copy_of_call(func, args, kwargs)
-    return Run(func, args, kwargs, journal.current(planned, attempt), call.options.timeout)
+    current = journal.current(planned, attempt)
+    gated = options.start_hold == "CHECKPOINT"
+    return Run(func, args, kwargs, current, options.timeout, gated)
 
 
 def _after_error(

@@ -24,6 +24,8 @@ class CallExecutor:
         name: Prefix of the threads' names.
         threads: Size of the pool for ordinary functions.
         max_in_flight: How many calls run at a time, coroutine functions included; None: all.
+        max_gated: How many of those for which the gate is. A checkpoint lets thousands through at
+            once, and the outside must not see them at once.
         on_abandoned: Called with how many calls were given up, on any thread.
     """
 
@@ -33,6 +35,7 @@ class CallExecutor:
         threads: int = 16,
         max_in_flight: int | None = None,
         on_abandoned: Callable[[int], None] = lambda count: None,
+        max_gated: int = 1_000,
     ) -> None:
         self._pool = ThreadPool(name, threads)
         self._asyncio = AsyncioThread(f"{name}-asyncio")
@@ -40,6 +43,7 @@ class CallExecutor:
         self._start: Callable[[Run], None] = self._start_now
         if max_in_flight is not None:
             self._start = InFlightLimit(max_in_flight, self._start_now).start
+        self._start_gated = InFlightLimit(max_gated, self._start).start
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._closed = False
         self._closing_callbacks: set[Callable[[], None]] = set()
@@ -65,7 +69,10 @@ class CallExecutor:
         """
         run.loop = loop
         run.on_outcome = on_outcome
-        self._start(run)
+        if run.gated:
+            self._start_gated(run)
+        else:
+            self._start(run)
 
     def _start_now(self, run: Run) -> None:
         coroutine = is_coroutine_function(run.func)

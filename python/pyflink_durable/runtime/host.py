@@ -125,6 +125,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             threads,
             max_in_flight,
             lambda count: self._telemetry.count("abandoned", count),
+            self._options.max_in_flight,
         )
 
     def _make_runner(self) -> HandlerRunner:

@@ -66,13 +66,14 @@ class Run:
         kwargs: Its keyword arguments.
         current: What the function may ask about its call.
         timeout: Seconds after which the outcome is a `TimedOut`, counted from when it runs.
+        gated: Whether it is of a call for which the gate is.
 
     Attributes:
         loop: Where the outcome is waited for.
         on_outcome: Called there with the outcome.
     """
 
-    __slots__ = ("args", "current", "func", "kwargs", "loop", "on_outcome", "timeout")
+    __slots__ = ("args", "current", "func", "gated", "kwargs", "loop", "on_outcome", "timeout")
 
     loop: Reports
     on_outcome: Callable[[Outcome], None]
@@ -84,12 +85,14 @@ class Run:
         kwargs: dict[str, Any] = _NO_KWARGS,
         current: CurrentCall | None = None,
         timeout: float | None = None,
+        gated: bool = False,
     ) -> None:
         self.func = func
         self.args = args
         self.kwargs = kwargs
         self.current = current
         self.timeout = timeout
+        self.gated = gated
 
     def report(self, outcome: Outcome) -> None:
         """Hands the outcome to the loop that waits; called once, from any thread.

@@ -34,6 +34,10 @@ public final class Journal {
 
     private final List<Call> slots;
     private final BitSet unsaved = new BitSet();
+
+    /** Slots whose call this attempt has announced, in contrast to what it found. */
+    private final BitSet begun = new BitSet(0);
+
     private int savedSize;
     private int cursor;
     private int completions;
@@ -200,6 +204,7 @@ public final class Journal {
     public synchronized void appendPendingCallAt(int slot, String functionId, String argsDigest) {
         requireEnd(slot, functionId);
         put(slot, Call.pending(functionId, argsDigest, Call.FIRST_ATTEMPT));
+        begun.set(slot);
     }
 
     /** Starts the pending call in a slot again: it is no longer scheduled, and in doubt. */
@@ -207,6 +212,7 @@ public final class Journal {
             int slot, String functionId, String argsDigest, int attempt) {
         requirePending(slot, functionId, argsDigest, "attempt " + attempt);
         put(slot, Call.pending(functionId, argsDigest, attempt));
+        begun.set(slot);
     }
 
     /**
@@ -271,6 +277,7 @@ public final class Journal {
             slots.remove(slots.size() - 1);
         }
         unsaved.clear(slots.size(), Math.max(slots.size(), unsaved.length()));
+        begun.clear(slots.size(), Math.max(slots.size(), begun.length()));
     }
 
     /** The call in a slot. */
@@ -293,6 +300,11 @@ public final class Journal {
         }
         put(slot, call);
         completions = Math.max(completions, call.completion() + 1);
+    }
+
+    /** The slots whose call this attempt has announced; those in doubt are not among them. */
+    public synchronized BitSet begun() {
+        return (BitSet) begun.clone();
     }
 
     /** How many slots are filled. */

@@ -57,6 +57,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private transient PythonHost<IN> python;
     @Nullable private transient CallLogOpening callLogOpening;
 
+    private transient boolean fromCheckpoint;
+
     /**
      * @param uid the operator's id in savepoints, as the job gave it
      * @param maxInFlight how many invocations of one subtask run at a time
@@ -135,12 +137,14 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 getRuntimeContext(),
                 getOperatorConfig().getTypeSerializerIn(0, classLoader),
                 getExecutionConfig().isObjectReuseEnabled(),
-                openCallLog(classLoader));
+                openCallLog(classLoader),
+                fromCheckpoint);
     }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
+        fromCheckpoint = context.isRestored();
         if (callLog != null) {
             String jobId = getContainingTask().getEnvironment().getJobID().toHexString();
             callLogOpening = new CallLogOpening(callLog, uid, jobId);
@@ -235,6 +239,11 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     // ------------------------------------------------------------------ what the engine asks for
+
+    @Override
+    public InputNetwork network() {
+        return new TaskNetwork(getContainingTask());
+    }
 
     @Override
     public void emit(@Nullable Long timestamp, Object[] outputs, int from, int to) {

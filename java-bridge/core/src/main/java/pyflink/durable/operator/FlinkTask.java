@@ -11,6 +11,8 @@ interface FlinkTask extends WatermarkHold.Downstream {
 
     RuntimeContext getRuntimeContext();
 
+    InputNetwork network();
+
     Object getCurrentKey();
 
     void setCurrentKey(Object key);

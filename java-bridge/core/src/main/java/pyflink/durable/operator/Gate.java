@@ -1,6 +1,7 @@
 package pyflink.durable.operator;
 
 import java.util.ArrayList;
+import java.util.BitSet;
 import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashSet;
@@ -40,8 +41,13 @@ import javax.annotation.Nullable;
  *       one that took its slot.
  *   <li>An invocation with a call at the gate gives its place in {@code max_in_flight} away, even
  *       if other calls of it run. A place that waits for a checkpoint could keep the operator full,
- *       and a full operator the checkpoint away. When its last call is released it waits, in order,
- *       for a place: a checkpoint would otherwise start thousands of handlers at once.
+ *       and a full operator the checkpoint away.
+ *   <li>A released call goes on without a place. Those that have the places may wait for what its
+ *       invocation holds, such as one of the threads of {@code def} handlers or a lock: with both
+ *       waiting, nothing ever moved again. The invocation is there already, and new ones start only
+ *       when there is a place. The outside has a brake of its own, at the starts of calls.
+ *   <li>Released calls are told in portions. Thousands in one step would hold the task, and keep
+ *       the next checkpoint waiting.
  * </ul>
  *
  * <p>Works on the task thread, but where it is said.
@@ -78,7 +84,7 @@ final class Gate<K, IN> {
     /** How many holds had entered at the snapshot of each checkpoint that may still complete. */
     private final TreeMap<Long, Long> checkpoints = new TreeMap<>();
 
-    /** Invocations with released slots that need no place, as other slots are still held. */
+    /** Invocations with released slots that are not told yet. */
     private final Set<Invocation<K, IN>> goOn = new LinkedHashSet<>();
 
     Gate(InvocationScheduler<K, IN> scheduler) {
@@ -120,9 +126,7 @@ final class Gate<K, IN> {
         own.held.put(slot, hold);
         holds.add(hold);
         scheduler.holdAtGate(invocation);
-        if (!own.released.isEmpty()) {
-            goOn.add(invocation);
-        }
+        settle(invocation, own);
     }
 
     private void drop(Invocation<K, IN> invocation, int firstSlot, int lastSlot) {
@@ -140,13 +144,18 @@ final class Gate<K, IN> {
         own.released.subSet(firstSlot, true, lastSlot, true).clear();
     }
 
-    /** With no call at the gate, an invocation waits for a place; until then it is told nothing. */
+    /** Has an invocation be told what was released, and run again if nothing of it is held. */
     private void settle(Invocation<K, IN> invocation, Slots<K, IN> own) {
-        if (own.held.isEmpty()) {
+        if (own.released.isEmpty()) {
             goOn.remove(invocation);
-            scheduler.releaseFromGate(invocation);
-        } else if (!own.released.isEmpty()) {
+        } else {
             goOn.add(invocation);
+        }
+        if (own.held.isEmpty()) {
+            scheduler.releaseFromGate(invocation);
+            if (own.released.isEmpty()) {
+                slots.remove(invocation);
+            }
         }
     }
 
@@ -200,32 +209,49 @@ final class Gate<K, IN> {
     }
 
     /**
-     * The released slots whose invocations may go on, which are counted as active from here on.
+     * Takes released slots, in the order in which they came to the gate.
      *
+     * @param invocations of how many at the most; of each all
      * @return three fields each: invocation, slot, null; null if there are none
      */
     @Nullable
-    Object[] takeReleased() {
+    Object[] takeReleased(int invocations) {
         applyChanges(); // a released slot may have been written again since
-        List<Object> released = new ArrayList<>();
-        goOn.forEach(invocation -> addReleased(invocation, released));
-        goOn.clear();
-        Invocation<K, IN> admitted;
-        while ((admitted = scheduler.admitReleased()) != null) {
-            addReleased(admitted, released);
-            slots.remove(admitted);
+        if (goOn.isEmpty()) {
+            return null;
         }
-        return released.isEmpty() ? null : released.toArray();
+        List<Object> released = new ArrayList<>();
+        Iterator<Invocation<K, IN>> inOrder = goOn.iterator();
+        for (int i = 0; i < invocations && inOrder.hasNext(); i++) {
+            Invocation<K, IN> invocation = inOrder.next();
+            inOrder.remove();
+            Slots<K, IN> own = slots.get(invocation);
+            for (Integer slot : own.released) {
+                released.add(invocation.id());
+                released.add(slot);
+                released.add(null);
+            }
+            own.released.clear();
+            if (own.held.isEmpty()) {
+                slots.remove(invocation);
+            }
+        }
+        return released.toArray();
     }
 
-    private void addReleased(Invocation<K, IN> invocation, List<Object> released) {
+    /** Whether there are released slots to be taken. */
+    boolean hasReleased() {
+        return !goOn.isEmpty();
+    }
+
+    /** The slots of an invocation that are at the gate. */
+    BitSet slotsOf(Invocation<K, IN> invocation) {
+        BitSet held = new BitSet();
         Slots<K, IN> own = slots.get(invocation);
-        for (Integer slot : own.released) {
-            released.add(invocation.id());
-            released.add(slot);
-            released.add(null);
+        if (own != null) {
+            own.held.keySet().forEach(held::set);
         }
-        own.released.clear();
+        return held;
     }
 
     /** How many calls wait here. */

@@ -40,6 +40,7 @@ final class HandlerSteps<K, IN> {
     private final WatermarkHold watermarks;
     private final InvocationScheduler<K, IN> scheduler;
     private final Gate<K, IN> gate;
+    private final Progress progress;
     @Nullable private final WriteAhead<K, IN> writeAhead;
     private final UserState userState;
     private final StartBatches starts;
@@ -65,6 +66,7 @@ final class HandlerSteps<K, IN> {
             WatermarkHold watermarks,
             InvocationScheduler<K, IN> scheduler,
             Gate<K, IN> gate,
+            Progress progress,
             @Nullable WriteAhead<K, IN> writeAhead,
             UserState userState,
             long collectMillis) {
@@ -76,6 +78,7 @@ final class HandlerSteps<K, IN> {
         this.watermarks = watermarks;
         this.scheduler = scheduler;
         this.gate = gate;
+        this.progress = progress;
         this.writeAhead = writeAhead;
         this.userState = userState;
         this.starts =
@@ -103,7 +106,7 @@ final class HandlerSteps<K, IN> {
     private void resume() throws Exception {
         resumeAsked.set(false); // first: a call that ends from here on may be missed by this step
         if (!stopped) {
-            Object[] released = gate.takeReleased();
+            Object[] released = gate.takeReleased(StartBatches.MOST);
             apply(
                     host.resume(writeAhead == null ? released : writeAhead.takeReleased(released)),
                     0);
@@ -146,14 +149,20 @@ final class HandlerSteps<K, IN> {
         starts.mailBegins();
         boolean more = true;
         while (more) {
-            Object[] released = gate.takeReleased();
-            if (released != null) {
-                apply(host.resume(released), 0);
-            } else {
-                more = startSome();
-            }
+            Object[] released = gate.takeReleased(StartBatches.MOST);
+            more = released == null ? startSome() : release(released);
         }
         starts.taskIsFree();
+    }
+
+    /** Has handlers go on whose calls were released; tells whether there is time for more. */
+    private boolean release(Object[] released) throws Exception {
+        apply(host.resume(released), 0);
+        if (gate.hasReleased() && starts.millisLeft() == 0) {
+            askToResume(); // behind the mails that have come meanwhile
+            return false;
+        }
+        return true;
     }
 
     /** Starts as many as go into one step; tells whether there may be more to do. */
@@ -208,6 +217,7 @@ final class HandlerSteps<K, IN> {
             bridge.end(invocation);
             gate.end(invocation);
             scheduler.finish(invocation);
+            progress.moved();
         }
         watermarks.release();
     }

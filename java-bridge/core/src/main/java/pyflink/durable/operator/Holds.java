@@ -14,6 +14,7 @@ final class Holds<K, IN> {
     private final String operator;
     private final Limits limits;
     private final Gate<K, IN> gate;
+    private final Progress progress;
     @Nullable private final WriteAhead<K, IN> writeAhead;
 
     /**
@@ -23,10 +24,12 @@ final class Holds<K, IN> {
             String operator,
             Limits limits,
             Gate<K, IN> gate,
+            Progress progress,
             @Nullable WriteAhead<K, IN> writeAhead) {
         this.operator = operator;
         this.limits = limits;
         this.gate = gate;
+        this.progress = progress;
         this.writeAhead = writeAhead;
     }
 
@@ -36,6 +39,7 @@ final class Holds<K, IN> {
      * @param hold {@code CHECKPOINT}, {@code LOG}, or null for a call that waits for nothing
      */
     void written(Invocation<K, IN> invocation, int slot, @Nullable String hold) {
+        progress.moved();
         boolean toLog = "LOG".equals(hold);
         if (writeAhead != null) {
             writeAhead.written(invocation, slot, toLog);

@@ -10,12 +10,10 @@ final class Invocation<K, IN> {
     enum Stage {
         /** It waits for its key, or for a place in {@code max_in_flight}. */
         IN_LINE,
-        /** It runs, in a place. */
+        /** It runs. */
         ACTIVE,
         /** A call of it is at the gate. */
-        AT_GATE,
-        /** Its calls were released; it waits for a place. */
-        RELEASED
+        AT_GATE
     }
 
     private final long id;

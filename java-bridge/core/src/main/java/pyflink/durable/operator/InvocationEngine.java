@@ -50,13 +50,14 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private final HandlerHost<K, IN> host;
     private final DurableCounters counters;
     private final DurableBridge bridge;
+    private final Progress progress = new Progress();
     private final WatermarkHold watermarks;
     private InvocationScheduler<K, IN> scheduler;
     private Gate<K, IN> gate;
     private Holds<K, IN> holds;
     @Nullable private WriteAhead<K, IN> writeAhead;
     private Valve valve;
-    private WaitLimit drain;
+    private Drain<K, IN> drain;
     private HandlerSteps<K, IN> steps;
     private UserState userState;
     private TypeSerializer<IN> inputSerializer;
@@ -95,13 +96,15 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
      * To be called when the keyed state is there. What was in flight starts in the first mail.
      *
      * @param callLog null for an operator without one
+     * @param fromCheckpoint whether there is state that a checkpoint or a savepoint left
      */
     void open(
             KeyedStateBackend<K> backend,
             RuntimeContext context,
             TypeSerializer<IN> newInputSerializer,
             boolean objectReuse,
-            @Nullable CallLog callLog)
+            @Nullable CallLog callLog,
+            boolean fromCheckpoint)
             throws IOException {
         if (callLog != null) {
             writeAhead =
@@ -124,16 +127,26 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         limits.maxInFlight,
                         limits.maxPending);
         gate = new Gate<>(scheduler);
-        holds = new Holds<>(name, limits, gate, writeAhead);
+        holds = new Holds<>(name, limits, gate, progress, writeAhead);
         ProcessingTimeService timers = task.getProcessingTimeService();
         valve =
                 new Valve(
                         name,
                         mailbox,
                         scheduler,
+                        gate,
                         counters,
-                        new WaitLimit(timers, limits.checkpointInterval));
-        drain = new WaitLimit(timers, limits.checkpointInterval + limits.drainTimeout);
+                        task.network(),
+                        new WaitLimit(timers),
+                        limits.checkpointPeriod(),
+                        fromCheckpoint);
+        drain =
+                new Drain<>(
+                        scheduler,
+                        gate,
+                        progress,
+                        timers,
+                        limits.checkpointInterval + limits.drainTimeout);
         steps =
                 new HandlerSteps<>(
                         name,
@@ -144,6 +157,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         watermarks,
                         scheduler,
                         gate,
+                        progress,
                         writeAhead,
                         userState,
                         limits.collectMillis);
@@ -206,29 +220,10 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         ensureRestored();
         steps.goOn();
         while (scheduler.hasInFlight()) {
-            requireCheckpoints();
+            drain.requireCheckpoints();
             mailbox.yield();
         }
         closeHost(); // the last checkpoint is still to complete, and the log to forget what it has
-    }
-
-    /** While a job is drained Flink takes no checkpoints, and the gate would wait for ever. */
-    private void requireCheckpoints() {
-        if (!scheduler.isHeldByGateAlone()) {
-            drain.reset();
-        } else if (drain.isOver()) {
-            throw new IllegalStateException(
-                    String.format(
-                            "The input has ended, %d calls wait for a checkpoint, and none was"
-                                    + " taken for %d ms (drain_timeout and one checkpoint interval)."
-                                    + " Flink takes none while it drains a job: stop it with `stop`"
-                                    + " without `--drain`, and the savepoint holds what is in"
-                                    + " flight. It takes none while a savepoint is under way,"
-                                    + " either, whose barrier is not read behind the end of the"
-                                    + " input: take it before. If neither is the case, its checkpoints take"
-                                    + " longer than that: raise drain_timeout.",
-                            gate.size(), drain.millis()));
-        }
     }
 
     private void restore() throws Exception {
@@ -339,7 +334,6 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             gate.snapshotTaken(checkpointId);
         }
         valve.snapshotTaken();
-        drain.reset();
         select(selected);
     }
 
@@ -348,6 +342,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         if (writeAhead != null) {
             writeAhead.complete(checkpointId);
         }
+        drain.checkpointCompleted(checkpointId);
         if (gate.complete(checkpointId)) {
             bridge.wake();
         }

@@ -1,6 +1,7 @@
 package pyflink.durable.operator;
 
 import java.util.ArrayDeque;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -12,9 +13,13 @@ import pyflink.durable.operator.Invocation.Stage;
 
 /**
  * Decides which invocation runs when: one at a time per key, in order of arrival; different keys
- * concurrently, up to a limit. Those with a call at the {@link Gate} do not count against that
- * limit, but as inputs that wait. Knows what a snapshot has to write. Works on the task thread
- * only.
+ * concurrently. Knows what a snapshot has to write. Works on the task thread only.
+ *
+ * <p>{@code max_in_flight} bounds at how many running invocations a further one starts. Those with
+ * a call at the {@link Gate} do not count; when they are let through they run, and may be more for
+ * a while. What is beyond, and what has not started, counts against {@code max_pending}. No more
+ * are started than both together: what waits at the gate is thousands of handlers with their
+ * contexts, and an operator that takes in more (see {@link Valve}) keeps it as inputs.
  *
  * <p>An input is in memory from its acceptance to the end of its invocation, and is written to the
  * keyed state only by a snapshot that meets it on the way: of what starts and ends between two
@@ -37,13 +42,9 @@ final class InvocationScheduler<K, IN> {
     private final Map<Long, Invocation<K, IN>> running = new HashMap<>();
     private final Deque<KeyLane<K, IN>> ready = new ArrayDeque<>();
     private final Set<KeyLane<K, IN>> changed = new LinkedHashSet<>();
-    private final Set<Invocation<K, IN>> released = new LinkedHashSet<>();
     private long nextId;
     private int accepted;
     private int active;
-
-    /** Invocations at the gate, and the inputs in line behind them. */
-    private int heldByGate;
 
     InvocationScheduler(
             InFlightState<K, IN> state, WatermarkHold watermarks, int maxInFlight, int maxPending) {
@@ -96,8 +97,6 @@ final class InvocationScheduler<K, IN> {
         accepted++;
         if (lane.head() == invocation) {
             ready.addLast(lane);
-        } else if (lane.head().stage() == Stage.AT_GATE) {
-            heldByGate++;
         }
     }
 
@@ -109,7 +108,9 @@ final class InvocationScheduler<K, IN> {
     /** The next invocation that may start, now counted as running; null if none may. */
     @Nullable
     Invocation<K, IN> startNext() {
-        if (ready.isEmpty() || active >= maxInFlight) {
+        if (ready.isEmpty()
+                || active >= maxInFlight
+                || running.size() >= (long) maxInFlight + maxPending) {
             return null;
         }
         KeyLane<K, IN> lane = ready.removeFirst();
@@ -124,50 +125,28 @@ final class InvocationScheduler<K, IN> {
         active++;
     }
 
-    /** A call of a running invocation is at the gate: it gives its place away. */
+    /** A call of a running invocation is at the gate: another may start in its place. */
     void holdAtGate(Invocation<K, IN> invocation) {
         if (invocation.stage() != Stage.AT_GATE) {
             leaveStage(invocation);
             invocation.setStage(Stage.AT_GATE);
-            heldByGate += invocation.lane().size();
         }
     }
 
-    /** No call of it is at the gate any more: it waits for a place. */
+    /** No call of it is at the gate any more: it runs, whether there is a place or not. */
     void releaseFromGate(Invocation<K, IN> invocation) {
         if (invocation.stage() == Stage.AT_GATE) {
             leaveStage(invocation);
-            invocation.setStage(Stage.RELEASED);
-            released.add(invocation);
+            activate(invocation);
         }
-    }
-
-    /** The next released invocation for which there is a place, now active; null if none. */
-    @Nullable
-    Invocation<K, IN> admitReleased() {
-        if (released.isEmpty() || active >= maxInFlight) {
-            return null;
-        }
-        Invocation<K, IN> next = released.iterator().next();
-        leaveStage(next);
-        activate(next);
-        return next;
     }
 
     private void leaveStage(Invocation<K, IN> invocation) {
-        switch (invocation.stage()) {
-            case ACTIVE:
-                active--;
-                break;
-            case AT_GATE:
-                heldByGate -= invocation.lane().size();
-                break;
-            case RELEASED:
-                released.remove(invocation);
-                break;
-            default:
-                throw new IllegalStateException(
-                        "Invocation " + invocation.id() + " waits in line.");
+        if (invocation.stage() == Stage.IN_LINE) {
+            throw new IllegalStateException("Invocation " + invocation.id() + " waits in line.");
+        }
+        if (invocation.stage() == Stage.ACTIVE) {
+            active--;
         }
     }
 
@@ -225,24 +204,33 @@ final class InvocationScheduler<K, IN> {
 
     /** Whether no further input is to be taken in. */
     boolean isFull() {
-        return waitingCount() >= maxPending;
+        return pendingCount() >= maxPending;
     }
 
-    /** Whether it would be full if nothing were held by the gate. */
-    boolean isFullBesideGate() {
-        return waitingCount() - heldByGate >= maxPending;
+    /** Whether so many times as many inputs wait as make it full. */
+    boolean isOverfull(int times) {
+        return pendingCount() >= (long) times * maxPending;
+    }
+
+    /** What counts against {@code max_pending}. */
+    private int pendingCount() {
+        return accepted - Math.min(active, maxInFlight);
     }
 
     boolean hasInFlight() {
         return accepted > 0;
     }
 
-    /** Whether all that is in flight is held by the gate. */
-    boolean isHeldByGateAlone() {
-        return hasInFlight() && heldByGate == accepted;
+    int inFlightCount() {
+        return accepted;
     }
 
-    /** How many invocations have a place. */
+    /** What has started and not ended. */
+    Collection<Invocation<K, IN>> running() {
+        return running.values();
+    }
+
+    /** How many invocations run, and are not at the gate. */
     int runningCount() {
         return active;
     }

@@ -7,6 +7,9 @@ final class Limits implements Serializable {
 
     private static final long serialVersionUID = 1L;
 
+    /** How often a person might take a savepoint of a job without checkpoints. */
+    private static final long PERIOD_WITHOUT_CHECKPOINTS = 10_000;
+
     final int maxInFlight;
     final int maxPending;
     final long checkpointInterval;
@@ -33,5 +36,10 @@ final class Limits implements Serializable {
         this.checkpointInterval = checkpointInterval;
         this.drainTimeout = drainTimeout;
         this.collectMillis = collectMillis;
+    }
+
+    /** Milliseconds in which a snapshot is to be expected. */
+    long checkpointPeriod() {
+        return checkpointInterval > 0 ? checkpointInterval : PERIOD_WITHOUT_CHECKPOINTS;
     }
 }

@@ -4,43 +4,47 @@ import javax.annotation.Nullable;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 
 /**
- * Tells whether a wait on the task thread has lasted for longer than it may. Its timer is a mail of
- * the task, so it ends the yield of a loop that asks again.
+ * Tells for how long a wait on the task thread has lasted. Its timer is a mail of the task, so it
+ * ends the yield of a loop that asks again.
  */
 final class WaitLimit {
 
     private final ProcessingTimeService timers;
-    private final long millis;
     @Nullable private Long since;
-    private boolean timerSet;
+    private long nextTimer = Long.MAX_VALUE;
 
-    WaitLimit(ProcessingTimeService timers, long millis) {
+    WaitLimit(ProcessingTimeService timers) {
         this.timers = timers;
-        this.millis = millis;
     }
 
-    /** Whether it has; the first question after a {@link #reset} is when the wait begins. */
-    boolean isOver() {
+    /**
+     * Whether it has lasted for so long; the first question after a {@link #reset} is when the wait
+     * begins.
+     */
+    boolean isOver(long millis) {
         long now = timers.getCurrentProcessingTime();
         if (since == null) {
             since = now;
         }
-        if (now - since >= millis) {
+        long over = since + millis;
+        if (now >= over) {
             return true;
         }
-        if (!timerSet) {
-            timerSet = true;
-            timers.registerTimer(since + millis, time -> timerSet = false);
+        if (over < nextTimer) {
+            nextTimer = over;
+            timers.registerTimer(over, this::timerFired);
         }
         return false;
+    }
+
+    private void timerFired(long time) {
+        if (time >= nextTimer) {
+            nextTimer = Long.MAX_VALUE;
+        }
     }
 
     /** There is no wait any more, or a new one. */
     void reset() {
         since = null;
-    }
-
-    long millis() {
-        return millis;
     }
 }

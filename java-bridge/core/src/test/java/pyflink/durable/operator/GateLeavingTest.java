@@ -28,23 +28,6 @@ class GateLeavingTest {
     }
 
     @Test
-    void anInvocationThatEndsWhileItWaitsForAPlaceDoesNotTakeOne() throws Exception {
-        try (DurableHarness harness = DurableHarness.setup().limits(1, 10).open()) {
-            harness.send("a", "1");
-            harness.operator.handler("a:1").callGated(0, "charge");
-            harness.runMails();
-            harness.send("b", "1"); // has the place
-            harness.complete(harness.checkpoint());
-            assertThat(harness.operator.takeReleases()).isEmpty();
-
-            harness.end("a:1");
-            harness.end("b:1");
-            assertThat(harness.operator.takeReleases()).isEmpty();
-            assertThat(harness.operator.scheduler().runningCount()).isZero();
-        }
-    }
-
-    @Test
     void aCallPutInTheQueueByAnInvocationThatThenEndsIsForgotten() throws Exception {
         try (DurableHarness harness = DurableHarness.setup().open()) {
             harness.send("a", "1");

@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
-/** An invocation at the gate gives its place away, and takes one again after the release. */
+/** An invocation at the gate gives its place away, and needs none when it is released. */
 @Timeout(60)
 class GatePlacesTest {
 
@@ -20,34 +20,27 @@ class GatePlacesTest {
     }
 
     @Test
-    void releasedInvocationsGoOnInOrderAsThereArePlaces() throws Exception {
+    void releasedInvocationsGoOnTogetherInOrderWithoutPlaces() throws Exception {
         try (DurableHarness harness = gated(2, 100, "a", "b", "c", "d", "e")) {
             harness.complete(harness.checkpoint());
-            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0", "b:1 0");
-            assertThat(harness.operator.scheduler().runningCount()).isEqualTo(2);
-
-            harness.end("b:1");
-            assertThat(harness.operator.takeReleases()).containsExactly("c:1 0");
-            harness.end("a:1");
-            harness.end("c:1");
-            assertThat(harness.operator.takeReleases()).containsExactly("d:1 0", "e:1 0");
-            assertThat(harness.operator.scheduler().runningCount()).isEqualTo(2);
+            assertThat(harness.operator.takeReleases())
+                    .containsExactly("a:1 0", "b:1 0", "c:1 0", "d:1 0", "e:1 0");
+            assertThat(harness.operator.scheduler().runningCount()).isEqualTo(5);
+            assertThat(harness.operator.scheduler().waitingCount()).isZero();
         }
     }
 
     @Test
-    void releasedInvocationsGoOnBeforeNewOnesStart() throws Exception {
+    void newOnesStartWhenThereIsAPlaceBesideTheReleased() throws Exception {
         try (DurableHarness harness = gated(1, 100, "a", "b")) {
             harness.operator.onStart(handler -> {});
             harness.send("c", "1"); // takes the place
             harness.send("d", "1");
             harness.complete(harness.checkpoint());
-            assertThat(harness.operator.takeReleases()).isEmpty();
+            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0", "b:1 0");
 
             harness.end("c:1");
-            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
             harness.end("a:1");
-            assertThat(harness.operator.takeReleases()).containsExactly("b:1 0");
             assertThat(harness.started()).doesNotContain("d:1");
             harness.end("b:1");
             assertThat(harness.started()).contains("d:1");
@@ -55,47 +48,80 @@ class GatePlacesTest {
     }
 
     @Test
-    void aReleasedInvocationThatComesToTheGateAgainMakesRoomForTheNext() throws Exception {
-        try (DurableHarness harness = gated(1, 100, "a", "b", "c")) {
+    void aReleasedInvocationThatComesToTheGateAgainMakesRoomForANewOne() throws Exception {
+        try (DurableHarness harness = gated(1, 100, "a", "b")) {
+            harness.operator.onStart(handler -> {});
             harness.operator.onRelease(handler -> handler.callGatedInStep(1, "notify"));
+            harness.send("c", "1"); // takes the place
+            harness.send("d", "1");
             harness.complete(harness.checkpoint());
-            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0", "b:1 0", "c:1 0");
-            assertThat(harness.operator.engine().atGate()).isEqualTo(3);
+            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0", "b:1 0");
+            assertThat(harness.operator.engine().atGate()).isEqualTo(2);
+
+            harness.end("c:1");
+            assertThat(harness.started()).contains("d:1");
         }
     }
 
-    /** A place that waits for a checkpoint could keep the operator full. */
+    /** Those without a place are bounded by {@code max_pending}, as when they were at the gate. */
     @Test
-    void anInvocationWithAnotherCallAtTheGateNeedsNoPlaceForItsReleasedOne() throws Exception {
-        try (DurableHarness harness = gated(1, 100, "a")) {
+    void releasedInvocationsBeyondThePlacesFillTheOperator() throws Exception {
+        try (DurableHarness harness = gated(1, 4, "a", "b", "c")) {
+            harness.complete(harness.checkpoint());
             harness.operator.onStart(handler -> {});
-            harness.send("b", "1"); // has the place
+            harness.send("d", "1"); // two run without a place, two wait in line from the next on
+            assertThat(harness.operator.scheduler().isFull()).isFalse();
+            harness.operator.mailbox().execute(() -> harness.operator.handler("a:1").end(), "room");
+            harness.send("e", "1");
+            assertThat(harness.outputs()).containsExactly("a:1");
+        }
+    }
+
+    /** What an open valve lets in waits as an input, which is small, and not as a handler. */
+    @Test
+    void noMoreAreStartedThanPlacesAndMaxPendingTogether() throws Exception {
+        try (DurableHarness harness = gated(2, 3)) {
+            harness.operator.network().recovering(true);
+            for (int i = 0; i < 8; i++) {
+                harness.send("key" + i, "1");
+            }
+            assertThat(harness.started()).hasSize(5);
+            assertThat(harness.operator.scheduler().waitingCount()).isEqualTo(8);
+
+            harness.operator.onRelease(HarnessOperator.Handler::end);
+            harness.complete(harness.checkpoint());
+            harness.complete(harness.checkpoint());
+            assertThat(harness.outputs()).hasSize(8);
+        }
+    }
+
+    @Test
+    void anInvocationIsToldOfAReleasedCallWhileAnotherOneIsAtTheGate() throws Exception {
+        try (DurableHarness harness = gated(1, 100, "a")) {
             long checkpoint = harness.checkpoint();
             harness.operator.handler("a:1").callGated(1, "notify");
 
             harness.complete(checkpoint);
             assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
-            assertThat(harness.operator.scheduler().runningCount()).isEqualTo(1);
+            assertThat(harness.operator.scheduler().runningCount()).isZero();
 
             harness.complete(harness.checkpoint());
-            assertThat(harness.operator.takeReleases()).as("no place").isEmpty();
-            harness.end("b:1");
             assertThat(harness.operator.takeReleases()).containsExactly("a:1 1");
+            assertThat(harness.operator.scheduler().runningCount()).isEqualTo(1);
         }
     }
 
     @Test
-    void aReleasedInvocationThatWaitsForAPlaceAndComesToTheGateAgainGoesOn() throws Exception {
-        try (DurableHarness harness = gated(1, 100, "a")) {
-            harness.operator.onStart(handler -> {});
-            harness.send("b", "1"); // has the place
+    void aCheckpointOfThousandsIsToldInPortions() throws Exception {
+        int keys = 2 * StartBatches.MOST + 1;
+        try (DurableHarness harness = gated(1, keys + 1)) {
+            for (int i = 0; i < keys; i++) {
+                harness.send("key" + i, "1");
+            }
             harness.complete(harness.checkpoint());
-            assertThat(harness.operator.takeReleases()).isEmpty();
-
-            harness.operator.handler("a:1").callGated(1, "notify");
-            harness.runMails();
-            assertThat(harness.operator.takeReleases()).containsExactly("a:1 0");
-            assertThat(harness.operator.scheduler().runningCount()).isEqualTo(1);
+            assertThat(harness.operator.takeReleases()).hasSize(keys).doesNotHaveDuplicates();
+            assertThat(harness.operator.releasesOfSteps())
+                    .containsExactly(StartBatches.MOST, StartBatches.MOST, 1);
         }
     }
 

@@ -37,6 +37,7 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
     private static final Object[] NOTHING = {};
 
     private final boolean logged;
+    private final HarnessNetwork network = new HarnessNetwork();
     private int startsPerStep = Integer.MAX_VALUE;
 
     // the place of the Python host
@@ -47,6 +48,7 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
     private transient List<List<String>> starts;
     private transient StateAccesses accesses;
     private transient List<String> releases;
+    private transient List<Integer> releasesOfSteps;
     private Consumer<HarnessOperator.Handler> onStart = handler -> {};
     private Consumer<HarnessOperator.Handler> onRelease = handler -> {};
 
@@ -86,6 +88,7 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
         starts = new ArrayList<>();
         accesses = new StateAccesses();
         releases = new ArrayList<>();
+        releasesOfSteps = new ArrayList<>();
         getRuntimeContext().setKeyedStateStore(accesses.watch(getKeyedStateStore()));
     }
 
@@ -116,6 +119,9 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
 
         @Override
         public Object[] resume(@Nullable Object[] released) {
+            if (released != null) {
+                releasesOfSteps.add(released.length / 3);
+            }
             for (int i = 0; released != null && i < released.length; i += 3) {
                 Handler handler = running.get((long) released[i]);
                 handler.released((int) released[i + 1], (String) released[i + 2]);
@@ -182,6 +188,11 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
         return taken;
     }
 
+    /** How many calls were released in each step that released any. */
+    List<Integer> releasesOfSteps() {
+        return releasesOfSteps;
+    }
+
     /** Every handler that was ever started, as {@code key:value}. */
     List<String> started() {
         return started;
@@ -221,6 +232,11 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
 
     InvocationScheduler<Row, Row> scheduler() {
         return engine().scheduler();
+    }
+
+    @Override
+    public HarnessNetwork network() {
+        return network;
     }
 
     StateAccesses accesses() {

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Consumer;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.util.function.ThrowingRunnable;
 
@@ -24,12 +25,10 @@ abstract class ValveFixture {
 
     DurableHarness open(int maxInFlight, int maxPending, OperatorSubtaskState snapshot)
             throws Exception {
-        DurableHarness harness =
-                DurableHarness.setup()
-                        .limits(maxInFlight, maxPending)
-                        .checkpoints(INTERVAL, DRAIN_TIMEOUT)
-                        .open(snapshot);
-        harness.operator.onStart(
+        return open(
+                maxInFlight,
+                maxPending,
+                snapshot,
                 handler -> {
                     if (handler.restoredSlots() == 0) {
                         handler.callGatedInStep(0, "charge");
@@ -37,6 +36,20 @@ abstract class ValveFixture {
                         handler.startAttemptGatedInStep(0, "charge", 2);
                     }
                 });
+    }
+
+    DurableHarness open(
+            int maxInFlight,
+            int maxPending,
+            OperatorSubtaskState snapshot,
+            Consumer<HarnessOperator.Handler> onStart)
+            throws Exception {
+        DurableHarness harness =
+                DurableHarness.setup()
+                        .limits(maxInFlight, maxPending)
+                        .checkpoints(INTERVAL, DRAIN_TIMEOUT)
+                        .open(snapshot);
+        harness.operator.onStart(onStart);
         harness.runMails();
         return harness;
     }

@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
 import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.checkpoint.SavepointType;
@@ -10,8 +11,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * When an operator whose calls wait for a checkpoint takes in more inputs, and when it waits: here
- * every handler makes one call, which goes to the gate. A wait of the operator is one of the test's
+ * When a full operator takes in more inputs, and when it waits: here every handler makes one call,
+ * which goes to the gate, unless a test says otherwise. A wait of the operator is one of the test's
  * thread; mails that were put before run during it.
  */
 @Timeout(20)
@@ -31,22 +32,55 @@ class ValveTest extends ValveFixture {
         log.add(key + ":" + value + " taken in");
     }
 
+    /** An attempt that was restored, with nothing in flight; its valve is open. */
+    private DurableHarness openRestored(int maxInFlight, int maxPending) throws Exception {
+        OperatorSubtaskState snapshot;
+        try (DurableHarness harness = open(maxInFlight, maxPending)) {
+            snapshot = harness.snapshot();
+        }
+        return open(maxInFlight, maxPending, snapshot);
+    }
+
     @Nested
-    class Open {
+    class OfAFreshAttempt {
+
+        /** A job that catches up with a backlog would take in all of it. */
+        @Test
+        void isShut() throws Exception {
+            try (DurableHarness harness = open(10, 3)) {
+                harness.send("a", "1");
+                harness.send("b", "1");
+                duringTheWait(harness, "ends", () -> harness.operator.handler("a:1").end());
+
+                send(harness, "c", "1");
+                assertThat(log).containsExactly("ends", "c:1 taken in");
+                assertThat(harness.count("valvePassed")).isZero();
+            }
+        }
+    }
+
+    @Nested
+    class OfARestoredAttempt {
 
         @Test
-        void untilTheFirstSnapshotOfAnAttemptTheGateHoldsNoInputBack() throws Exception {
-            try (DurableHarness harness = open(10, 3)) {
-                for (int i = 0; i < 20; i++) {
-                    harness.send("key" + i, "1");
+        void isOpenUntilTheFirstSnapshot() throws Exception {
+            try (DurableHarness harness = openRestored(10, 3)) {
+                for (int i = 0; i < 12; i++) {
+                    send(harness, "recovered" + i, "1");
                 }
-                assertThat(harness.operator.engine().atGate()).isEqualTo(20);
+                assertThat(log).hasSize(12);
+
+                long first = harness.checkpoint();
+                duringTheWait(harness, "completed", () -> tell(harness, first));
+                harness.operator.onRelease(HarnessOperator.Handler::end);
+                send(harness, "next", "1");
+                assertThat(log.subList(12, 14)).containsExactly("completed", "next:1 taken in");
             }
         }
 
         @Test
-        void whatPassesIsCounted() throws Exception {
-            try (DurableHarness harness = open(10, 3)) {
+        void countsWhatPasses() throws Exception {
+            try (DurableHarness harness = openRestored(10, 3)) {
                 harness.send("a", "1");
                 harness.send("b", "1");
                 assertThat(harness.count("valvePassed")).isZero();
@@ -57,8 +91,8 @@ class ValveTest extends ValveFixture {
         }
 
         @Test
-        void inputsInLineBehindACallAtTheGateAreHeldByTheGateToo() throws Exception {
-            try (DurableHarness harness = open(10, 3)) {
+        void letsInputsOfABusyKeyThrough() throws Exception {
+            try (DurableHarness harness = openRestored(10, 3)) {
                 for (int i = 0; i < 20; i++) {
                     harness.send("hot", "" + i);
                 }
@@ -67,68 +101,63 @@ class ValveTest extends ValveFixture {
             }
         }
 
+        /** Calls may take hours, and until the operator has read on no checkpoint comes. */
         @Test
-        void aRestoredAttemptTakesInMoreThanFitsUntilItsFirstSnapshot() throws Exception {
-            OperatorSubtaskState snapshot;
-            try (DurableHarness harness = open(10, 3)) {
-                for (int i = 0; i < 6; i++) {
+        void isOpenWhateverTheOperatorIsFullOf() throws Exception {
+            try (DurableHarness harness = openRestored(1, 2)) {
+                harness.operator.onStart(handler -> handler.call(0, "a long one"));
+                for (int i = 0; i < 20; i++) {
                     harness.send("key" + i, "1");
                 }
-                snapshot = harness.snapshot();
+                assertThat(harness.operator.scheduler().inFlightCount()).isEqualTo(20);
             }
-            try (DurableHarness harness = open(20, 3, snapshot)) {
-                for (int i = 0; i < 6; i++) {
-                    send(harness, "recovered" + i, "1");
+        }
+
+        @Test
+        void letsThroughWhatTheNetworkCanHoldAndAgainAfterAWait() throws Exception {
+            try (DurableHarness harness = openRestored(10, 3)) {
+                harness.operator.network().capacity(5);
+                for (int i = 0; i < 8; i++) { // the valve lets through from the third on
+                    send(harness, "key" + i, "1");
+                    harness.operator.network().read(i < 2 ? 0 : 1);
                 }
-                assertThat(log).hasSize(6);
-
-                long first = harness.checkpoint();
-                duringTheWait(harness, "completed", () -> tell(harness, first));
-                send(harness, "next", "1");
-                assertThat(log.subList(6, 8)).containsExactly("completed", "next:1 taken in");
-            }
-        }
-
-        @Test
-        void anOperatorThatIsFullOfRunningWorkWaitsAllTheSame() throws Exception {
-            try (DurableHarness harness = open(1, 2)) {
-                harness.operator.onStart(handler -> {});
-                harness.send("a", "1");
-                harness.send("b", "1");
-                duringTheWait(harness, "a:1 ends", () -> harness.operator.handler("a:1").end());
-
-                send(harness, "c", "1");
-                assertThat(log).containsExactly("a:1 ends", "c:1 taken in");
-                assertThat(harness.count("valvePassed")).isZero();
-            }
-        }
-
-        @Test
-        void releasedInvocationsThatWaitForAPlaceAreNotHeldByTheGate() throws Exception {
-            try (DurableHarness harness = open(1, 2)) {
-                harness.send("a", "1");
-                harness.send("b", "1");
-                harness.send("c", "1");
-                harness.complete(harness.checkpoint()); // a:1 has the place, two wait for it
                 duringTheWait(
-                        harness,
-                        "long after",
-                        () -> {
-                            harness.flink.setProcessingTime(100 * INTERVAL);
-                            harness.operator.bridge().wake();
-                        });
-                duringTheWait(harness, "a:1 ends", () -> harness.operator.handler("a:1").end());
-                duringTheWait(harness, "b:1 ends", () -> harness.operator.handler("b:1").end());
+                        harness, "almost", () -> setTimeFiredByTimer(harness, 2 * INTERVAL - 1));
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, 2 * INTERVAL));
+                send(harness, "key8", "1");
+                assertThat(log.subList(8, 11)).containsExactly("almost", "due", "key8:1 taken in");
+            }
+        }
 
-                send(harness, "d", "1");
-                assertThat(log)
-                        .containsExactly("long after", "a:1 ends", "b:1 ends", "d:1 taken in");
+        /** With a limit it would never go on: what it must read is what the checkpoint had. */
+        @Test
+        void hasNoLimitUntilTheFirstSnapshot() throws Exception {
+            try (DurableHarness harness = openRestored(1, 1)) {
+                for (int i = 0; i < 2 * Valve.HARD_LIMIT; i++) {
+                    harness.send("key" + i, "1");
+                }
+                assertThat(harness.operator.scheduler().waitingCount())
+                        .isEqualTo(2 * Valve.HARD_LIMIT);
             }
         }
     }
 
+    /** The task does not count as running before it has read that, and takes no checkpoint. */
+    @Test
+    void channelDataOfTheCheckpointIsAlwaysTakenIn() throws Exception {
+        try (DurableHarness harness = open(1, 2)) {
+            harness.checkpoint();
+            harness.operator.network().recovering(true);
+            harness.operator.onStart(handler -> handler.call(0, "a long one"));
+            for (int i = 0; i < 100; i++) {
+                harness.send("key" + i, "1");
+            }
+            assertThat(harness.operator.scheduler().inFlightCount()).isEqualTo(100);
+        }
+    }
+
     @Nested
-    class Shut {
+    class ShutByASnapshot {
 
         @Test
         void afterASnapshotAnOperatorThatIsFullByTheGateWaitsForTheRelease() throws Exception {
@@ -249,6 +278,76 @@ class ValveTest extends ValveFixture {
                                 "not due",
                                 "due",
                                 "e:1 taken in");
+            }
+        }
+
+        @Test
+        void itOpensForHandlersThatWaitForWhatOneAtTheGateHas() throws Exception {
+            try (DurableHarness harness = open(3, 2)) {
+                harness.checkpoint();
+                harness.send("a", "1"); // has the only thread, and is at the gate
+                harness.operator.onStart(handler -> {});
+                for (String key : List.of("b", "c", "d")) {
+                    harness.send(key, "1");
+                }
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, INTERVAL));
+                send(harness, "e", "1");
+                assertThat(log).containsExactly("due", "e:1 taken in");
+            }
+        }
+
+        @Test
+        void anOperatorThatIsFullOfRunningWorkIsHeldBackForLonger() throws Exception {
+            try (DurableHarness harness = open(1, 2)) {
+                harness.checkpoint();
+                harness.operator.onStart(handler -> handler.call(0, "a long one"));
+                harness.send("a", "1");
+                harness.send("b", "1");
+                long patience = Valve.PATIENCE * INTERVAL;
+                duringTheWait(harness, "almost", () -> setTimeFiredByTimer(harness, patience - 1));
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, patience));
+                send(harness, "c", "1");
+                assertThat(log).containsExactly("almost", "due", "c:1 taken in");
+            }
+        }
+
+        @Test
+        void eachOpeningWithoutASnapshotTakesTwiceAsLongToCome() throws Exception {
+            try (DurableHarness harness = openFullAndShut()) {
+                harness.operator.network().capacity(0);
+                long time = 0;
+                for (int opening = 0; opening < 5; opening++) {
+                    long due = time + (INTERVAL << opening);
+                    duringTheWait(harness, "almost", () -> setTimeFiredByTimer(harness, due - 1));
+                    duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, due));
+                    send(harness, "key" + opening, "1");
+                    assertThat(log)
+                            .containsExactly("almost", "due", "key" + opening + ":1 taken in");
+                    log.clear();
+                    harness.operator.network().read(1);
+                    time = due;
+                }
+            }
+        }
+
+        @Test
+        void itNeverLetsMoreWaitThanAMultipleOfMaxPending() throws Exception {
+            try (DurableHarness harness = open(1, 2)) {
+                harness.checkpoint();
+                harness.send("key0", "1");
+                duringTheWait(harness, "due", () -> setTimeFiredByTimer(harness, INTERVAL));
+                int limit = 2 * Valve.HARD_LIMIT;
+                for (int i = 1; i < limit - 1; i++) {
+                    harness.send("key" + i, "1");
+                }
+                assertThat(harness.operator.scheduler().inFlightCount()).isEqualTo(limit - 1);
+                assertThat(harness.started()).as("as handlers").hasSize(3);
+
+                duringTheWait(
+                        harness, "much later", () -> harness.flink.setProcessingTime(1_000_000));
+                duringTheWait(harness, "ends", () -> harness.operator.handler("key0:1").end());
+                send(harness, "last", "1");
+                assertThat(log).containsExactly("due", "much later", "ends", "last:1 taken in");
             }
         }
     }

@@ -1,0 +1,42 @@
+package pyflink.durable.operator;
+
+import java.io.Serializable;
+
+/** A network in front of a {@link HarnessOperator}, of which the test tells what it likes. */
+final class HarnessNetwork implements InputNetwork, Serializable {
+
+    private static final long serialVersionUID = 1L;
+
+    private boolean recovering;
+    private long read;
+    private long capacity = 1_000_000;
+
+    /** Whether what is sent is channel data of the checkpoint. */
+    void recovering(boolean is) {
+        recovering = is;
+    }
+
+    /** So many bytes more were read. */
+    void read(long bytes) {
+        read += bytes;
+    }
+
+    void capacity(long bytes) {
+        capacity = bytes;
+    }
+
+    @Override
+    public boolean isRecovering() {
+        return recovering;
+    }
+
+    @Override
+    public long bytesRead() {
+        return read;
+    }
+
+    @Override
+    public long capacity() {
+        return capacity;
+    }
+}
