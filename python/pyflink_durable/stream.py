@@ -10,6 +10,7 @@ from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.jar import add_jars, load_bridge_class
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.python_setup import check_python, local_python
 from pyflink_durable.tool_options import ToolCallOptions
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def durable_process(
     options = _with_tool_calls_of(env, _check_options(options))
     _check_runtime_mode(env)
     _check_uid(env, uid, options)
+    _prepare_python(env)
     prepare_checkpoints(env, options, name)
     add_jars(env, options.call_log)
 
@@ -159,6 +161,15 @@ def _with_tool_calls_of(env: Any, options: DurableOptions) -> DurableOptions:
     configuration = get_j_env_configuration(env._j_stream_execution_environment).toMap()
     tool_calls = ToolCallOptions.from_configuration(dict(configuration), options.tool_calls)
     return options.model_copy(update={"tool_calls": tool_calls})
+
+
+def _prepare_python(env: Any) -> None:
+    from pyflink.util.java_utils import get_j_env_configuration
+
+    settings = dict(get_j_env_configuration(env._j_stream_execution_environment).toMap())
+    check_python(settings)
+    if (executable := local_python(settings)) is not None:
+        env.set_python_executable(executable)
 
 
 def _check_runtime_mode(env: Any) -> None:

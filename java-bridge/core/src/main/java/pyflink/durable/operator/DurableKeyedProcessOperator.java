@@ -5,10 +5,13 @@ import java.util.HashMap;
 import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.TaskInfo;
+import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.python.PythonOptions;
+import org.apache.flink.python.env.PythonDependencyInfo;
+import org.apache.flink.python.env.embedded.EmbeddedPythonEnvironmentManager;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
@@ -55,6 +58,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
     private transient InvocationEngine<Row, IN> engine;
     private transient PythonHost<IN> python;
+    private transient JobPython jobPython;
     @Nullable private transient CallLogOpening callLogOpening;
 
     private transient boolean fromCheckpoint;
@@ -192,10 +196,28 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         }
     }
 
+    /** By PyFlink's open, before it has the interpreter. */
+    @Override
+    protected EmbeddedPythonEnvironmentManager createPythonEnvironmentManager() {
+        RuntimeContext context = getRuntimeContext();
+        jobPython =
+                new JobPython(
+                        PythonDependencyInfo.create(config, context.getDistributedCache()),
+                        getContainingTask()
+                                .getEnvironment()
+                                .getTaskManagerInfo()
+                                .getTmpDirectories(),
+                        systemEnvEnabled ? System.getenv() : Map.of(),
+                        context.getJobInfo().getJobId());
+        return jobPython;
+    }
+
     /** By PyFlink's open, when it has the interpreter. */
     @Override
     public void openPythonInterpreter() {
         python.open(
+                getRuntimeContext().getJobInfo().getJobName(),
+                jobPython,
                 engine.bridge(),
                 new HandlerMetrics(getMetricGroup()),
                 super::openPythonInterpreter);

@@ -43,24 +43,18 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
      * Makes the host around PyFlink's operation: one that crosses between the languages once per
      * step.
      *
+     * @param job the job's name
+     * @param python the job's, open
      * @param openOperation has PyFlink make its own
      */
-    void open(DurableBridge bridge, HandlerMetrics metrics, Runnable openOperation) {
+    void open(
+            String job,
+            JobPython python,
+            DurableBridge bridge,
+            HandlerMetrics metrics,
+            Runnable openOperation) {
         Interpreter opened = new Interpreter(operator);
-        opened.set("durable_bridge", bridge);
-        opened.set("durable_metrics", metrics);
-        try {
-            opened.exec(
-                    "from pyflink_durable.runtime.operation import DurableOperation\n"
-                            + "durable_operation ="
-                            + " DurableOperation(durable_bridge, durable_metrics)");
-        } catch (Exception e) { // also the interpreter's own, which no method declares
-            throw new IllegalStateException(
-                    "The Python of this TaskManager cannot load pyflink-durable. Install it there"
-                            + " (pip install pyflink-durable), in the release that submitted the"
-                            + " job.",
-                    e);
-        }
+        InterpreterSetup.prepare(opened, job, python, bridge, metrics);
         interpreter = opened;
         openOperation.run();
         opened.exec("durable_operation.bind(operation)");
@@ -112,11 +106,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         }
         Interpreter closing = interpreter;
         interpreter = null;
-        closing.exec(
-                "durable_operation.close()\n"
-                        + "for name in ('durable_operation', 'durable_bridge', 'durable_metrics',"
-                        + " 'operation'):\n"
-                        + "    globals().pop(name, None)");
+        InterpreterSetup.close(closing);
         afterClose.run();
     }
 }
