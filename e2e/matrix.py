@@ -27,7 +27,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ENVIRONMENTS = ROOT / ".matrix"
 THIS_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-UNIT = ROOT / "tests" / "unit"
+UNIT = [ROOT / "tests" / "unit", ROOT / "tests" / "standard_asyncio"]
 MINICLUSTER = ROOT / "tests" / "minicluster"
 TESTS = [
     # one job with a call at each level, in each form
@@ -192,7 +192,7 @@ def test(environment: Path, cell: Cell) -> tuple[str, str]:
     command = [environment / "bin" / "python", "-m", "pytest", "-q", "-p", "no:cacheprovider"]
     tests = [str(MINICLUSTER / name) for name in TESTS]
     if cell.python != THIS_PYTHON:
-        tests.append(str(UNIT))
+        tests += map(str, UNIT)
     with log.open("w") as output:
         done = subprocess.run(
             [*command, *tests],
