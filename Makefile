@@ -15,13 +15,15 @@ ORDERS ?=
 SECONDS ?=
 SEED ?=
 LEVELS ?=
+# What test-replay runs: the files whose tests run handlers on a bench.
+HANDLER_TESTS = $$(grep -lE '(HandlerBench|History)\(' tests/unit/test_*.py)
 # Arguments for demo, agent, bench, test and test-unit: make demo ARGS="--orders my.ndjson"
 ARGS ?=
 # The interpreter for the virtual environment; by default the first of
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit e2e chaos matrix savepoint demo proof agent bench clean
+.PHONY: help setup jar lint format test test-java test-unit test-replay e2e chaos matrix savepoint demo proof agent bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -57,8 +59,9 @@ format: $(READY) ## put Python and Java sources into style
 	@$(BIN)/ruff format .
 	@$(MVN) spotless:apply
 
-test: test-java ## run all tests: Java, then Python with the mini-cluster
+test: test-java ## run all tests: Java, then Python with the mini-cluster, then test-replay
 	@$(RUN) pytest $(ARGS)
+	@$(MAKE) --no-print-directory test-replay
 
 test-java: jar ## run the Java tests only
 	@rm -rf java-bridge/*/target/surefire-reports
@@ -67,6 +70,12 @@ test-java: jar ## run the Java tests only
 
 test-unit: jar ## run the fast Python tests only (no mini-cluster)
 	@$(RUN) pytest -m 'not minicluster' $(ARGS)
+
+test-replay: jar ## run handlers over journals that another process has kept, with another hash seed
+	@rm -rf .journals && mkdir .journals
+	@$(RUN) PYTHONHASHSEED=1 pytest -q --keep-journals=.journals $(HANDLER_TESTS) >.journals/log \
+	    || { cat .journals/log; exit 1; }
+	@$(RUN) PYTHONHASHSEED=2 pytest -q --replay-journals=.journals $(HANDLER_TESTS)
 
 e2e: jar e2e/artifacts/.ready ## run the tests on a real cluster: kill -9, rescale, upgrades (15 minutes)
 	@cd e2e && PATH="$(CURDIR)/$(BIN):$$PATH" pytest $(ARGS)
@@ -101,5 +110,5 @@ bench: jar ## measure the cost per element and per call
 	@$(RUN) python benchmarks/run.py $(ARGS)
 
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis e2e/artifacts .matrix
+	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis .journals e2e/artifacts .matrix
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
 from bridges import JavaCursor, JavaSlots, PythonSixMethods, TestedJournal
+from kept_journals import KeptJournals
+from recordings import recordings
+from replays import replay_all
 
 from pyflink_durable.runtime.executors import CallExecutor
 
@@ -52,3 +55,21 @@ def journal(request: pytest.FixtureRequest) -> TestedJournal:
         return PythonSixMethods()
     new_journal = request.getfixturevalue("new_java_journal")
     return JavaCursor(new_journal) if request.param == "java-cursor" else JavaSlots(new_journal)
+
+
+# -------------------------------------------------------------------- replays
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """Replays what handlers did on a `HandlerBench`, when the test has passed."""
+    with recordings() as recorded:
+        result = yield
+    if pyfuncitem.get_closest_marker("one_run") is not None:
+        return result
+    for recording in recorded:
+        replay_all(recording)
+    kept = KeptJournals.of(pyfuncitem)
+    if kept is not None:
+        kept.exchange(recorded)
+    return result

@@ -8,6 +8,7 @@ from typing import Any
 
 from bridges import Slot, SlotsInMemory
 from loops import PATIENCE, Operator
+from recordings import Moment, Recording, keep
 
 from pyflink_durable import DurableOptions
 from pyflink_durable.runtime import FlinkRunnerContext
@@ -29,6 +30,7 @@ from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.validation import is_coroutine_function
 
 NUMBER = 7
+VALUE = "value"
 
 
 class HandlerBench:
@@ -74,6 +76,19 @@ class HandlerBench:
             identity=InvocationIdentity(lambda _: key, uid, invocation),
             number=NUMBER,
         )
+        self._record()
+
+    def _record(self) -> None:
+        """Has a replay of each step be held against this run, see `replays`."""
+
+        def look() -> Moment:
+            outcome = self.ended[0] if self.ended else None
+            held = [slot for _, slot in self.holds._holds]
+            return Moment.of(self.journal.slots, self.ctx, outcome, held)
+
+        recording = Recording(self._handler, self._options, self._identity, VALUE, [look()])
+        recording.watch(self.operator.loop, look)
+        keep(recording)
 
     def _make_runner(self) -> HandlerRunner:
         def on_end(invocation: Invocation) -> None:
@@ -90,7 +105,7 @@ class HandlerBench:
 
     def start(self) -> HandlerBench:
         """Runs the handler to its first wait."""
-        self.runner.start(Invocation(NUMBER, "value", self.ctx))
+        self.runner.start(Invocation(NUMBER, VALUE, self.ctx))
         self.operator.loop.run_until_idle()
         return self
 

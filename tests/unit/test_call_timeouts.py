@@ -236,6 +236,7 @@ class TestCoroutine:
         assert executor.close(time.monotonic() + PATIENCE) == []
         assert bench.statuses == ["FAILED"]
 
+    @pytest.mark.one_run("catches what the journal does not hold")
     @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
     def test_one_that_stops_in_time_stops_nothing_else(
         self, executor: CallExecutor, kind: type[BaseException]
@@ -276,6 +277,7 @@ class TestThread:
         wait_until(lambda: len(threads("single-")) == 2)  # one for calls, one for asyncio
         assert executor.close(time.monotonic() + PATIENCE) == []
 
+    @pytest.mark.one_run("waits for what a call does after its timeout, which no journal holds")
     def test_what_it_returns_late_is_dropped(self, executor: CallExecutor, slow: Slow) -> None:
         async def handler(value: Any, ctx: Any) -> Any:
             with pytest.raises(OutcomeUnknown):
@@ -290,6 +292,7 @@ class TestThread:
         charges = [slot for slot in bench.slots if "charge" in slot.function_id]
         assert [slot.status for slot in charges] == ["FAILED"]
 
+    @pytest.mark.one_run("waits for what a call does after its timeout, which no journal holds")
     def test_a_coroutine_that_it_returns_late_is_not_started(
         self, executor: CallExecutor, slow: Slow
     ) -> None:

@@ -1,0 +1,15 @@
+"""Options of the tests."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("replays", "replays of what handlers did in a test")
+    group.addoption("--keep-journals", metavar="DIR", help="keep the journals of all handlers")
+    group.addoption(
+        "--replay-journals",
+        metavar="DIR",
+        help="run the handlers over the journals that another process has kept, too",
+    )

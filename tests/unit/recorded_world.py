@@ -1,0 +1,221 @@
+"""What a recorded invocation met, for it to meet again: outcomes of calls, and times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from bridges import Slot, SlotsInMemory
+from clocks import Clock
+from recordings import Moment
+
+from pyflink_durable import DurableOptions
+from pyflink_durable.runtime import blocking_batch, blocking_call, call_life
+from pyflink_durable.runtime.bridge import NOW
+from pyflink_durable.runtime.call_options import CallOptions, CallOptionsOf
+from pyflink_durable.runtime.holds import Hold, Holds
+from pyflink_durable.runtime.outcome import Outcome, Run
+from pyflink_durable.runtime.payload import load_exception, load_result
+from pyflink_durable.runtime.subtask import Subtask
+from pyflink_durable.runtime.telemetry import LocalTelemetry
+
+_HOUR = 3_600.0
+_DAYS = 100 * 86_400.0
+
+
+class NoOutcome(BaseException):
+    """The recorded run knows no outcome of a call that the thread of the handler waits for."""
+
+
+class MadeAgain(Exception):
+    """A call is made that has an outcome."""
+
+
+class RecordedWorld:
+    """The calls' executor and the clock of one replay.
+
+    Args:
+        moment: What the replay starts from.
+        last: The end of the recorded run.
+        number: The number of the moment.
+
+    Attributes:
+        clock: Of the process of the replay.
+        journal: Of the invocation.
+    """
+
+    def __init__(self, moment: Moment, last: Moment, number: int) -> None:
+        self._moment = moment
+        self._last = last
+        # the first moment is before the first step, so all of it happens now
+        start = _start_of(moment) if number else moment.at
+        self.clock = Clock(now=start, origin=1_000_000.0 * (1 + number))
+        self.journal = _Slots(moment.slots, self._meet)
+        self._waiting: dict[int, Callable[[Outcome], None]] = {}
+
+    def subtask(self, options: DurableOptions, telemetry: LocalTelemetry) -> Subtask:
+        """What the invocation shares with none here."""
+        executor: Any = self  # has the methods that are used
+        return Subtask(
+            executor,
+            telemetry=telemetry,
+            holds=_NoWaits(),
+            call_options=_OnlyOutcomes(options, can_gate=True),
+            on_mismatch=options.on_mismatch,
+        )
+
+    # ---------------------------------------------------------------- the order of things
+
+    def yet_to_end(self) -> list[int]:
+        """The slots that ended after the moment, in their order."""
+        known = self._moment.slots
+        ended = [
+            (slot.completion, n)
+            for n, slot in enumerate(self._last.slots)
+            if slot.completion >= 0 and (n >= len(known) or known[n] != slot)
+        ]
+        return [n for _, n in sorted(ended)]
+
+    def happen(self, slot: int) -> None:
+        """What ended a slot in the recorded run: its time has come, or its call has ended."""
+        self._set_clock(slot)
+        deliver = self._waiting.pop(slot, None)
+        if deliver is not None:
+            deliver(self._outcome_of(slot))
+
+    def has_ended(self, slot: int) -> bool:
+        """Whether the slot is what it was in the recorded run, as far as is to be seen here."""
+        slots = self.journal.slots
+        if slot >= len(slots) or slots[slot].completion < 0:
+            return False
+        return slots[slot][:2] == self._last.slots[slot][:2]
+
+    # ---------------------------------------------------------------- as the calls' executor
+
+    def submit(self, loop: Any, on_outcome: Callable[[Outcome], None], run: Run) -> None:
+        """A call ends in its turn."""
+        assert run.current is not None
+        self._waiting[run.current.slot] = lambda outcome: loop.call_soon_threadsafe(
+            on_outcome, outcome
+        )
+
+    def start_on(self, pool: Any, job: Callable[[], None]) -> None:
+        """Runs a ``def`` handler, on this thread."""
+        with suppress(NoOutcome):
+            job()
+
+    @contextmanager
+    def on_closing(self, callback: Callable[[], None]) -> Iterator[None]:
+        yield
+
+    # ---------------------------------------------------------------- in place of all functions
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """No function of a call runs, nor any reconciler: the recorded outcome is theirs."""
+        with self.clock.installed(), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(call_life, "Run", self._run_of)
+            for module in (blocking_call, blocking_batch):
+                patch.setattr(module, "BlockingWaits", lambda: _Waits(self))
+            yield
+
+    def _run_of(self, *args: Any, **kwargs: Any) -> Run:
+        run = Run(*args, **kwargs)
+        assert run.current is not None
+        slot, slots = run.current.slot, self._moment.slots
+        if slot < len(slots) and slots[slot].completion >= 0 and not self._is_to_end(slot):
+            raise MadeAgain(f"the call of slot {slot} is made again, which has an outcome")
+        run.func, run.args, run.kwargs = self._give, (slot,), {}
+        run.timeout = None
+        return run
+
+    def _is_to_end(self, slot: int) -> bool:
+        return self._moment.slots[slot] != self._last.slots[slot]
+
+    def _give(self, slot: int) -> Any:
+        self._set_clock(slot)
+        outcome = self._outcome_of(slot)
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.value
+
+    def _outcome_of(self, slot: int) -> Outcome:
+        found = self._last.slots[slot] if slot < len(self._last.slots) else None
+        if found is None or found.completion < 0:
+            raise NoOutcome
+        if found.exception is not None:
+            return Outcome(None, load_exception(found.exception))
+        assert found.result is not None
+        return Outcome(load_result(found.result), None)
+
+    # ---------------------------------------------------------------- the clock
+
+    def _meet(self, slot: int) -> None:
+        """The handler comes to a slot: what it asks of the clock there is what it saw."""
+        slots = self._last.slots
+        if slot < len(slots) and slots[slot].function_id == NOW[0] and not self.has_ended(slot):
+            self._set_clock(slot)
+
+    def _set_clock(self, slot: int) -> None:
+        at = self._last.slots[slot].ended_at if slot < len(self._last.slots) else None
+        if at is not None:
+            self.clock.set((at + 0.5) / 1_000_000)
+
+
+class _Waits(blocking_call.BlockingWaits):
+    """The thread of a ``def`` handler waits for what ended next in the recorded run."""
+
+    def __init__(self, world: RecordedWorld) -> None:
+        super().__init__()
+        self._world = world
+
+    def next(self) -> tuple[int, Any]:
+        for slot in self._world.yet_to_end():
+            if self._has_come():
+                break
+            if not self._world.has_ended(slot):
+                self._world.happen(slot)
+        if not self._has_come():
+            raise NoOutcome
+        return super().next()
+
+    def _has_come(self) -> bool:
+        due = [due / 1000 for due, _ in self._sleeping]
+        return not self._arrived.empty() or min(due, default=1e12) <= self._world.clock.time()
+
+
+class _Slots(SlotsInMemory):
+    """A journal that tells which slot the handler comes to."""
+
+    def __init__(self, slots: Sequence[Slot], on_read: Callable[[int], None]) -> None:
+        super().__init__(slots)
+        self._on_read = on_read
+
+    def getCallResultFieldsAt(self, slot: int) -> list[Any] | None:
+        self._on_read(slot)
+        return super().getCallResultFieldsAt(slot)
+
+
+class _NoWaits(Holds):
+    """Checkpoint and log are there at once: what a call waits for does not change its path."""
+
+    def expect(self, invocation: int, slot: int) -> Hold:
+        hold = Hold()
+        hold.released = True
+        return hold
+
+
+class _OnlyOutcomes(CallOptionsOf):
+    """Of all attempts and questions only the outcome is met again."""
+
+    def of(self, *args: Any, **options: Any) -> CallOptions:
+        return replace(super().of(*args, **options), retry=None, timeout=None, in_doubt="execute")
+
+
+def _start_of(moment: Moment) -> float:
+    """When a replay starts: long after the moment, but before a timer would be overdue."""
+    due = [slot.due / 1_000 for slot in moment.slots if slot.due is not None and slot.due > 0]
+    return min(due) - _HOUR if due else moment.at + _DAYS
