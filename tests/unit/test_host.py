@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from loops import wait_until
 
 from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
+from pyflink_durable.runtime import spinning
 from pyflink_durable.runtime.host import DurableHost
 from pyflink_durable.runtime.operation import NO_TIMESTAMP, DurableOperation
 from pyflink_durable.runtime.step_journal import WRITE_FIELDS
@@ -32,6 +34,7 @@ class Bridge:
     def __init__(self) -> None:
         self.journals: dict[int, SlotsInMemory] = {}
         self.counters: Counter[str] = Counter()
+        self.lines: list[str] = []
         self.identified: list[tuple[Any, ...]] = []
         self.logged: list[Slot] = []
 
@@ -39,7 +42,8 @@ class Bridge:
 
     def wakeAt(self, millis: int) -> None: ...
 
-    def log(self, level: str, message: str) -> None: ...
+    def log(self, level: str, message: str) -> None:
+        self.lines.append(message)
 
     def count(self, name: str, count: int) -> None:
         self.counters[name] += count
@@ -354,3 +358,31 @@ class TestReleases:
         for number in range(1, 8):
             task.start("a", number)
         wait_until(lambda: crowd.most == 7)
+
+
+def test_a_watchdog_looks_after_the_task_until_it_closes(new_task: Callable[..., Task]) -> None:
+    def watchdogs() -> list[str]:
+        names = [thread.name for thread in threading.enumerate()]
+        return [name for name in names if name == "durable-orders-watchdog"]
+
+    before = watchdogs()
+    task = new_task(tells_its_key)
+    assert len(watchdogs()) == len(before) + 1
+    task.operation.close()
+    assert watchdogs() == before
+
+
+def test_a_handler_that_goes_round_is_told_of_with_its_key_and_line(
+    new_task: Callable[..., Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spinning, "SPIN_SECONDS", 0.0)
+
+    async def goes_round(value: Any, ctx: Any) -> None:
+        while True:
+            await asyncio.sleep(0)
+
+    task = new_task(goes_round)
+    task.start("a")
+    assert task.bridge.counters["blocked"] == 1
+    [line] = [line for line in task.bridge.lines if "goes round" in line]
+    assert line.startswith("operator=orders key='key-1' invocation=5 at=goes_round (")

@@ -49,13 +49,13 @@ class AnswersAsyncio(RefusesRealIO):  # type: ignore[misc]
         """Reports what nobody awaits.
 
         Raises:
-            BaseException: It is no Exception: it fails the task. asyncio would keep it to itself.
+            BaseException: A callback has raised what is no Exception: it fails the task. asyncio
+                would keep it to itself.
         """
         self.default_exception_handler(context)
         error = context.get("exception")
-        if isinstance(error, BaseException) and not isinstance(
-            error, (Exception, asyncio.CancelledError)
-        ):
+        of_a_callback = "handle" in context  # a task reports when it is deleted, where none helps
+        if of_a_callback and not isinstance(error, (Exception, asyncio.CancelledError, type(None))):
             raise error
 
     async def shutdown_asyncgens(self) -> None:

@@ -31,6 +31,18 @@ class AsyncioThread:
         self._lock = threading.Lock()
 
     @property
+    def name(self) -> str:
+        """The thread's name."""
+        return self._name
+
+    @property
+    def ident(self) -> int:
+        """The thread's id, once it runs."""
+        assert self._thread is not None
+        assert self._thread.ident is not None
+        return self._thread.ident
+
+    @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The thread's loop, once it runs."""
         assert self._loop is not None
@@ -48,6 +60,14 @@ class AsyncioThread:
         if not self._collecting:
             self._collecting = True
             loop.call_soon_threadsafe(loop.call_later, HAND_OVER_SECONDS, self._take_submitted)
+
+    def call_soon(self, callback: Callable[[], None]) -> bool:
+        """Has a callback called on the thread, as soon as it can; False if it has ended."""
+        try:
+            self.loop.call_soon_threadsafe(callback)
+        except RuntimeError:
+            return False
+        return True
 
     def _take_submitted(self) -> None:
         self._collecting = False

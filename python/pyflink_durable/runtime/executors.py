@@ -135,6 +135,10 @@ class CallExecutor:
         self._on_abandoned(1)
         self._pool.replace_one()
 
+    def awaiting_thread(self) -> AsyncioThread | None:
+        """The thread of the coroutine functions, if any of them runs."""
+        return self._asyncio if self._tasks else None
+
     def end_waits(self) -> None:
         """Wakes the threads that wait for calls, so that they can be joined; see `on_closing`."""
         self._closed = True

@@ -72,6 +72,9 @@ class HandlerRunner(Protocol):
     def start(self, invocation: Invocation) -> None:
         """Starts a handler; called on the task thread."""
 
+    def describe(self, invocation: int) -> str:
+        """Names an invocation that runs on the loop, in log lines; called on any thread."""
+
     def close(self, deadline: float) -> list[str]:
         """Gives up what runs; the names of threads that still do at the deadline."""
 
@@ -105,6 +108,10 @@ class AsyncHandlerRunner:
         run, number = self._run(invocation), invocation.first_number
         invocation.task = NumberedTask(run, number=number, loop=self._loop)
         self._running[invocation.id] = invocation
+
+    def describe(self, invocation: int) -> str:
+        running = self._running.get(invocation)
+        return "an invocation that has ended" if running is None else running.context.describe()
 
     async def _run(self, invocation: Invocation) -> None:
         invocation_tasks.set(invocation)  # for this task and those it starts
@@ -162,7 +169,7 @@ class AsyncHandlerRunner:
             invocation.context.end()  # a `finally` block makes no more calls
             assert invocation.task is not None
             invocation.task.cancel()
-        self._loop.run_until_idle()  # `finally` blocks of handlers run here
+        self._loop.run_out()  # `finally` blocks of handlers run here
         return []
 
 
@@ -209,6 +216,9 @@ class ThreadHandlerRunner:
             self._loop.call_soon_threadsafe(self._on_end, invocation)
 
         self._executor.start_on(self._pool, handle)
+
+    def describe(self, invocation: int) -> str:
+        return "nothing runs on the loop"
 
     def _on_task_thread(self, ask: Callable[[], Any]) -> Any:
         """Keyed state belongs to the task thread; a worker waits for its answer."""

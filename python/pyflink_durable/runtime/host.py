@@ -7,6 +7,7 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -48,6 +49,8 @@ from pyflink_durable.runtime.task_context import TaskContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
+from pyflink_durable.runtime.watchdog import Watchdog
+from pyflink_durable.runtime.watched import CoroutineThread, TaskThread, tell_of_spinning
 from pyflink_durable.validation import check_invocation_id
 
 _LARGEST_GROUP = 64
@@ -96,11 +99,22 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._unread_outputs: set[str] = set()
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
-        self._loop = DurableLoop(self._bridge.wake, self._bridge.wakeAt, self._telemetry.warning)
+        self._loop = DurableLoop(
+            self._bridge.wake,
+            self._bridge.wakeAt,
+            self._telemetry.warning,
+            partial(tell_of_spinning, self._telemetry),
+        )
         self._executor = self._make_executor("", self._options.call_threads)
         tools = self._options.tool_calls
         self._tool_executor = self._make_executor("-tool", tools.num_threads, tools.max_in_flight)
         self._runner = self._make_runner()
+        watched = (
+            TaskThread(self._loop, self._runner.describe),
+            CoroutineThread(self._executor),
+            CoroutineThread(self._tool_executor),
+        )
+        self._watchdog = Watchdog(f"durable-{self._name}-watchdog", watched, self._telemetry)
         self._subtask = Subtask(
             {"calls": self._executor, "tools": self._tool_executor},
             loop=self._loop,
@@ -115,6 +129,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             metrics = HandlerMetrics(operation.metrics, self._gauges)
             self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
             self._gauges.read(self._bridge.wakeAt)
+        self._watchdog.start()
         operation.connect(self)
 
     def _make_executor(
@@ -149,6 +164,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                 f"threads={alive} calls that still run after close_timeout="
                 f"{self._options.close_timeout}s are abandoned; give them a timeout"
             )
+        self._watchdog.close(deadline)
         self._loop.close()
         if isinstance(self._handler, DurableProcessFunction):
             self._handler.close()
@@ -224,7 +240,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds in their order, with the loop run to quiescence between them."""
         fields = iter(released)
-        self._loop.run_each(map(self._subtask.holds.release, fields, fields, fields))
+        for invocation, slot, error in zip(fields, fields, fields, strict=True):
+            self._loop.take_in(self._subtask.holds.release, invocation, slot, error)
 
     def drain(self) -> None:
         """Resumes the handlers whose calls have ended."""

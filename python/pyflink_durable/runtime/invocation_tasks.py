@@ -11,9 +11,15 @@ from pyflink_durable.runtime.async_generators import InvocationGenerators
 from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.timers import DurableTimers
 
+_INVOCATION_BITS = 32
+"""Of a number, above those that count what an invocation has started."""
+
 
 class HasTime(Protocol):
     """The context of an invocation, as far as the loop knows it."""
+
+    def describe(self) -> str:
+        """Names the invocation in log lines."""
 
     @property
     def clock(self) -> InvocationClock:
@@ -41,16 +47,26 @@ class InvocationTasks:
         running: Tasks that have not ended; what a handler starts must end with it. None if it
             has started none.
         generators: Asynchronous generators that it has begun; None if it has begun none.
+        spins: Whether it goes round without waiting for anything, see `Spinners`.
         first_number: That of the handler's own task.
     """
 
-    __slots__ = ("_next_number", "_timers", "context", "first_number", "generators", "running")
+    __slots__ = (
+        "_next_number",
+        "_timers",
+        "context",
+        "first_number",
+        "generators",
+        "running",
+        "spins",
+    )
 
     def __init__(self, invocation: int, context: HasTime | None = None) -> None:
         self.running: set[asyncio.Task[Any]] | None = None
         self.generators: InvocationGenerators | None = None
+        self.spins = False
         self.context = context
-        self.first_number = self._next_number = invocation << 32
+        self.first_number = self._next_number = invocation << _INVOCATION_BITS
         self._timers: DurableTimers | None = None
 
     def add(self, task: NumberedTask) -> None:
@@ -80,9 +96,9 @@ invocation_tasks: ContextVar[InvocationTasks | None] = ContextVar(
 
 
 def number_of(future: asyncio.Future[Any]) -> int:
-    """A number for what is kept in a set: the invocation's next one, if one is running."""
+    """A number for what is kept in a set: the invocation's next one; a negative one outside."""
     tasks = invocation_tasks.get()
-    return id(future) if tasks is None else tasks.next_number()
+    return -id(future) if tasks is None else tasks.next_number()
 
 
 class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
@@ -100,6 +116,11 @@ class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
         # first: asyncio puts it into its set of all tasks, which keeps the hash that it had there
         self.number = number_of(self) if number is None else number
         super().__init__(coro, **options)
+
+    @property
+    def invocation(self) -> int | None:
+        """The id of the invocation that it belongs to, None if it is of none."""
+        return self.number >> _INVOCATION_BITS if self.number >= 0 else None
 
     def __hash__(self) -> int:
         return self.number

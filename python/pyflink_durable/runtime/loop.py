@@ -15,7 +15,7 @@ import sys
 import time
 from asyncio import events
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, TypeVar
@@ -23,10 +23,12 @@ from typing import Any, TypeVar
 from pyflink_durable.runtime.asyncio_answers import AnswersAsyncio
 from pyflink_durable.runtime.generator_hooks import GeneratorHooks
 from pyflink_durable.runtime.invocation_tasks import (
+    InvocationTasks,
     NumberedFuture,
     NumberedTask,
     invocation_tasks,
 )
+from pyflink_durable.runtime.spinning import Spinners
 from pyflink_durable.runtime.timers import DurableTimers
 
 T = TypeVar("T")
@@ -42,6 +44,7 @@ class DurableLoop(AnswersAsyncio):
         wake: Asks the task thread to call `drain` soon; called from any thread.
         wake_at: Asks the task thread to call `drain` at a time (milliseconds since the epoch).
         on_problem: Gets one line for an exception that no handler will see.
+        on_spinning: Told of a handler that goes round without waiting, with one of its callbacks.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class DurableLoop(AnswersAsyncio):
         wake: Callable[[], None],
         wake_at: Callable[[int], None],
         on_problem: Callable[[str], None],
+        on_spinning: Callable[[asyncio.Handle, InvocationTasks], None] = lambda callback, of: None,
     ) -> None:
         super().__init__(on_problem)
         self._wake = wake
@@ -63,32 +67,42 @@ class DurableLoop(AnswersAsyncio):
         self._numbers = itertools.count()  # equal entries of a heap keep their order
         self._epoch = time.time() - time.monotonic()
         self._runs_on: int | None = None
+        self._turns = 0
         self._generators = GeneratorHooks(self, self.runs_here)
+        self._spinners = Spinners(on_spinning, self._look_at)
         self._closed = False
 
     # ---------------------------------------------------------------- driven by the task thread
 
     def run_until_idle(self) -> None:
-        """Runs callbacks until none is ready, replaying calls one at a time in between."""
-        with self._running():
-            self._run_ready()
+        """Runs callbacks until none is ready, replaying calls one at a time in between.
 
-    def run_each(self, happenings: Iterable[Any]) -> None:
-        """Has things happen one after another, with the loop run to quiescence between them."""
+        Where a handler goes round without rest it ends before that, and asks to be driven on.
+        """
         with self._running():
-            for _ in happenings:
-                self._run_ready()
+            self._settle()
 
     def drain(self) -> None:
-        """Takes in what other threads have handed over, one at a time in order, and due timers."""
+        """Takes in what was handed over, one at a time in order, and due timers."""
         self._wake_asked = False
         with self._running():
-            while self._inbox:
+            rests = self._settle()
+            while rests and self._inbox:
                 callback, args = self._inbox.popleft()
                 callback(*args)
                 del callback, args  # an error's traceback may hold this frame
-                self._run_ready()
-            self._run_due_timers()
+                rests = self._settle()
+            if rests:
+                self._run_due_timers()
+
+    def take_in(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Has the next `drain` call something, in its turn; on the task thread."""
+        self._inbox.append((callback, args))
+
+    def run_out(self) -> None:
+        """As `run_until_idle`, and handlers that were put aside go on."""
+        self._spinners.look(self._ready)
+        self.run_until_idle()
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -97,6 +111,7 @@ class DurableLoop(AnswersAsyncio):
         outer_hooks = sys.get_asyncgen_hooks()
         events._set_running_loop(self)
         self._runs_on = get_ident()
+        self._turns += 1
         sys.set_asyncgen_hooks(self._generators.begin, self._generators.leave)
         try:
             yield
@@ -105,21 +120,48 @@ class DurableLoop(AnswersAsyncio):
             self._runs_on = outer_thread
             events._set_running_loop(outer)
 
+    def busy(self) -> tuple[int, int] | None:
+        """The thread that it runs on, and how far it has come; None while it does not run."""
+        thread = self._runs_on
+        return None if thread is None else (thread, self._turns)
+
     def runs_here(self) -> bool:
         """Whether this is the loop that runs the code that asks."""
         return self._runs_on == get_ident()
 
-    def _run_ready(self) -> None:
-        ready = self._ready
+    def _settle(self) -> bool:
+        """Runs the ready callbacks, and replays, until there are none.
+
+        Returns:
+            False if they do not come to rest: the step is to end, and nothing is given to handlers.
+        """
+        spinners = self._spinners
         while True:
-            while ready:
+            if spinners.active:
+                spinners.rejoin(self._ready)
+            if not self._run_ready() and not spinners.put_aside(self._ready):
+                self._ask_to_wake()
+                return False
+            if spinners.active:
+                spinners.came_to_rest()
+            if not self._replays:
+                return True
+            heapq.heappop(self._replays)[2]()
+
+    def _run_ready(self) -> bool:
+        """Goes through the callbacks that are ready, again and again; False if that has no end."""
+        ready, spinners, rounds = self._ready, self._spinners, 0
+        while ready:
+            self._turns += 1
+            for _ in range(len(ready)):
                 handle = ready.popleft()
                 if not handle._cancelled:
                     handle._run()
                 del handle  # an error's traceback may hold this frame, as asyncio's own loop says
-            if not self._replays:
-                return
-            heapq.heappop(self._replays)[2]()
+            rounds += 1
+            if rounds >= spinners.rounds:
+                return not ready
+        return True
 
     def replay_in_turn(self, completion: int, replay: Callable[[], None]) -> None:
         """Calls `replay` when it is the turn of a call that is answered from the journal.
@@ -143,7 +185,8 @@ class DurableLoop(AnswersAsyncio):
             if not unless.cancelled():
                 self._ready.append(handle)
                 del handle, unless  # as above
-                self._run_ready()
+                if not self._settle():
+                    break
         self._ask_for_timer_wake()
 
     def _ask_for_timer_wake(self) -> None:
@@ -174,10 +217,13 @@ class DurableLoop(AnswersAsyncio):
         if self._closed:
             return None
         self._inbox.append((callback, args))
+        self._ask_to_wake()
+        return None
+
+    def _ask_to_wake(self) -> None:
         if not self._wake_asked:
             self._wake_asked = True
             self._wake()
-        return None
 
     def call_later(
         self, delay: float, callback: Callable[..., Any], *args: Any, context: Any = None
@@ -213,6 +259,11 @@ class DurableLoop(AnswersAsyncio):
     ) -> None:
         heapq.heappush(self._timers, (when, next(self._numbers), handle, unless))
         self._ask_for_timer_wake()
+
+    def _look_at(self, when: float) -> None:
+        """Looks after handlers that were put aside, at a time of the monotonic clock."""
+        look = asyncio.TimerHandle(when, self._spinners.look, (self._ready,), self)
+        self._add_timer(when, look, look)
 
     def _durable_timers(self) -> DurableTimers | None:
         tasks = invocation_tasks.get()
@@ -276,3 +327,4 @@ class DurableLoop(AnswersAsyncio):
         self._timers.clear()
         self._replays.clear()
         self._generators.close()
+        self._spinners.close()

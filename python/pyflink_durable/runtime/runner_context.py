@@ -259,6 +259,10 @@ class FlinkRunnerContext(RunnerContext):
         """What the handler has emitted: a side output's tag, None for the main output."""
         return self._outputs or ()
 
+    def describe(self) -> str:
+        """Names the invocation in log lines."""
+        return self._identity.describe()
+
     @property
     def slots(self) -> int:
         """How many slots of the journal the handler has used."""

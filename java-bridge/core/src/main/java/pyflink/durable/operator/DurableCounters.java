@@ -26,6 +26,7 @@ final class DurableCounters {
         "reexecuted", // calls in doubt that were run again
         "mismatched", // slots that held another call than the handler made
         "abandoned", // calls still running when their handler ended or the task closed
+        "blocked", // handlers and calls that held a thread for seconds that others wait for
         "handlerErrors", // handlers that raised
         "deadLetters", // inputs sent to the dead-letter output
         "droppedSideOutputs", // values for a side output that nothing reads
