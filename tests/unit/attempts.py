@@ -158,19 +158,20 @@ class Attempt:
             _, flat = writes.take()
             for at in range(0, len(flat), WRITE_FIELDS):
                 _, slot, function_id, digest, what, *fields, _ = flat[at : at + WRITE_FIELDS]
-                *payloads, attempt, due, ended_at, began = fields
+                *payloads, attempt, due, ended_at, began, repeatable = fields
                 began = NO_TIME if began is None else began
                 identity = (function_id, digest)
                 if what == PENDING:
-                    journal.appendPendingCallAt(slot, *identity, began)
+                    journal.appendPendingCallAt(slot, *identity, began, repeatable)
                 elif what == ATTEMPT:
                     journal.startAttemptAt(slot, *identity, attempt)
                 elif what == SCHEDULED:
-                    journal.scheduleCallAt(slot, *identity, attempt, due, began)
+                    journal.scheduleCallAt(slot, *identity, attempt, due, began, repeatable)
                 elif what == CLEARED:
                     journal.clearCallResultsFrom(slot)
                 elif what == RECORDED:
-                    journal.recordCallCompletionAt(slot, *identity, *payloads, ended_at, began)
+                    outcome = (*payloads, ended_at, began, repeatable)
+                    journal.recordCallCompletionAt(slot, *identity, *outcome)
                 else:
                     assert what == FINALIZED
                     journal.finalizeCallAt(slot, *identity, *payloads, ended_at)

@@ -32,6 +32,7 @@ class Slot(NamedTuple):
     due: int | None = None
     ended_at: int | None = None
     began: int | None = None
+    repeatable: int = 0
 
 
 class SlotsInMemory:
@@ -55,10 +56,12 @@ class SlotsInMemory:
         function_id: str,
         args_digest: str,
         began: int = NO_TIME,
+        repeatable: int = 0,
         hold: str | None = None,
     ) -> None:
         self._require_end(slot)
-        self.slots.append(Slot(function_id, args_digest, began=_known(began)))
+        new = Slot(function_id, args_digest, began=_known(began), repeatable=repeatable)
+        self.slots.append(new)
         self._hold(slot, hold)
 
     def startAttemptAt(
@@ -76,11 +79,12 @@ class SlotsInMemory:
         attempt: int,
         due: int,
         began: int = NO_TIME,
+        repeatable: int = 0,
     ) -> None:
         if slot == len(self.slots):
             self.slots.append(Slot(function_id, digest, began=_known(began)))
         found = self._pending(slot, (function_id, digest))
-        self.slots[slot] = found._replace(attempt=attempt, due=due)
+        self.slots[slot] = found._replace(attempt=attempt, due=due, repeatable=repeatable)
 
     def recordCallCompletionAt(
         self,
@@ -91,10 +95,11 @@ class SlotsInMemory:
         exception: bytes | None,
         at: int = NO_TIME,
         began: int = NO_TIME,
+        repeatable: int = 0,
     ) -> None:
         self._require_end(slot)
         completed = self._completed(function_id, digest, result, exception, at)
-        self.slots.append(completed._replace(began=_known(began)))
+        self.slots.append(completed._replace(began=_known(began), repeatable=repeatable))
 
     def finalizeCallAt(
         self,
@@ -108,7 +113,9 @@ class SlotsInMemory:
     ) -> None:
         found = self._pending(slot, (function_id, digest))
         completed = self._completed(function_id, digest, result, exception, at)
-        self.slots[slot] = completed._replace(attempt=found.attempt, began=found.began)
+        self.slots[slot] = completed._replace(
+            attempt=found.attempt, began=found.began, repeatable=found.repeatable
+        )
         self._hold(slot, hold)
 
     def clearCallResultsFrom(self, slot: int) -> None:
@@ -306,15 +313,14 @@ class _OneInvocation:
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._methods, name)
         if name == "appendPendingCallAt":
-            return lambda slot, func, digest, began, hold: self._begin(
-                began, method, slot, func, digest
-            )
+            return lambda *fields: self._begin(method, *fields[:-1])
         if name in ("scheduleCallAt", "recordCallCompletionAt"):
-            return lambda *fields: self._begin(fields[-1], method, *fields[:-1])
+            return lambda *fields: self._begin(method, *fields)
         if name in ("startAttemptAt", "finalizeCallAt"):
             return lambda *fields: method(*fields[:-1])
         return method
 
-    def _begin(self, began: int, method: Callable[..., None], *fields: Any) -> None:
+    def _begin(self, method: Callable[..., None], *fields: Any) -> None:
+        *fields_of_journal, began, repeatable = fields
         self._journal.begin(began)
-        method(*fields)
+        method(*fields_of_journal, repeatable == 1)

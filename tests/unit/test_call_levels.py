@@ -113,3 +113,22 @@ def test_what_the_call_says_goes_before_what_the_operator_says() -> None:
 def test_an_infinite_timeout_is_none_whatever_the_operator_says() -> None:
     assert of("checkpoint", call_timeout=5).of(False, timeout=math.inf).timeout is None
     assert of("checkpoint", call_timeout=math.inf).of(False).timeout is None
+
+
+@pytest.mark.parametrize("operator", LEVELS)
+@pytest.mark.parametrize(
+    ("own", "options", "repeatable"),
+    [
+        ("execute", {}, True),
+        ("execute", {"has_reconciler": True}, False),
+        ("execute", {"in_doubt": "raise"}, False),
+        ("raise", {}, False),
+        ("raise", {"in_doubt": "execute"}, True),
+        ("execute", {"durability": "write-ahead"}, False),
+    ],
+)
+def test_a_call_of_which_nothing_is_said_may_simply_run_again(
+    operator: str, own: str, options: dict[str, Any], repeatable: bool
+) -> None:
+    found = of(operator, in_doubt=own).of(**({"has_reconciler": False} | options))
+    assert found.repeatable is repeatable

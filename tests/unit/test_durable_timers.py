@@ -36,7 +36,7 @@ def millis(clock: Clock, seconds: float = 0) -> int:
 
 
 def fired(completion: int) -> Slot:
-    return Slot(*TIMER, "SUCCEEDED", dump_result(None), None, completion)
+    return Slot(*TIMER, "SUCCEEDED", dump_result(None), None, completion, repeatable=1)
 
 
 def charged(name: str, completion: int) -> Slot:
@@ -94,7 +94,7 @@ def test_the_deadline_is_in_the_journal_and_the_fired_timer_after_it(
     clock: Clock, handler: Callable[..., Any]
 ) -> None:
     bench = HandlerBench(handler, ByHand()).start()
-    assert bench.slots == [Slot(*TIMER, due=millis(clock, 5))]
+    assert bench.slots == [Slot(*TIMER, due=millis(clock, 5), repeatable=1)]
     clock.now += 4.9
     bench.operator.loop.drain()
     assert bench.ended == []
@@ -137,7 +137,7 @@ def test_a_deadline_that_has_passed_during_the_failure_fires_at_once(clock: Cloc
 def test_a_deadline_that_has_passed_comes_before_a_call_in_doubt_and_after_what_has_ended(
     clock: Clock,
 ) -> None:
-    deadline = Slot(*TIMER, due=millis(clock, 5))
+    deadline = Slot(*TIMER, due=millis(clock, 5), repeatable=1)
     pending = charged("order", 0)._replace(status="PENDING", result=None, completion=-1)
     clock.now += 3_600
     for slot, path in [(pending, "timed out"), (charged("order", 0), "charged order")]:
@@ -277,7 +277,7 @@ def test_timers_of_the_clean_up_after_the_end_are_not_journaled(clock: Clock) ->
 
 def test_another_call_in_the_place_of_a_timer_is_a_mismatch(clock: Clock) -> None:
     bench = HandlerBench(sleeps, ByHand(), slots=[charged("a", 0), charged("b", 1)]).start()
-    assert bench.slots == [Slot(*TIMER, due=millis(clock, 5))]
+    assert bench.slots == [Slot(*TIMER, due=millis(clock, 5), repeatable=1)]
     assert bench.telemetry.counters["mismatched"] == 1
 
 

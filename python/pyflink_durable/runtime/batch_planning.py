@@ -13,6 +13,7 @@ from pyflink_durable.runtime.bridge import (
     completion_of,
     due_of,
     ended_at,
+    is_repeatable,
 )
 from pyflink_durable.runtime.call_life import AT_ONCE
 from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
@@ -57,8 +58,8 @@ def plan_batch(journal: CallJournal, calls: Sequence[Call]) -> list[PlannedCall]
 def reserve(journal: CallJournal, planned: PlannedCall) -> None:
     """Journals the place of a call that is not to start yet, if it has none."""
     if planned.plan is Plan.EXECUTE:
-        identity = planned.call.identity
-        journal.access.schedule(planned.slot, identity, 1, AT_ONCE)
+        identity, repeatable = planned.call.identity, planned.call.options.repeatable
+        journal.access.schedule(planned.slot, identity, 1, AT_ONCE, repeatable)
         planned.plan, planned.found = Plan.RESUME, _reserved(identity)
 
 
@@ -97,10 +98,12 @@ def _mend(journal: CallJournal, placed: dict[int, Call], found: _Found, first: i
         fields, identity = found[slot], placed[slot].identity
         if fields is None or not _is_free_or_of(placed[slot], fields):
             found[slot] = _reserved(identity)
-            journal.access.schedule(slot, identity, 1, AT_ONCE)
+            repeatable = placed[slot].options.repeatable
+            journal.access.schedule(slot, identity, 1, AT_ONCE, repeatable)
             continue
         attempt, due = attempt_of(fields), due_of(fields)
-        journal.access.schedule(slot, identity, attempt, AT_ONCE if due is None else due)
+        next_start = AT_ONCE if due is None else due
+        journal.access.schedule(slot, identity, attempt, next_start, is_repeatable(fields))
         if fields[2] != PENDING:
             ended.append((slot, fields))
         elif due is None:

@@ -33,7 +33,7 @@ class BatchTimer:
         due = None if found is None else due_of(found)
         self.due = due_in(seconds) if due is None else due
         if found is None:
-            journal.access.schedule(self._slot, BATCH_TIMER, 1, self.due)
+            journal.access.schedule(self._slot, BATCH_TIMER, 1, self.due, repeatable=True)
 
     @property
     def is_over(self) -> bool:

@@ -24,7 +24,7 @@ CallFields = Sequence[Any]
 """``[function_id, args_digest, status, result, exception]``, and where they are known the order of
 completion, the number of the attempt, and for a call that has not started the time at which it is
 to start (milliseconds since the epoch); then when it ended, and in the first slot when the
-invocation began (both in microseconds since the epoch)."""
+invocation began (both in microseconds since the epoch); last whether it is repeatable (1)."""
 
 NO_TIME = -1
 """In place of a time that is not told."""
@@ -91,3 +91,8 @@ def ended_at(found: CallFields) -> int | None:
 def began_at(found: CallFields | None) -> int | None:
     """When the invocation of a first slot began, in microseconds; None if that is not known."""
     return found[9] if found is not None and len(found) > 9 else None
+
+
+def is_repeatable(found: CallFields) -> bool:
+    """Whether a call may simply run again; of one that does not tell, it is not known."""
+    return len(found) > 10 and found[10] == 1

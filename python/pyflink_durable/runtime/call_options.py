@@ -26,6 +26,8 @@ class CallOptions:
         timeout: Seconds that an attempt may take.
         start_hold: What an attempt waits for before it starts.
         outcome_hold: What its outcome waits for before the handler sees it.
+        repeatable: Whether it may simply run again: nobody is asked about it when it is in doubt,
+            and the handler did not say that it is to be made once.
     """
 
     in_doubt: InDoubt = "execute"
@@ -33,6 +35,7 @@ class CallOptions:
     timeout: float | None = None
     start_hold: HoldKind | None = None
     outcome_hold: HoldKind | None = None
+    repeatable: bool = True
 
 
 class CallOptionsOf:
@@ -80,10 +83,10 @@ class CallOptionsOf:
         check_seconds("timeout", timeout)
         in_doubt = own.in_doubt if in_doubt is None else _check_in_doubt(in_doubt)
         level = own.durability if durability is None else self._check_durability(durability)
-        # a call that may simply run again gains nothing by waiting
-        waits = durability in ("gated", "write-ahead") or has_reconciler or in_doubt == "raise"
+        once = durability in ("gated", "write-ahead") or has_reconciler or in_doubt == "raise"
         start_hold: HoldKind | None = None
-        if waits and level != "checkpoint":
+        # a call that may simply run again gains nothing by waiting
+        if once and level != "checkpoint":
             start_hold = "LOG" if level == "write-ahead" else "CHECKPOINT"
         return CallOptions(
             in_doubt,
@@ -91,6 +94,7 @@ class CallOptionsOf:
             without_infinity(own.call_timeout if timeout is None else timeout),
             start_hold,
             self.outcome_hold,
+            repeatable=not once,
         )
 
     def _check_durability(self, durability: Any) -> Durability:

@@ -239,7 +239,7 @@ class CallJournal:
         slot, call = planned.slot, planned.call
         kind = call.options.start_hold
         hold = None if kind is None else self._subtask.holds.expect(self._number, slot)
-        self.access.append_pending(slot, call.identity, kind)
+        self.access.append_pending(slot, call.identity, call.options.repeatable, kind)
         if planned.progress is not None:
             planned.progress.attempt = 1
         return hold
@@ -258,7 +258,8 @@ class CallJournal:
     def schedule(self, planned: PlannedCall, attempt: int, due: int) -> None:
         """Journals that an attempt has not started and is to start at a time."""
         self.check_open()
-        self.access.schedule(planned.slot, planned.call.identity, attempt, due)
+        call = planned.call
+        self.access.schedule(planned.slot, call.identity, attempt, due, call.options.repeatable)
 
     def current(self, planned: PlannedCall, attempt: int) -> CurrentCall:
         """What the function of an attempt may ask about it."""
@@ -314,7 +315,8 @@ class CallJournal:
             hold = self.expect(slot, kind)
             self.access.finalize(slot, call.identity, payload, exception, at, kind)
             return outcome, hold
-        self.access.record(slot, call.identity, payload, exception, at)
+        repeatable = call.options.repeatable
+        self.access.record(slot, call.identity, payload, exception, at, repeatable)
         return outcome, None
 
     # ---------------------------------------------------------------- the end of the invocation

@@ -22,7 +22,7 @@ def read_time(calls: CallJournal) -> datetime:
         at = max(deadlines.now(), calls.clock.micros)
         seen = datetime.fromtimestamp(at / 1_000_000, timezone.utc)
         if found is None:  # scheduled and not announced: it is no call, and counts as none
-            calls.access.schedule(slot, NOW, 1, at // 1000)
+            calls.access.schedule(slot, NOW, 1, at // 1000, repeatable=True)
         calls.access.finalize(slot, NOW, dump_result(seen), None, at)
     calls.clock.move(micros_of(seen.timestamp()))
     return seen

@@ -37,8 +37,17 @@ class JournalAccess(ABC):
         """The call in a slot, None if there is none."""
 
     @abstractmethod
-    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
-        """Announces a call in the slot behind the last one; it may have started from here on."""
+    def append_pending(
+        self, slot: int, identity: Identity, repeatable: bool, hold: HoldKind | None = None
+    ) -> None:
+        """Announces a call in the slot behind the last one; it may have started from here on.
+
+        Args:
+            slot: The slot.
+            identity: The call's.
+            repeatable: Whether the call may simply run again, see `CallOptions.repeatable`.
+            hold: What it waits for.
+        """
 
     @abstractmethod
     def start_attempt(
@@ -47,7 +56,9 @@ class JournalAccess(ABC):
         """Announces an attempt of a pending call."""
 
     @abstractmethod
-    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+    def schedule(
+        self, slot: int, identity: Identity, attempt: int, due: int, repeatable: bool
+    ) -> None:
         """Writes that an attempt has not started and is to start at a time (epoch milliseconds).
 
         The slot is a pending one, or the one behind the last.
@@ -67,7 +78,13 @@ class JournalAccess(ABC):
 
     @abstractmethod
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        at: int,
+        repeatable: bool,
     ) -> None:
         """Writes a call that has already ended in the slot behind the last one."""
 
@@ -83,7 +100,8 @@ class JournalAccess(ABC):
 class CursorJournal(JournalAccess):
     """A journal behind the six methods: slots one after another.
 
-    It knows nothing of attempts and times: those of a call are forgotten with the process.
+    It knows nothing of attempts and times, nor of what is repeatable: that of a call is forgotten
+    with the process.
     """
 
     concurrent = False
@@ -100,7 +118,9 @@ class CursorJournal(JournalAccess):
         self._announced = found is not None
         return found
 
-    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
+    def append_pending(
+        self, slot: int, identity: Identity, repeatable: bool, hold: HoldKind | None = None
+    ) -> None:
         self._require_cursor(slot)
         self._bridge.appendPendingCall(*identity)
         self._announced = True
@@ -110,9 +130,11 @@ class CursorJournal(JournalAccess):
     ) -> None:
         self._require_cursor(slot)
 
-    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+    def schedule(
+        self, slot: int, identity: Identity, attempt: int, due: int, repeatable: bool
+    ) -> None:
         if not self._announced:
-            self.append_pending(slot, identity)
+            self.append_pending(slot, identity, repeatable)
 
     def finalize(
         self,
@@ -128,7 +150,13 @@ class CursorJournal(JournalAccess):
         self._move()
 
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        at: int,
+        repeatable: bool,
     ) -> None:
         self._require_cursor(slot)
         self._bridge.recordCallCompletion(*identity, result, exception)
@@ -214,18 +242,22 @@ class SlotJournal(SlotAccess):
     def _began(self, slot: int) -> int:
         return self.began if slot == 0 else NO_TIME
 
-    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
-        began = self._began(slot)
-        self._bridge.appendPendingCallAt(*self._invocation, slot, *identity, began, hold)
+    def append_pending(
+        self, slot: int, identity: Identity, repeatable: bool, hold: HoldKind | None = None
+    ) -> None:
+        more = (self._began(slot), int(repeatable), hold)
+        self._bridge.appendPendingCallAt(*self._invocation, slot, *identity, *more)
 
     def start_attempt(
         self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
     ) -> None:
         self._bridge.startAttemptAt(*self._invocation, slot, *identity, attempt, hold)
 
-    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
-        began = self._began(slot)
-        self._bridge.scheduleCallAt(*self._invocation, slot, *identity, attempt, due, began)
+    def schedule(
+        self, slot: int, identity: Identity, attempt: int, due: int, repeatable: bool
+    ) -> None:
+        more = (attempt, due, self._began(slot), int(repeatable))
+        self._bridge.scheduleCallAt(*self._invocation, slot, *identity, *more)
 
     def finalize(
         self,
@@ -240,9 +272,15 @@ class SlotJournal(SlotAccess):
         self._bridge.finalizeCallAt(*self._invocation, slot, *identity, *outcome)
 
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        at: int,
+        repeatable: bool,
     ) -> None:
-        outcome = (result, exception, at, self._began(slot))
+        outcome = (result, exception, at, self._began(slot), int(repeatable))
         self._bridge.recordCallCompletionAt(*self._invocation, slot, *identity, *outcome)
 
     def clear_from(self, slot: int) -> None:

@@ -13,9 +13,9 @@ ATTEMPT, SCHEDULED = "ATTEMPT", "SCHEDULED"
 FINALIZED, RECORDED, CLEARED = "FINALIZED", "RECORDED", "CLEARED"
 
 
-WRITE_FIELDS = 12
+WRITE_FIELDS = 13
 """Of one write: invocation, slot, function id, digest of the arguments, what it does, result,
-exception, attempt, due time, when it ended, when the invocation began, hold."""
+exception, attempt, due time, when it ended, when the invocation began, repeatable, hold."""
 
 
 class JournalWrites:
@@ -74,24 +74,34 @@ class StepJournal(SlotAccess):
         fields: CallFields | None = self._bridge.getCallResultFieldsAt(self._id, slot)
         return fields
 
-    def append_pending(self, slot: int, identity: Identity, hold: HoldKind | None = None) -> None:
+    def append_pending(
+        self, slot: int, identity: Identity, repeatable: bool, hold: HoldKind | None = None
+    ) -> None:
         self._writes.executed += 1
         began = self.began if slot == 0 else None
         self._writes.add(
-            (self._id, slot, *identity, PENDING, None, None, None, None, None, began, hold)
+            (
+                *(self._id, slot, *identity, PENDING, None, None, None, None, None, began),
+                *(int(repeatable), hold),
+            )
         )
 
     def start_attempt(
         self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
     ) -> None:
         self._writes.add(
-            (self._id, slot, *identity, ATTEMPT, None, None, attempt, None, None, None, hold)
+            (self._id, slot, *identity, ATTEMPT, None, None, attempt, None, None, None, None, hold)
         )
 
-    def schedule(self, slot: int, identity: Identity, attempt: int, due: int) -> None:
+    def schedule(
+        self, slot: int, identity: Identity, attempt: int, due: int, repeatable: bool
+    ) -> None:
         began = self.began if slot == 0 else None
         self._writes.add(
-            (self._id, slot, *identity, SCHEDULED, None, None, attempt, due, None, began, None)
+            (
+                *(self._id, slot, *identity, SCHEDULED, None, None, attempt, due, None, began),
+                *(int(repeatable), None),
+            )
         )
 
     def finalize(
@@ -104,18 +114,30 @@ class StepJournal(SlotAccess):
         hold: HoldKind | None = None,
     ) -> None:
         self._writes.add(
-            (self._id, slot, *identity, FINALIZED, result, exception, None, None, at, None, hold)
+            (
+                *(self._id, slot, *identity, FINALIZED, result, exception, None, None, at),
+                *(None, None, hold),
+            )
         )
 
     def record(
-        self, slot: int, identity: Identity, result: bytes | None, exception: bytes | None, at: int
+        self,
+        slot: int,
+        identity: Identity,
+        result: bytes | None,
+        exception: bytes | None,
+        at: int,
+        repeatable: bool,
     ) -> None:
         self._writes.executed += 1
         began = self.began if slot == 0 else None
         self._writes.add(
-            (self._id, slot, *identity, RECORDED, result, exception, None, None, at, began, None)
+            (
+                *(self._id, slot, *identity, RECORDED, result, exception, None, None, at, began),
+                *(int(repeatable), None),
+            )
         )
 
     def clear_from(self, slot: int) -> None:
-        self._writes.add((self._id, slot, "", "", CLEARED, *(None,) * 7))
+        self._writes.add((self._id, slot, "", "", CLEARED, *(None,) * 8))
         self._size = slot

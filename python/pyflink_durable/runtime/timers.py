@@ -91,7 +91,7 @@ class DurableTimers:
         due = None if found is None else due_of(found)
         if due is None:
             due = due_in(when - clock.time())
-            self._calls.access.schedule(slot, TIMER, 1, due)
+            self._calls.access.schedule(slot, TIMER, 1, due, repeatable=True)
         elif due <= due_in(0):
             fire = partial(self._fire_unless_cancelled, slot, timer)
             loop.replay_in_turn(_OVERDUE + due, fire)

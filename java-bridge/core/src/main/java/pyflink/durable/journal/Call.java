@@ -31,6 +31,7 @@ public final class Call {
     private final long due;
     private final long endedAt;
     private final long invocationBegan;
+    private final boolean repeatable;
 
     Call(
             String functionId,
@@ -42,7 +43,8 @@ public final class Call {
             int attempt,
             long due,
             long endedAt,
-            long invocationBegan) {
+            long invocationBegan,
+            boolean repeatable) {
         this.functionId = Objects.requireNonNull(functionId, "functionId");
         this.argsDigest = Objects.requireNonNull(argsDigest, "argsDigest");
         this.status = Objects.requireNonNull(status, "status");
@@ -53,6 +55,7 @@ public final class Call {
         this.due = due;
         this.endedAt = endedAt;
         this.invocationBegan = invocationBegan;
+        this.repeatable = repeatable;
     }
 
     static Call pending(String functionId, String argsDigest, int attempt) {
@@ -70,7 +73,8 @@ public final class Call {
                 attempt,
                 due,
                 NO_TIME,
-                NO_TIME);
+                NO_TIME,
+                false);
     }
 
     static Call completed(
@@ -92,24 +96,33 @@ public final class Call {
                 attempt,
                 NOT_SCHEDULED,
                 endedAt,
-                NO_TIME);
+                NO_TIME,
+                false);
     }
 
     /** The same call, as that of the first slot of an invocation. */
     Call ofInvocationThatBegan(long micros) {
-        return micros == invocationBegan
-                ? this
-                : new Call(
-                        functionId,
-                        argsDigest,
-                        status,
-                        result,
-                        exception,
-                        completion,
-                        attempt,
-                        due,
-                        endedAt,
-                        micros);
+        return micros == invocationBegan ? this : with(micros, repeatable);
+    }
+
+    /** The same call, as one that may, or may not, simply run again. */
+    Call repeatable(boolean mayRunAgain) {
+        return mayRunAgain == repeatable ? this : with(invocationBegan, mayRunAgain);
+    }
+
+    private Call with(long began, boolean mayRunAgain) {
+        return new Call(
+                functionId,
+                argsDigest,
+                status,
+                result,
+                exception,
+                completion,
+                attempt,
+                due,
+                endedAt,
+                began,
+                mayRunAgain);
     }
 
     boolean hasIdentity(String otherFunctionId, String otherArgsDigest) {
@@ -176,6 +189,15 @@ public final class Call {
         return invocationBegan;
     }
 
+    /**
+     * Whether the call may simply run again: nobody was to be asked about it, and the handler did
+     * not say that it is to be made once. What is not known to be repeatable must not get lost: a
+     * call of release 0.1, or one over the cursor, says nothing of it.
+     */
+    public boolean repeatable() {
+        return repeatable;
+    }
+
     @Override
     public boolean equals(Object other) {
         if (!(other instanceof Call)) {
@@ -190,6 +212,7 @@ public final class Call {
                 && due == that.due
                 && endedAt == that.endedAt
                 && invocationBegan == that.invocationBegan
+                && repeatable == that.repeatable
                 && Arrays.equals(result, that.result)
                 && Arrays.equals(exception, that.exception);
     }

@@ -15,11 +15,12 @@ import org.apache.flink.core.memory.DataOutputView;
  * records of several versions side by side until each is rewritten, and a record of a newer version
  * is refused when it is read instead of being misread as a result.
  *
- * <p>Version 3: {@code version, status, functionId, argsDigest, completion, attempt, time,
- * hasBegan, invocationBegan?, result?, exception?}; the time is that at which a pending call is
- * due, or at which another one ended; a payload is its length (-1 for none) and its bytes. Version
- * 2 had no times but the due one. Version 1 had no attempt and no due either: its calls are read as
- * first attempts that are not scheduled.
+ * <p>Version 3: {@code version, status, functionId, argsDigest, completion, attempt, time, flags,
+ * invocationBegan?, result?, exception?}; the time is that at which a pending call is due, or at
+ * which another one ended; the flags say whether it is told when the invocation began (1), and
+ * whether the call is repeatable (2); a payload is its length (-1 for none) and its bytes. Version
+ * 2 had no times but the due one and no flags: its calls are read as not repeatable. Version 1 had
+ * no attempt and no due either: its calls are read as first attempts that are not scheduled.
  */
 public final class CallSerializer extends TypeSerializerSingleton<Call> {
 
@@ -28,6 +29,9 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
     static final int VERSION = 3;
 
     private static final long serialVersionUID = 1L;
+
+    private static final int HAS_BEGAN = 1;
+    private static final int REPEATABLE = 2;
 
     private static final CallStatus[] STATUSES = CallStatus.values();
 
@@ -40,8 +44,9 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
         out.writeInt(call.completion());
         out.writeInt(call.attempt());
         out.writeLong(call.status().isTerminal() ? call.endedAt() : call.due());
-        out.writeBoolean(call.invocationBegan() != Call.NO_TIME);
-        if (call.invocationBegan() != Call.NO_TIME) {
+        boolean hasBegan = call.invocationBegan() != Call.NO_TIME;
+        out.writeByte((hasBegan ? HAS_BEGAN : 0) | (call.repeatable() ? REPEATABLE : 0));
+        if (hasBegan) {
             out.writeLong(call.invocationBegan());
         }
         writePayload(call.result(), out);
@@ -65,8 +70,8 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
         int completion = in.readInt();
         int attempt = version == 1 ? Call.FIRST_ATTEMPT : in.readInt();
         long time = version == 1 ? Call.NOT_SCHEDULED : in.readLong();
-        boolean hasBegan = version >= 3 && in.readBoolean();
-        long began = hasBegan ? in.readLong() : Call.NO_TIME;
+        int flags = version >= 3 ? in.readByte() : 0;
+        long began = (flags & HAS_BEGAN) != 0 ? in.readLong() : Call.NO_TIME;
         return new Call(
                 functionId,
                 argsDigest,
@@ -77,7 +82,8 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
                 attempt,
                 status.isTerminal() ? Call.NOT_SCHEDULED : time,
                 status.isTerminal() && version >= 3 ? time : Call.NO_TIME,
-                began);
+                began,
+                (flags & REPEATABLE) != 0);
     }
 
     private static void writePayload(@Nullable byte[] payload, DataOutputView out)

@@ -82,8 +82,8 @@ public final class Journal {
      * The slot at the cursor.
      *
      * @return {@code [function_id, args_digest, status, result, exception, completion, attempt,
-     *     due, ended_at, invocation_began]}, where due is null for a call that is not scheduled,
-     *     and the other two where they are not known; or null if there is none
+     *     due, ended_at, invocation_began, repeatable]}, where due is null for a call that is not
+     *     scheduled, and the other times where they are not known; or null if there is none
      */
     @Nullable
     public synchronized Object[] getCurrentCallResultFields() {
@@ -117,13 +117,14 @@ public final class Journal {
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception) {
-        recordCallCompletionAt(cursor, functionId, argsDigest, result, exception, Call.NO_TIME);
+        recordCallCompletionAt(
+                cursor, functionId, argsDigest, result, exception, Call.NO_TIME, false);
         cursor++;
     }
 
     /** Appends a pending call at the cursor; the cursor stays. */
     public synchronized void appendPendingCall(String functionId, String argsDigest) {
-        appendPendingCallAt(cursor, functionId, argsDigest);
+        appendPendingCallAt(cursor, functionId, argsDigest, false);
     }
 
     /** Makes the pending call at the cursor terminal and moves the cursor. */
@@ -160,7 +161,8 @@ public final class Journal {
             call.attempt(),
             call.due() == Call.NOT_SCHEDULED ? null : call.due(),
             call.endedAt() == Call.NO_TIME ? null : call.endedAt(),
-            call.invocationBegan() == Call.NO_TIME ? null : call.invocationBegan()
+            call.invocationBegan() == Call.NO_TIME ? null : call.invocationBegan(),
+            call.repeatable() ? 1 : 0
         };
     }
 
@@ -179,6 +181,7 @@ public final class Journal {
      * As {@link #recordCallCompletion}, for the slot behind the last one.
      *
      * @param endedAt when the outcome came, in microseconds since the epoch
+     * @param repeatable see {@link Call#repeatable}
      */
     public synchronized void recordCallCompletionAt(
             int slot,
@@ -186,10 +189,10 @@ public final class Journal {
             String argsDigest,
             @Nullable byte[] result,
             @Nullable byte[] exception,
-            long endedAt) {
+            long endedAt,
+            boolean repeatable) {
         requireEnd(slot, functionId);
-        put(
-                slot,
+        Call call =
                 Call.completed(
                         functionId,
                         argsDigest,
@@ -197,21 +200,27 @@ public final class Journal {
                         exception,
                         completions++,
                         Call.FIRST_ATTEMPT,
-                        endedAt));
+                        endedAt);
+        put(slot, call.repeatable(repeatable));
     }
 
-    /** As {@link #appendPendingCall}, for the slot behind the last one. */
-    public synchronized void appendPendingCallAt(int slot, String functionId, String argsDigest) {
+    /**
+     * As {@link #appendPendingCall}, for the slot behind the last one.
+     *
+     * @param repeatable see {@link Call#repeatable}
+     */
+    public synchronized void appendPendingCallAt(
+            int slot, String functionId, String argsDigest, boolean repeatable) {
         requireEnd(slot, functionId);
-        put(slot, Call.pending(functionId, argsDigest, Call.FIRST_ATTEMPT));
+        put(slot, Call.pending(functionId, argsDigest, Call.FIRST_ATTEMPT).repeatable(repeatable));
         begun.set(slot);
     }
 
     /** Starts the pending call in a slot again: it is no longer scheduled, and in doubt. */
     public synchronized void startAttemptAt(
             int slot, String functionId, String argsDigest, int attempt) {
-        requirePending(slot, functionId, argsDigest, "attempt " + attempt);
-        put(slot, Call.pending(functionId, argsDigest, attempt));
+        Call call = requirePending(slot, functionId, argsDigest, "attempt " + attempt);
+        put(slot, Call.pending(functionId, argsDigest, attempt).repeatable(call.repeatable()));
         begun.set(slot);
     }
 
@@ -220,9 +229,15 @@ public final class Journal {
      *
      * @param attempt the number that its start will have
      * @param due when it is to start, in milliseconds since the epoch
+     * @param repeatable see {@link Call#repeatable}
      */
     public synchronized void scheduleCallAt(
-            int slot, String functionId, String argsDigest, int attempt, long due) {
+            int slot,
+            String functionId,
+            String argsDigest,
+            int attempt,
+            long due,
+            boolean repeatable) {
         if (due < 0) {
             throw new IllegalArgumentException(
                     functionId + " cannot be scheduled for " + due + ", before the epoch.");
@@ -232,7 +247,7 @@ public final class Journal {
         } else {
             requireEnd(slot, functionId);
         }
-        put(slot, Call.scheduled(functionId, argsDigest, attempt, due));
+        put(slot, Call.scheduled(functionId, argsDigest, attempt, due).repeatable(repeatable));
     }
 
     /**
@@ -248,17 +263,17 @@ public final class Journal {
             @Nullable byte[] result,
             @Nullable byte[] exception,
             long endedAt) {
-        int attempt = requirePending(slot, functionId, argsDigest, "the outcome").attempt();
-        put(
-                slot,
+        Call pending = requirePending(slot, functionId, argsDigest, "the outcome");
+        Call call =
                 Call.completed(
                         functionId,
                         argsDigest,
                         result,
                         exception,
                         completions++,
-                        attempt,
-                        endedAt));
+                        pending.attempt(),
+                        endedAt);
+        put(slot, call.repeatable(pending.repeatable()));
     }
 
     private void put(int slot, Call call) {

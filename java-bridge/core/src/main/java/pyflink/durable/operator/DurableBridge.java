@@ -116,6 +116,7 @@ public final class DurableBridge {
     /**
      * @param began when the invocation began, in microseconds since the epoch, for its first slot;
      *     {@link Call#NO_TIME} for the others
+     * @param repeatable 1 if the call may simply run again, 0 if not; see {@link Call#repeatable}
      * @param hold what the call waits for before it starts: {@code CHECKPOINT}, {@code LOG}, or
      *     null for nothing
      */
@@ -125,10 +126,11 @@ public final class DurableBridge {
             String functionId,
             String argsDigest,
             long began,
+            int repeatable,
             @Nullable String hold) {
         Invocation<?, ?> invocation = invocation(id);
         invocation.journal().begin(began);
-        invocation.journal().appendPendingCallAt(slot, functionId, argsDigest);
+        invocation.journal().appendPendingCallAt(slot, functionId, argsDigest, repeatable == 1);
         counters.add("executed", 1);
         written(invocation, slot, hold);
     }
@@ -148,6 +150,7 @@ public final class DurableBridge {
     /**
      * @param due in milliseconds since the epoch
      * @param began see {@link #appendPendingCallAt}
+     * @param repeatable see there
      */
     public void scheduleCallAt(
             long id,
@@ -156,10 +159,13 @@ public final class DurableBridge {
             String argsDigest,
             int attempt,
             long due,
-            long began) {
+            long began,
+            int repeatable) {
         Invocation<?, ?> invocation = invocation(id);
         invocation.journal().begin(began);
-        invocation.journal().scheduleCallAt(slot, functionId, argsDigest, attempt, due);
+        invocation
+                .journal()
+                .scheduleCallAt(slot, functionId, argsDigest, attempt, due, repeatable == 1);
         written(invocation, slot, null);
     }
 
@@ -186,6 +192,7 @@ public final class DurableBridge {
     /**
      * @param endedAt when the outcome came, in microseconds since the epoch
      * @param began see {@link #appendPendingCallAt}
+     * @param repeatable see there
      */
     public void recordCallCompletionAt(
             long id,
@@ -195,12 +202,14 @@ public final class DurableBridge {
             @Nullable byte[] result,
             @Nullable byte[] exception,
             long endedAt,
-            long began) {
+            long began,
+            int repeatable) {
         Invocation<?, ?> invocation = invocation(id);
         invocation.journal().begin(began);
         invocation
                 .journal()
-                .recordCallCompletionAt(slot, functionId, argsDigest, result, exception, endedAt);
+                .recordCallCompletionAt(
+                        slot, functionId, argsDigest, result, exception, endedAt, repeatable == 1);
         counters.add("executed", 1);
         written(invocation, slot, null);
     }

@@ -7,14 +7,14 @@ import pyflink.durable.journal.Journal;
 /**
  * The journal writes of one step as Python reports them, taken one by one.
  *
- * <p>They come flat, twelve fields each: invocation, slot, function id, digest of the arguments,
+ * <p>They come flat, thirteen fields each: invocation, slot, function id, digest of the arguments,
  * what to do, result, exception, attempt, due (milliseconds since the epoch), ended at and
- * invocation began (both in microseconds), hold; null where one means nothing. Flat, which is cheap
- * to convert.
+ * invocation began (both in microseconds), repeatable (1 if it is), hold; null where one means
+ * nothing. Flat, which is cheap to convert.
  */
 final class JournalWrites {
 
-    private static final int FIELDS = 12;
+    private static final int FIELDS = 13;
 
     private final Object[] fields;
     private int at = -FIELDS;
@@ -45,7 +45,7 @@ final class JournalWrites {
     /** What the call or its outcome waits for, null for nothing. */
     @Nullable
     String hold() {
-        return (String) fields[at + 11];
+        return (String) fields[at + 12];
     }
 
     void apply(Journal journal) {
@@ -56,23 +56,24 @@ final class JournalWrites {
         int attempt = (int) number(7);
         long due = number(8);
         long endedAt = number(9);
+        boolean repeatable = number(11) == 1;
         journal.begin(number(10));
         switch ((String) fields[at + 4]) {
             case "PENDING":
-                journal.appendPendingCallAt(slot(), functionId, argsDigest);
+                journal.appendPendingCallAt(slot(), functionId, argsDigest, repeatable);
                 break;
             case "ATTEMPT":
                 journal.startAttemptAt(slot(), functionId, argsDigest, attempt);
                 break;
             case "SCHEDULED":
-                journal.scheduleCallAt(slot(), functionId, argsDigest, attempt, due);
+                journal.scheduleCallAt(slot(), functionId, argsDigest, attempt, due, repeatable);
                 break;
             case "FINALIZED":
                 journal.finalizeCallAt(slot(), functionId, argsDigest, result, exception, endedAt);
                 break;
             case "RECORDED":
                 journal.recordCallCompletionAt(
-                        slot(), functionId, argsDigest, result, exception, endedAt);
+                        slot(), functionId, argsDigest, result, exception, endedAt, repeatable);
                 break;
             case "CLEARED":
                 journal.clearCallResultsFrom(slot());

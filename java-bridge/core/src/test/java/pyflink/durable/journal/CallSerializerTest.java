@@ -93,6 +93,9 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
         calls.add(
                 Call.scheduled("sleep", "aabbccddeeff0011", 1, 1_800_000_000_000L)
                         .ofInvocationThatBegan(0));
+        calls.add(Call.pending("shop.charge", "2:00112233445566ff", 1).repeatable(true));
+        calls.add(ended.repeatable(true));
+        calls.add(ended.ofInvocationThatBegan(1_799_999_999_999_999L).repeatable(true));
         return calls.toArray(new Call[0]);
     }
 

@@ -20,13 +20,14 @@ class JournalCursorTest extends JournalFixture {
         journal.appendPendingCall(F, X);
 
         assertThat(journal.getCurrentCallResultFields())
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null, 0));
 
         journal.finalizeCurrentCall(F, X, RESULT, null);
 
         assertThat(journal.getCurrentCallResultFields()).isNull();
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, null, null));
+                .containsExactly(
+                        fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, null, null, 0));
     }
 
     @Test
@@ -35,7 +36,7 @@ class JournalCursorTest extends JournalFixture {
         journal.finalizeCurrentCall(F, X, null, ERROR);
 
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "FAILED", null, ERROR, 0, 1, null, null, null));
+                .containsExactly(fields(F, X, "FAILED", null, ERROR, 0, 1, null, null, null, 0));
     }
 
     @Test
@@ -43,7 +44,7 @@ class JournalCursorTest extends JournalFixture {
         journal.recordCallCompletion(F, X, null, null);
 
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "SUCCEEDED", null, null, 0, 1, null, null, null));
+                .containsExactly(fields(F, X, "SUCCEEDED", null, null, 0, 1, null, null, null, 0));
     }
 
     @Test
@@ -53,7 +54,7 @@ class JournalCursorTest extends JournalFixture {
 
         assertThat(journal.getCurrentCallResultFields()).isNull();
         assertThat(journal.getCallResultFieldsAt(1))
-                .containsExactly(fields(G, Y, "FAILED", null, ERROR, 1, 1, null, null, null));
+                .containsExactly(fields(G, Y, "FAILED", null, ERROR, 1, 1, null, null, null, 0));
     }
 
     @Test
@@ -107,7 +108,7 @@ class JournalCursorTest extends JournalFixture {
         assertThat(again.getCurrentCallResultFields()).isNull();
         again.appendPendingCall(G, X);
         assertThat(again.getCurrentCallResultFields())
-                .containsExactly(fields(G, X, "PENDING", null, null, -1, 1, null, null, null));
+                .containsExactly(fields(G, X, "PENDING", null, null, -1, 1, null, null, null, 0));
     }
 
     private TreeMap<Integer, Call> threeCalls() throws Exception {

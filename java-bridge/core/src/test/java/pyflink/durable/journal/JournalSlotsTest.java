@@ -10,7 +10,7 @@ class JournalSlotsTest extends JournalFixture {
 
     @Test
     void aSlotBehindTheLastOneIsEmpty() {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
 
         assertThat(journal.getCallResultFieldsAt(1)).isNull();
         assertThat(journal.getCallResultFieldsAt(100)).isNull();
@@ -18,37 +18,37 @@ class JournalSlotsTest extends JournalFixture {
 
     @Test
     void aSlotIsOnlyFilledBehindTheLastOne() {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
 
-        assertThatThrownBy(() -> journal.appendPendingCallAt(2, G, Y))
+        assertThatThrownBy(() -> journal.appendPendingCallAt(2, G, Y, false))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage(
                         "shop.refund cannot be put in slot 2 of a journal of 1 calls: a slot"
                                 + " is only filled behind the last one.");
-        assertThatThrownBy(() -> journal.recordCallCompletionAt(2, G, Y, RESULT, null, T))
+        assertThatThrownBy(() -> journal.recordCallCompletionAt(2, G, Y, RESULT, null, T, false))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.size()).isEqualTo(1);
     }
 
     @Test
     void aFilledSlotIsNotFilledAgain() {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
 
-        assertThatThrownBy(() -> journal.appendPendingCallAt(0, F, X))
+        assertThatThrownBy(() -> journal.appendPendingCallAt(0, F, X, false))
                 .isInstanceOf(IllegalStateException.class);
-        assertThatThrownBy(() -> journal.recordCallCompletionAt(0, F, X, RESULT, null, T))
+        assertThatThrownBy(() -> journal.recordCallCompletionAt(0, F, X, RESULT, null, T, false))
                 .isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> journal.appendPendingCall(F, X))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null, 0));
     }
 
     @Test
     void callsAreFinalizedInAnyOrderAndTheOrderIsKept() {
-        journal.appendPendingCallAt(0, F, X);
-        journal.appendPendingCallAt(1, G, X);
-        journal.appendPendingCallAt(2, F, Y);
+        journal.appendPendingCallAt(0, F, X, false);
+        journal.appendPendingCallAt(1, G, X, false);
+        journal.appendPendingCallAt(2, F, Y, false);
 
         journal.finalizeCallAt(2, F, Y, RESULT, null, T);
         journal.finalizeCallAt(0, F, X, null, ERROR, T);
@@ -62,9 +62,9 @@ class JournalSlotsTest extends JournalFixture {
 
     @Test
     void slotMethodsLeaveTheCursorWhereItIs() {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
         journal.finalizeCallAt(0, F, X, RESULT, null, T);
-        journal.recordCallCompletionAt(1, G, Y, RESULT, null, T);
+        journal.recordCallCompletionAt(1, G, Y, RESULT, null, T, false);
 
         assertThat(journal.matchNextOrClearSubsequentCallResult(F, X)).isNotNull();
         assertThat(journal.matchNextOrClearSubsequentCallResult(G, Y)).isNotNull();
@@ -72,7 +72,7 @@ class JournalSlotsTest extends JournalFixture {
 
     @Test
     void aTerminalSlotNeverChanges() {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
         journal.finalizeCallAt(0, F, X, RESULT, null, T);
 
         assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, null, ERROR, T))
@@ -81,12 +81,12 @@ class JournalSlotsTest extends JournalFixture {
                         "Slot 0 cannot take the outcome of shop.charge(00000000000000aa): it"
                                 + " holds shop.charge(00000000000000aa) SUCCEEDED.");
         assertThat(journal.getCallResultFieldsAt(0))
-                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, T, null));
+                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, T, null, 0));
     }
 
     @Test
     void aFailedSlotIsTerminalToo() {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
         journal.finalizeCallAt(0, F, X, null, ERROR, T);
 
         assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, RESULT, null, T))
@@ -95,7 +95,7 @@ class JournalSlotsTest extends JournalFixture {
 
     @Test
     void finalizingNeedsThatIdentity() {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
 
         assertThatThrownBy(() -> journal.finalizeCallAt(0, F, Y, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
@@ -105,7 +105,7 @@ class JournalSlotsTest extends JournalFixture {
         assertThatThrownBy(() -> journal.finalizeCurrentCall(G, X, RESULT, null))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.getCurrentCallResultFields())
-                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null));
+                .containsExactly(fields(F, X, "PENDING", null, null, -1, 1, null, null, null, 0));
     }
 
     @Test
@@ -119,13 +119,13 @@ class JournalSlotsTest extends JournalFixture {
 
     @Test
     void aResultForADroppedSlotIsRefusedAlsoWhenAnotherCallTookItsPlace() {
-        journal.appendPendingCallAt(0, F, X);
-        journal.appendPendingCallAt(1, F, Y);
+        journal.appendPendingCallAt(0, F, X, false);
+        journal.appendPendingCallAt(1, F, Y, false);
         journal.clearCallResultsFrom(1);
 
         assertThatThrownBy(() -> journal.finalizeCallAt(1, F, Y, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
-        journal.appendPendingCallAt(1, G, Y);
+        journal.appendPendingCallAt(1, G, Y, false);
         assertThatThrownBy(() -> journal.finalizeCallAt(1, F, Y, RESULT, null, T))
                 .isInstanceOf(IllegalStateException.class);
         assertThat(journal.calls().get(1).status()).isEqualTo(CallStatus.PENDING);
@@ -136,7 +136,7 @@ class JournalSlotsTest extends JournalFixture {
         journal.recordCallCompletion(F, X, RESULT, null);
         save();
 
-        assertThatThrownBy(() -> journal.appendPendingCallAt(0, G, Y))
+        assertThatThrownBy(() -> journal.appendPendingCallAt(0, G, Y, false))
                 .isInstanceOf(IllegalStateException.class);
         assertThatThrownBy(() -> journal.finalizeCallAt(0, F, X, null, ERROR, T))
                 .isInstanceOf(IllegalStateException.class);

@@ -20,15 +20,15 @@ class JournalSnapshotsTest extends JournalFixture {
 
     @Test
     void onlyWhatChangedSinceTheLastSnapshotIsWritten() throws Exception {
-        journal.appendPendingCallAt(0, F, X);
-        journal.appendPendingCallAt(1, G, X);
+        journal.appendPendingCallAt(0, F, X, false);
+        journal.appendPendingCallAt(1, G, X, false);
         assertThat(journal.hasChanges()).isTrue();
         assertThat(save()).containsExactly("put 0", "put 1");
         assertThat(journal.hasChanges()).isFalse();
         assertThat(save()).isEmpty();
 
         journal.finalizeCallAt(1, G, X, RESULT, null, T);
-        journal.appendPendingCallAt(2, F, Y);
+        journal.appendPendingCallAt(2, F, Y, false);
 
         assertThat(journal.hasChanges()).isTrue();
         assertThat(save()).containsExactly("put 1", "put 2");
@@ -59,7 +59,7 @@ class JournalSnapshotsTest extends JournalFixture {
         save();
 
         journal.clearCallResultsFrom(1);
-        journal.appendPendingCallAt(1, G, Y);
+        journal.appendPendingCallAt(1, G, Y, false);
 
         assertThat(save()).containsExactly("put 1", "remove 2");
         assertThat(state.slots.values()).containsExactlyElementsOf(journal.calls());
@@ -68,8 +68,8 @@ class JournalSnapshotsTest extends JournalFixture {
     @Test
     void aSlotThatCameAndWentBetweenTwoSnapshotsIsNeverWritten() throws Exception {
         journal.recordCallCompletion(F, X, RESULT, null);
-        journal.appendPendingCallAt(1, G, X);
-        journal.appendPendingCallAt(2, G, Y);
+        journal.appendPendingCallAt(1, G, X, false);
+        journal.appendPendingCallAt(2, G, Y, false);
         journal.clearCallResultsFrom(1);
 
         assertThat(save()).containsExactly("put 0");
@@ -77,7 +77,7 @@ class JournalSnapshotsTest extends JournalFixture {
 
     @Test
     void aSnapshotKeepsTheCallThatItWasGiven() throws Exception {
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
         save();
 
         journal.finalizeCallAt(0, F, X, RESULT, null, T);
@@ -93,7 +93,8 @@ class JournalSnapshotsTest extends JournalFixture {
         Journal again = Journal.restore(saved(journal));
 
         assertThat(again.getCurrentCallResultFields())
-                .containsExactly(fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, null, null));
+                .containsExactly(
+                        fields(F, X, "SUCCEEDED", RESULT, null, 0, 1, null, null, null, 0));
         assertThat(again.calls()).isEqualTo(journal.calls());
         assertThat(again.hasChanges()).isFalse();
         assertThat(again.savedSize()).isEqualTo(2);
@@ -101,15 +102,15 @@ class JournalSnapshotsTest extends JournalFixture {
 
     @Test
     void theOrderOfCompletionsGoesOnAfterARestore() throws Exception {
-        journal.appendPendingCallAt(0, F, X);
-        journal.appendPendingCallAt(1, G, X);
-        journal.appendPendingCallAt(2, F, Y);
+        journal.appendPendingCallAt(0, F, X, false);
+        journal.appendPendingCallAt(1, G, X, false);
+        journal.appendPendingCallAt(2, F, Y, false);
         journal.finalizeCallAt(1, G, X, RESULT, null, T);
         journal.finalizeCallAt(2, F, Y, RESULT, null, T);
 
         Journal again = Journal.restore(saved(journal));
         again.finalizeCallAt(0, F, X, RESULT, null, T);
-        again.recordCallCompletionAt(3, G, Y, RESULT, null, T);
+        again.recordCallCompletionAt(3, G, Y, RESULT, null, T, false);
 
         assertThat(again.calls()).extracting(Call::completion).containsExactly(2, 0, 1, 3);
     }
@@ -172,7 +173,7 @@ class JournalSnapshotsTest extends JournalFixture {
                         () -> {
                             for (int i = 0; i < rounds; i++) {
                                 int slot = journal.size();
-                                journal.appendPendingCallAt(slot, F, X);
+                                journal.appendPendingCallAt(slot, F, X, false);
                                 journal.finalizeCallAt(slot, F, X, RESULT, null, T);
                                 if (slot > 50) {
                                     journal.clearCallResultsFrom(i % 50);

@@ -13,7 +13,7 @@ class JournalTimesTest extends JournalFixture {
     @Test
     void theFirstSlotTellsWhenTheInvocationBeganWhateverBecomesOfTheCall() {
         journal.begin(BEGAN);
-        journal.scheduleCallAt(0, F, X, 1, 7);
+        journal.scheduleCallAt(0, F, X, 1, 7, false);
         assertThat(began(journal, 0)).isEqualTo(BEGAN);
         journal.startAttemptAt(0, F, X, 1);
         assertThat(began(journal, 0)).isEqualTo(BEGAN);
@@ -25,8 +25,8 @@ class JournalTimesTest extends JournalFixture {
     @Test
     void theOtherSlotsDoNot() {
         journal.begin(BEGAN);
-        journal.recordCallCompletionAt(0, F, X, RESULT, null, T);
-        journal.appendPendingCallAt(1, G, Y);
+        journal.recordCallCompletionAt(0, F, X, RESULT, null, T, false);
+        journal.appendPendingCallAt(1, G, Y, false);
 
         assertThat(began(journal, 1)).isEqualTo(Call.NO_TIME);
     }
@@ -34,10 +34,10 @@ class JournalTimesTest extends JournalFixture {
     @Test
     void itIsKnownAfterARestoreAndAfterAMismatchInTheFirstSlot() throws Exception {
         journal.begin(BEGAN);
-        journal.recordCallCompletionAt(0, F, X, RESULT, null, T);
+        journal.recordCallCompletionAt(0, F, X, RESULT, null, T, false);
         Journal again = Journal.restore(saved(journal));
         again.clearCallResultsFrom(0);
-        again.appendPendingCallAt(0, G, Y);
+        again.appendPendingCallAt(0, G, Y, false);
 
         assertThat(began(again, 0)).isEqualTo(BEGAN);
     }
@@ -45,7 +45,7 @@ class JournalTimesTest extends JournalFixture {
     @Test
     void theCallLogKnowsItBetterThanTheCheckpoint() {
         journal.begin(BEGAN);
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
         Journal again = new Journal();
         again.recover(0, journal.callAt(0));
         again.finalizeCallAt(0, F, X, RESULT, null, T);
@@ -57,7 +57,7 @@ class JournalTimesTest extends JournalFixture {
     void nothingIsToldWhereNothingIsKnown() {
         journal.begin(BEGAN);
         journal.begin(Call.NO_TIME);
-        journal.appendPendingCallAt(0, F, X);
+        journal.appendPendingCallAt(0, F, X, false);
         assertThat(began(journal, 0)).isEqualTo(BEGAN);
 
         Journal old = Journal.restore(new TreeMap<>());

@@ -71,13 +71,13 @@ public final class OpenLog implements AutoCloseable {
         Journal journal = new Journal();
         journal.begin(1_800_000_000_000_000L);
         journal.recordCallCompletionAt(
-                0, "charge", "0123456789abcdef", result, null, 1_800_000_000_000_001L);
+                0, "charge", "0123456789abcdef", result, null, 1_800_000_000_000_001L, false);
         return withCall(keyGroup, slot, journal.calls().get(0));
     }
 
     public static LogEntry pending(int keyGroup, int slot) {
         Journal journal = new Journal();
-        journal.appendPendingCallAt(0, "charge", "0123456789abcdef");
+        journal.appendPendingCallAt(0, "charge", "0123456789abcdef", false);
         return withCall(keyGroup, slot, journal.calls().get(0));
     }
 

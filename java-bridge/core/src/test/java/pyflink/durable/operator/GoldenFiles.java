@@ -49,7 +49,7 @@ class GoldenFiles {
             harness.end("carol:1");
             HarnessOperator.Handler alice = harness.operator.handler("alice:1");
             DurableBridge bridge = harness.operator.bridge();
-            bridge.appendPendingCallAt(alice.id(), 0, "shop.charge", "digest", BEGAN, null);
+            bridge.appendPendingCallAt(alice.id(), 0, "shop.charge", "digest", BEGAN, 0, null);
             alice.call(1, "shop.notify");
             alice.call(2, "shop.ship");
             alice.fail(2, "shop.ship", "no stock");

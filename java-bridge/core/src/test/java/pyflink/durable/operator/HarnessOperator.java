@@ -291,12 +291,12 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
 
         /** Announces a call at once, as {@code def} handlers do from their worker threads. */
         void call(int slot, String function) {
-            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, null);
+            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, null);
         }
 
         /** Announces a call that waits for a checkpoint, from a worker thread. */
         void callGated(int slot, String function) {
-            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, "CHECKPOINT");
+            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, "CHECKPOINT");
         }
 
         /** The same with the report of the step that runs. */
@@ -328,12 +328,12 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
         }
 
         void schedule(int slot, String function, int attempt, long due) {
-            bridge().scheduleCallAt(id, slot, function, "digest", attempt, due, NO_TIME);
+            bridge().scheduleCallAt(id, slot, function, "digest", attempt, due, NO_TIME, 0);
         }
 
         /** Announces a call that waits for the call log. */
         void callLogged(int slot, String function) {
-            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, "LOG");
+            bridge().appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, "LOG");
         }
 
         /** Gives an outcome that waits for the call log. */

@@ -33,7 +33,7 @@ class HoldRefusalTest {
                                     harness.operator
                                             .bridge()
                                             .appendPendingCallAt(
-                                                    id, 0, "charge", "d", NO_TIME, "LOG"))
+                                                    id, 0, "charge", "d", NO_TIME, 0, "LOG"))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("key a: charge(d) PENDING waits for the call log")
                     .hasMessageContaining("durability=\"gated\"");
@@ -49,7 +49,8 @@ class HoldRefusalTest {
                             () ->
                                     harness.operator
                                             .bridge()
-                                            .appendPendingCallAt(id, 0, "f", "d", NO_TIME, "LUNCH"))
+                                            .appendPendingCallAt(
+                                                    id, 0, "f", "d", NO_TIME, 0, "LUNCH"))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("There is no hold LUNCH");
         }

@@ -3,7 +3,7 @@ package pyflink.durable.operator;
 /** A journal write as Python reports it at the end of a step; see {@link JournalWrites}. */
 final class JournalWrite {
 
-    private final Object[] fields = new Object[12];
+    private final Object[] fields = new Object[13];
 
     JournalWrite(long invocation, int slot, String functionId, String argsDigest, String what) {
         fields[0] = invocation;
@@ -37,8 +37,12 @@ final class JournalWrite {
         return with(10, micros);
     }
 
+    JournalWrite repeatable() {
+        return with(11, 1);
+    }
+
     JournalWrite hold(String hold) {
-        return with(11, hold);
+        return with(12, hold);
     }
 
     private JournalWrite with(int field, Object value) {

@@ -17,12 +17,12 @@ class JournalWritesTest extends BridgeFixture {
 
     @Test
     void theSlotMethodsReachTheJournalOfTheInvocation() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, null);
-        bridge.recordCallCompletionAt(id, 1, "g", "d", new byte[] {1}, null, NO_TIME, NO_TIME);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, null);
+        bridge.recordCallCompletionAt(id, 1, "g", "d", new byte[] {1}, null, NO_TIME, NO_TIME, 0);
         bridge.finalizeCallAt(id, 0, "f", "d", null, new byte[] {2}, NO_TIME, null);
 
         assertThat(bridge.getCallResultFieldsAt(id, 0))
-                .containsExactly("f", "d", "FAILED", null, new byte[] {2}, 1, 1, null, null, null);
+                .containsExactly(call("f", "FAILED", null, new byte[] {2}, 1, 1, null, null, null));
         assertThat(bridge.getCalls(id))
                 .containsExactly(
                         call("f", "FAILED", null, new byte[] {2}, 1, 1, null, null, null),
@@ -79,25 +79,46 @@ class JournalWritesTest extends BridgeFixture {
         }
         apply(1, write(1, "g", "RECORDED").endedAt(BEGAN + 9).build());
 
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN);
-        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN, 0);
+        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null, 0);
     }
 
     @Test
     void workersTellTheSameTimes() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", BEGAN, null);
+        bridge.appendPendingCallAt(id, 0, "f", "d", BEGAN, 0, null);
         bridge.finalizeCallAt(id, 0, "f", "d", null, null, BEGAN + 5, null);
-        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, BEGAN + 9, NO_TIME);
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN);
-        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null);
+        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, BEGAN + 9, NO_TIME, 0);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN, 0);
+        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null, 0);
 
         bridge.clearCallResultsFrom(id, 0);
-        bridge.scheduleCallAt(id, 0, "f", "d", 1, 7, BEGAN + 1);
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(7L, null, BEGAN + 1);
+        bridge.scheduleCallAt(id, 0, "f", "d", 1, 7, BEGAN + 1, 0);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(7L, null, BEGAN + 1, 0);
 
         bridge.clearCallResultsFrom(id, 0);
-        bridge.recordCallCompletionAt(id, 0, "f", "d", null, null, BEGAN + 5, BEGAN + 2);
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN + 2);
+        bridge.recordCallCompletionAt(id, 0, "f", "d", null, null, BEGAN + 5, BEGAN + 2, 0);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN + 2, 0);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"PENDING", "SCHEDULED", "RECORDED"})
+    void aCallThatMaySimplyRunAgainSaysSo(String first) {
+        apply(1, write(0, "f", first).attempt(1).due(7).repeatable().build());
+        apply(1, write(1, "g", first).attempt(1).due(7).build());
+
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(1);
+        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(0);
+    }
+
+    @Test
+    void workersTellWhatMaySimplyRunAgain() {
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 1, null);
+        bridge.scheduleCallAt(id, 1, "f", "d", 1, 7, NO_TIME, 1);
+        bridge.recordCallCompletionAt(id, 2, "f", "d", null, null, NO_TIME, NO_TIME, 1);
+        bridge.appendPendingCallAt(id, 3, "f", "d", NO_TIME, 0, null);
+
+        assertThat(Arrays.stream(bridge.getCalls(id)).map(call -> ((Object[]) call)[10]))
+                .containsExactly(1, 1, 1, 0);
     }
 
     @Test
@@ -119,11 +140,11 @@ class JournalWritesTest extends BridgeFixture {
 
     @Test
     void aHoldOfAWorkerThreadWakesTheOperator() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, "CHECKPOINT");
-        bridge.scheduleCallAt(id, 0, "f", "d", 2, 5_000, NO_TIME);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, "CHECKPOINT");
+        bridge.scheduleCallAt(id, 0, "f", "d", 2, 5_000, NO_TIME, 0);
         bridge.startAttemptAt(id, 0, "f", "d", 2, "CHECKPOINT");
         bridge.finalizeCallAt(id, 0, "f", "d", null, null, NO_TIME, "LOG");
-        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, NO_TIME, NO_TIME);
+        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, NO_TIME, NO_TIME, 0);
         bridge.clearCallResultsFrom(id, 1);
 
         assertThat(host.calls)
@@ -174,6 +195,8 @@ class JournalWritesTest extends BridgeFixture {
     }
 
     private static Object[] call(String functionId, Object... fields) {
-        return Stream.concat(Stream.of(functionId, "d"), Arrays.stream(fields)).toArray();
+        return Stream.of(Stream.of(functionId, "d"), Arrays.stream(fields), Stream.of(0))
+                .flatMap(field -> field)
+                .toArray();
     }
 }

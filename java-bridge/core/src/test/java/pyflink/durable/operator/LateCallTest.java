@@ -41,7 +41,7 @@ class LateCallTest extends BridgeFixture {
 
     @Test
     void anUnknownInvocationIsRefused() {
-        assertThatThrownBy(() -> bridge.appendPendingCallAt(1_000, 0, "f", "d", NO_TIME, null))
+        assertThatThrownBy(() -> bridge.appendPendingCallAt(1_000, 0, "f", "d", NO_TIME, 0, null))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("Invocation 1000 has ended; its journal takes no more calls.");
         assertThatThrownBy(() -> bridge.getCalls(1_000)).isInstanceOf(IllegalStateException.class);
@@ -49,7 +49,7 @@ class LateCallTest extends BridgeFixture {
 
     @Test
     void anInvocationThatHasEndedIsRefused() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, null);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, null);
 
         bridge.end(host.invocation);
 
@@ -61,7 +61,7 @@ class LateCallTest extends BridgeFixture {
     @ParameterizedTest
     @MethodSource("methodsRefusedAfterClose")
     void afterTheCloseItIsRefused(Method method) {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, null);
+        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, null);
         host.calls.clear();
 
         bridge.close();
