@@ -168,6 +168,7 @@ class Cluster:
         parallelism: int = 1,
         savepoint: str | None = None,
         settings: Mapping[str, str] | None = None,
+        ships: Sequence[str | Path] = (),
     ) -> Job:
         """``flink run -py``, detached.
 
@@ -177,11 +178,13 @@ class Cluster:
             parallelism: Of the operators that do not fix their own.
             savepoint: What it starts from.
             settings: Of this job only.
+            ships: What comes with it, as ``["-pyfs", file]``.
         """
         options = ["--detached", "--parallelism", str(parallelism)]
         if savepoint is not None:
             options += ["--fromSavepoint", savepoint]
         options += [f"-D{name}={value}" for name, value in (settings or {}).items()]
+        options += map(str, ships)
         return Job(self._flink_run(options, script, arguments), self.rest)
 
     def _flink_run(
