@@ -166,7 +166,7 @@ class Recording:
 
     def watch(self, loop: Any, look: Callable[[], Moment]) -> None:
         """Takes down what each step of a loop leaves."""
-        for name in ("run_until_idle", "run_each", "drain"):
+        for name in ("run_until_idle", "drain"):
             setattr(loop, name, self._watched(getattr(loop, name), look))
 
     def _watched(self, step: Callable[..., None], look: Callable[[], Moment]) -> Any:
