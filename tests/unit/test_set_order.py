@@ -66,6 +66,25 @@ def test_the_handlers_own_task_has_a_number_too() -> None:
     assert HandlerBench(handler, ByHand()).run() == NUMBER << 32
 
 
+def test_tasks_without_a_name_are_named_by_their_number(executor: Any) -> None:
+    async def name_of() -> Any:
+        task = asyncio.current_task()
+        assert task is not None
+        return task.get_name()
+
+    async def handler(value: Any, ctx: Any) -> Any:
+        return [
+            await name_of(),
+            await asyncio.create_task(name_of()),
+            await asyncio.create_task(name_of(), name="mine"),
+            await asyncio.create_task(name_of()),
+        ]
+
+    names = HandlerBench(handler, executor).run()
+    assert names == ["Task-0", "Task-1", "mine", "Task-3"]
+    assert HandlerBench(handler, executor).run() == names
+
+
 def test_a_task_has_its_number_when_asyncio_registers_it() -> None:
     """Tasks of thousands of invocations that all have one hash then are a list."""
     seen: list[int] = []

@@ -14,6 +14,8 @@ from pyflink_durable.runtime.timers import DurableTimers
 _INVOCATION_BITS = 32
 """Of a number, above those that count what an invocation has started."""
 
+_NUMBERS = (1 << _INVOCATION_BITS) - 1
+
 
 class HasTime(Protocol):
     """The context of an invocation, as far as the loop knows it."""
@@ -115,6 +117,8 @@ class NumberedTask(asyncio.Task):  # type: ignore[type-arg]
     ) -> None:
         # first: asyncio puts it into its set of all tasks, which keeps the hash that it had there
         self.number = number_of(self) if number is None else number
+        if self.number >= 0 and options.get("name") is None:  # asyncio's counts in the process
+            options["name"] = f"Task-{self.number & _NUMBERS}"
         super().__init__(coro, **options)
 
     @property
