@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ def _let_jobs_import_tests() -> None:
     """
     here = Path(__file__).parent
     agent = here.parents[1] / "examples" / "agent"
-    paths = [str(here), str(agent), os.environ.get("PYTHONPATH", "")]
+    type_cases = here.parent / "unit"
+    paths = [str(here), str(agent), str(type_cases), os.environ.get("PYTHONPATH", "")]
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    sys.path.append(str(type_cases))
 
 
 def _start_no_server_per_job() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import pickle
 import threading
 import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 from struct import pack
 from typing import Any
@@ -49,10 +51,7 @@ class Bridge:
         self.counters[name] += count
 
     def getKey(self, invocation: int) -> Any:
-        return f"key-{invocation}"
-
-    def hasSideOutput(self, tag: str) -> bool:
-        return True
+        return pickle.dumps(f"key-{invocation}")
 
     def getCalls(self, invocation: int) -> list[Any]:
         return [list(slot) for slot in self.journals[invocation].slots]
@@ -73,14 +72,6 @@ class Operation:
 
     _chained_operations = ()
 
-    class _input_data_converter:
-        class _value_converter:
-            @staticmethod
-            def to_internal(value: Any) -> Any:
-                return value
-
-        _field_data_converters = (None, _value_converter)
-
     def __init__(self, host: DurableHost) -> None:
         self._host = host
         self._main_operation = self
@@ -91,21 +82,20 @@ class Operation:
     def on_timer(self, timestamp: int) -> Iterator[Any]:
         return self._host.on_timer(timestamp, self)  # type: ignore[arg-type]
 
-    class _key_converter:
-        @staticmethod
-        def to_internal(key: Any) -> Any:
-            return key
-
     def close(self) -> None:
         self._host.close()
 
 
+PICKLED = "PICKLED_BYTE_ARRAY"
+DESCRIBED = pickle.dumps((PICKLED, ["durable-dead-letter", "audit"], [PICKLED, "INT"]))
+
+
 class Task:
-    """A task with one host."""
+    """A task with one host; Java reads its outputs."""
 
     def __init__(self, handler: Callable[..., Any], options: DurableOptions) -> None:
         self.bridge = Bridge()
-        self.operation = DurableOperation(self.bridge, None)
+        self.operation = DurableOperation(self.bridge, None, DESCRIBED)
         host = DurableHost(handler, options, "orders", "orders-1", can_gate=True)
         host.open(None)
         self.operation.bind(Operation(host))
@@ -113,14 +103,14 @@ class Task:
     def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
         numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
-        return self.operation.start([value], numbers, A_DAY)
+        return read(self.operation.start([pickle.dumps([value])], numbers, A_DAY))
 
     def start_together(self, *values: Any, millis: int = A_DAY) -> tuple[Any, ...]:
         numbers = b""
         for invocation in range(len(values)):
             self.bridge.journals[invocation] = SlotsInMemory(())
             numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
-        return self.operation.start(values, numbers, millis)
+        return read(self.operation.start([pickle.dumps(values)], numbers, millis))
 
 
 @pytest.fixture
@@ -134,6 +124,18 @@ def new_task() -> Iterator[Callable[..., Task]]:
     yield new_task
     for task in tasks:
         task.operation.close()
+
+
+def read(report: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A report, with the outputs as the handlers gave them."""
+    *parts, outputs = report
+    values: list[Any] = []
+    for written in outputs:
+        plain, numbers = pickle.loads(written)
+        for value, number in zip(plain, numbers or repeat(None), strict=False):
+            is_pickled = number in (None, 0)
+            values.append(pickle.loads(value) if is_pickled else (number, value))
+    return *parts, tuple(values)
 
 
 async def tells_its_key(value: Any, ctx: Any) -> Any:
@@ -182,7 +184,7 @@ class TestInvocationId:
             call_log=log,
             invocation_id=lambda value: value["missing"],
         )
-        [(_, letter)] = keys(task.start({"id": 1}))
+        [letter] = keys(task.start({"id": 1}))
         assert isinstance(letter, DeadLetter)
         assert (letter.key, letter.error_type) == ("key-1", "KeyError")
         assert task.bridge.identified == []
@@ -285,23 +287,24 @@ class TestHandlersStartTogether:
         assert keys(task.start("a", 7)) == ("key-7 None",)
 
 
+class Value:
+    """An input that can be waited for."""
+
+
 class TestMemory:
     def test_a_failed_handler_leaves_no_cycle(self, new_task: Callable[..., Task]) -> None:
-        class Value:
-            """An input."""
+        seen: list[weakref.ref[Value]] = []
 
-        async def handler(value: Any, ctx: Any) -> None:
+        async def handler(value: Value, ctx: Any) -> None:
+            seen.append(weakref.ref(value))
             raise ValueError("unknown order")
 
         task = new_task(handler, on_error="dead-letter")
-        value = Value()
-        seen = weakref.ref(value)
         gc.collect()
         gc.disable()
         try:
-            task.start(value)
-            del value
-            assert seen() is None
+            task.start(Value())
+            assert seen[0]() is None
         finally:
             gc.enable()
 

@@ -9,7 +9,6 @@ from inspect import iscoroutine
 from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
-from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_tasks import (
     InvocationTasks,
@@ -119,8 +118,10 @@ class AsyncHandlerRunner:
             coroutine: Coroutine[Any, Any, Any] = self._function(
                 invocation.value, invocation.context
             )
-            # emitted later, when other handlers of this step have run
-            outcome = Outcome(copy_of(await coroutine), None)
+            result = await coroutine
+            if result is not None:
+                invocation.context.emit(result)
+            outcome = Outcome(result, None)
         except (Exception, asyncio.CancelledError) as error:
             outcome = Outcome(None, error)
         if invocation.running or invocation.generators:
@@ -209,8 +210,8 @@ class ThreadHandlerRunner:
             outcome = run(self._function, (invocation.value, invocation.context))
             if is_awaitable(outcome.value):
                 outcome = Outcome(None, _returned_awaitable(outcome.value))
-            elif outcome.error is None:
-                outcome = run(copy_of, (outcome.value,))  # as above
+            elif outcome.value is not None:
+                outcome.error = run(invocation.context.emit, (outcome.value,)).error
             invocation.outcome = outcome
             del outcome  # an error's traceback holds this frame
             self._loop.call_soon_threadsafe(self._on_end, invocation)

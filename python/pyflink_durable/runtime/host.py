@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import time
 import traceback
 from collections import deque
@@ -49,6 +50,7 @@ from pyflink_durable.runtime.task_context import TaskContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
 from pyflink_durable.runtime.user_state import StateBackend
+from pyflink_durable.runtime.values import Emission, Outputs
 from pyflink_durable.runtime.watchdog import Watchdog
 from pyflink_durable.runtime.watched import CoroutineThread, TaskThread, tell_of_spinning
 from pyflink_durable.validation import check_invocation_id
@@ -92,11 +94,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._operation = operation
         self._bridge = operation.bridge
         self._telemetry = FlinkTelemetry(self._bridge, self._name)
+        self._outputs = Outputs(operation.output_types, self._name, self._telemetry)
         if self._options.on_error == "dead-letter":
             self._require_dead_letter_output()
         self._flink_context: Any = None
         self._key_of = self._load_key  # once for all: each bound method is an object
-        self._unread_outputs: set[str] = set()
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
         self._loop = DurableLoop(
@@ -123,6 +125,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             on_mismatch=self._options.on_mismatch,
             tool_call_options=tools,
             state_of=self._load_state,
+            outputs=self._outputs,
         )
         self._gauges = Gauges(operation.metrics, self._telemetry)
         if isinstance(self._handler, DurableProcessFunction):
@@ -130,7 +133,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
             self._gauges.read(self._bridge.wakeAt)
         self._watchdog.start()
-        operation.connect(self)
+        operation.connect(self, self._outputs)
 
     def _make_executor(
         self, suffix: str, threads: int, max_in_flight: int | None = None
@@ -232,7 +235,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._to_end.append(invocation)
 
     def _load_key(self, number: int) -> Any:
-        return self._flink_context._key_converter.to_internal(self._bridge.getKey(number))
+        return pickle.loads(self._bridge.getKey(number))
 
     def _load_state(self, number: int) -> StateBackend:
         return self._runner.state_of(_BridgeState(self._bridge, number))
@@ -250,12 +253,12 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     @property
     def has_outputs(self) -> bool:
-        """Whether invocations have ended that `on_timer` is to emit the outputs of."""
+        """Whether invocations have ended that `emit_ended` is to emit the outputs of."""
         return bool(self._to_end)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
-        """Emits what has ended."""
-        return self._emit_ended()
+        """Emits what has ended, to the functions behind; PyFlink calls it."""
+        return self.emit_ended()
 
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         """Calls made in this step, and journal writes of invocations that go on."""
@@ -269,8 +272,12 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     # ---------------------------------------------------------------- the end of an invocation
 
-    def _emit_ended(self) -> Iterator[Any]:
-        """Ends invocations one after another, each with its outputs behind it."""
+    def emit_ended(self) -> Iterator[Any]:
+        """Ends invocations one after another, each with its outputs behind it.
+
+        Yields:
+            What goes to a Python function behind; the rest goes to Java.
+        """
         while self._to_end:
             invocation = self._to_end.popleft()
             outcome, context = invocation.outcome, invocation.context
@@ -279,19 +286,22 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             if outcome.error is not None:
                 letter = self._fail(invocation, outcome.error)
                 self._end(invocation, {})
-                yield (DEAD_LETTER, letter)
+                self._operation.outputs.add(self._emission_of(letter))
                 continue
             self._end(invocation, context.end())
             if self._operation.has_chained:
                 timestamp = NO_TIMESTAMP if context.timestamp is None else context.timestamp
                 self._flink_context._j_context.emitAt(timestamp)
-            for tag, value in context.outputs:
-                if tag is None:
-                    yield value
-                elif self._is_read(tag.tag_id):
-                    yield (tag, value)
-            if outcome.value is not None:
-                yield outcome.value
+            for emission in context.outputs:
+                if emission[0] is None and self._operation.has_chained:
+                    yield emission[1]
+                else:
+                    self._operation.outputs.add(emission)
+
+    def _emission_of(self, letter: DeadLetter) -> Emission:
+        emission = self._outputs.side(DEAD_LETTER.tag_id, letter, lambda: f"key={letter.key!r}")
+        assert emission is not None
+        return emission
 
     def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
         self._runner.forget(invocation)
@@ -329,22 +339,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             calls=tuple(JournaledCall(*call[:5]) for call in calls if not is_own(call)),
         )
 
-    # ---------------------------------------------------------------- side outputs
-
-    def _is_read(self, tag: str) -> bool:
-        if self._bridge.hasSideOutput(tag):
-            return True
-        self._telemetry.count("droppedSideOutputs")
-        if tag not in self._unread_outputs:
-            self._unread_outputs.add(tag)
-            self._telemetry.warning(
-                f"tag={tag} values for this side output are dropped: the job does not read it with "
-                "results.get_side_output(tag)"
-            )
-        return False
-
     def _require_dead_letter_output(self) -> None:
-        if not self._bridge.hasSideOutput(DEAD_LETTER.tag_id):
+        if not self._outputs.has_side(DEAD_LETTER.tag_id):
             raise ConfigurationError(
                 f'operator {self._name!r} has on_error="dead-letter", and nothing reads its dead '
                 "letters: add a sink to results.get_side_output(DEAD_LETTER)"

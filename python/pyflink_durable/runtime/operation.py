@@ -7,10 +7,15 @@ hands over the inputs, and takes back all that happened in the step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
+from itertools import chain
+from pickle import loads
 from struct import Struct
 from typing import Any, Protocol
+
+from pyflink_durable.runtime.chained import take_chain
+from pyflink_durable.runtime.values import Outputs, StepOutputs, read_description
 
 Element = tuple[Any, int, int | None, int, int]
 """The value, the invocation's id, the timestamp in milliseconds (None if it has none), how many
@@ -47,6 +52,9 @@ class Host(Protocol):
     def drain(self) -> None:
         """Resumes the handlers whose calls have ended."""
 
+    def emit_ended(self) -> Iterator[Any]:
+        """Ends these invocations, and yields what goes to a Python function behind."""
+
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         """How many calls were made, and journal writes of invocations that go on."""
 
@@ -59,44 +67,47 @@ opening: ContextVar[DurableOperation | None] = ContextVar("pyflink_durable_openi
 
 
 class DurableOperation:
-    """Wraps PyFlink's operation: its converters, the host, and Python functions chained behind it.
+    """Wraps PyFlink's operation: the host, and Python functions chained behind it.
 
     PyFlink's way for an element leads through five generators. Here elements go to the host
-    directly, and only outputs take PyFlink's way, to the functions behind.
+    directly, and only outputs take PyFlink's way, if there are functions behind.
 
     Args:
         bridge: The Java `DurableBridge`.
         metrics: The Java `HandlerMetrics`.
+        described_outputs: The types of the outputs, as Java describes them.
     """
 
-    def __init__(self, bridge: Any, metrics: Any) -> None:
+    def __init__(self, bridge: Any, metrics: Any, described_outputs: bytes) -> None:
         self.bridge = bridge
         self.metrics = metrics
-        self.outputs: list[Any] = []
+        self.output_types = read_description(described_outputs)
+        self.outputs = StepOutputs()
         self.has_chained = False
         self._host: Host | None = None
         self._operation: Any = None
         opening.set(self)
 
-    def connect(self, host: Host) -> None:
+    def connect(self, host: Host, outputs: Outputs) -> None:
         """Called by the host when PyFlink opens it."""
         self._host = host
+        self._converted = outputs
 
     def bind(self, operation: Any) -> None:
         """Takes PyFlink's operation, which is open by now."""
         opening.set(None)
         self._operation = operation
         self.has_chained = bool(operation._chained_operations)
-        # the row that PyFlink makes of key and value costs as much as the start of a task
-        self._to_value = operation._input_data_converter._field_data_converters[1].to_internal
+        if self.has_chained:
+            take_chain(operation, self._converted, self.outputs)
         for _ in operation._main_operation.process_element((None, None)):
             """The host learns PyFlink's context; it emits nothing."""
 
-    def start(self, values: Sequence[Any], numbers: bytes, millis: int) -> tuple[Any, ...]:
+    def start(self, values: Sequence[bytes], numbers: bytes, millis: int) -> tuple[Any, ...]:
         """Starts the handlers of elements, as many as there is time for.
 
         Args:
-            values: Their values, as PyFlink's converters take them.
+            values: Pickles of lists of their values, together as many as there are elements.
             numbers: Four signed 64-bit numbers of each, big-endian: the other fields of `Element`;
                 the smallest number in place of a timestamp for one that has none.
             millis: How long it goes on starting handlers.
@@ -106,14 +117,14 @@ class DurableOperation:
         """
         elements = (
             (
-                self._to_value(value),
+                value,
                 number,
                 None if timestamp == NO_TIMESTAMP else timestamp,
                 slots,
                 sequence,
             )
             for value, (number, timestamp, slots, sequence) in zip(
-                values, _NUMBERS.iter_unpack(numbers), strict=True
+                chain.from_iterable(map(loads, values)), _NUMBERS.iter_unpack(numbers), strict=True
             )
         )
         started = self._ensure_host().start(elements, millis / 1000)
@@ -154,16 +165,18 @@ class DurableOperation:
             - writes, twelve fields each, see `pyflink_durable.runtime.step_journal`
             - ended, four fields each: invocation, place of its first output, names and pickled
               values of its state writes
+            - outputs: pickles, see `StepOutputs`
         """
         host = self._ensure_host()
-        collected: list[Any] = []
         if host.has_outputs:
-            self.outputs = collected
-            for output in self._operation.on_timer(0):  # one by one: the host counts them
-                collected.append(output)
-            self.outputs = []  # the last ones are nobody's to keep
+            if self.has_chained:
+                for emission in self._operation.on_timer(0):  # one by one: the host counts them
+                    self.outputs.add(emission)
+            else:
+                for _ in host.emit_ended():
+                    """Nothing goes on in Python."""
         executed, writes = host.take_writes()
         ended = host.take_ended()
         if not (executed or writes or ended):
             return None
-        return executed, writes, ended, tuple(collected)
+        return executed, writes, ended, self.outputs.take()

@@ -36,6 +36,7 @@ from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.timers import DurableTimers
 from pyflink_durable.runtime.user_state import UserState
+from pyflink_durable.runtime.values import Emission
 from pyflink_durable.tool_options import ToolCallOptions
 from pyflink_durable.validation import check_reconciler, without_infinity
 
@@ -63,7 +64,7 @@ class FlinkRunnerContext(RunnerContext):
     _line: CallLine | None = None
     _random: Random | None = None
     _uuids: Random | None = None
-    _outputs: list[tuple[OutputTag | None, Any]] | None = None
+    _outputs: list[Emission] | None = None
 
     def __init__(
         self,
@@ -104,18 +105,21 @@ class FlinkRunnerContext(RunnerContext):
         return self._state
 
     def collect(self, value: Any) -> None:
-        self._emit(None, value)
+        self._calls.check_open()
+        self.emit(value)
 
     def output(self, tag: OutputTag, value: Any) -> None:
         if not hasattr(tag, "tag_id"):
             raise TypeError(f"ctx.output takes an OutputTag first, not {type(tag).__name__}")
-        self._emit(tag, value)
-
-    def _emit(self, tag: OutputTag | None, value: Any) -> None:
         self._calls.check_open()
+        emission = self._subtask.outputs.side(tag.tag_id, value, self._identity.describe)
+        if emission is not None:
+            self._add_output(emission)
+
+    def _add_output(self, emission: Emission) -> None:
         if self._outputs is None:
             self._outputs = []
-        self._outputs.append((tag, copy_of(value)))
+        self._outputs.append(emission)
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         if self._running_loop() is None:
@@ -254,9 +258,21 @@ class FlinkRunnerContext(RunnerContext):
         """How `pyflink_durable.tools.call_tools` makes the calls of a request."""
         return self._subtask.tool_call_options
 
+    def emit(self, value: Any) -> None:
+        """Takes a value for the main output: what the handler returns, too.
+
+        It is emitted when the handler is done; what becomes of the object until then is nothing
+        to the output.
+
+        Raises:
+            TypeError: It does not fit the declared type.
+            OverflowError: A number in it is too large for the declared type.
+        """
+        self._add_output(self._subtask.outputs.main(value, self._identity.describe))
+
     @property
-    def outputs(self) -> Sequence[tuple[OutputTag | None, Any]]:
-        """What the handler has emitted: a side output's tag, None for the main output."""
+    def outputs(self) -> Sequence[Emission]:
+        """What the handler has emitted."""
         return self._outputs or ()
 
     def describe(self) -> str:

@@ -12,6 +12,7 @@ from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
 from pyflink_durable.runtime.user_state import MemoryState, StateBackend
+from pyflink_durable.runtime.values import UNTYPED, Outputs
 from pyflink_durable.tool_options import ToolCallOptions
 
 
@@ -28,6 +29,7 @@ class Subtask:
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
         tool_call_options: How `pyflink_durable.tools.call_tools` makes the calls of a request.
         state_of: Gives the state of an invocation's key, for the invocation's number.
+        outputs: Takes what handlers emit; by default as it is.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Subtask:
         on_mismatch: Literal["clear", "fail"] = "clear",
         tool_call_options: ToolCallOptions | None = None,
         state_of: Callable[[int], StateBackend] = lambda number: MemoryState(),
+        outputs: Outputs | None = None,
     ) -> None:
         self.loop = loop
         self.telemetry = telemetry or LocalTelemetry()
@@ -49,6 +52,7 @@ class Subtask:
         self.on_mismatch = on_mismatch
         self.tool_call_options = tool_call_options
         self.state_of = state_of
+        self.outputs = outputs or Outputs(UNTYPED, "", self.telemetry)
         if not isinstance(executors, Mapping):
             executor = executors or CallExecutor()
             executors = {"calls": executor, "tools": executor}

@@ -90,7 +90,7 @@ public final class DurableBridge {
         host.wakeAt(epochMillis);
     }
 
-    /** The key of an invocation, in the form that PyFlink's converters take. Any thread. */
+    /** The key of an invocation, in the form that Python reads. Any thread. */
     public Object getKey(long invocation) {
         return host.externalKey(invocation(invocation));
     }

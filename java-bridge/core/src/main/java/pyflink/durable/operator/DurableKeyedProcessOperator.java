@@ -20,7 +20,6 @@ import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunctionI
 import org.apache.flink.streaming.api.operators.OperatorSnapshotFutures;
 import org.apache.flink.streaming.api.operators.python.embedded.AbstractEmbeddedDataStreamPythonFunctionOperator;
 import org.apache.flink.streaming.api.operators.python.embedded.EmbeddedPythonKeyedProcessOperator;
-import org.apache.flink.streaming.api.utils.PythonTypeUtils;
 import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
@@ -30,6 +29,9 @@ import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.log.CallLog;
+import pyflink.durable.value.OutputValues;
+import pyflink.durable.value.SideOutput;
+import pyflink.durable.value.ValueType;
 
 /**
  * Runs a Python handler for each element of a keyed stream, many keys at a time, and keeps the
@@ -55,7 +57,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private final Limits limits;
     @Nullable private final HashMap<String, String> callLog;
 
-    private transient PythonTypeUtils.DataConverter<OUT, Object> outputConverter;
+    private transient ValueType<Object> keyType;
     private transient InvocationEngine<Row, IN> engine;
     private transient PythonHost<IN> python;
     private transient JobPython jobPython;
@@ -121,7 +123,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
 
     @Override
     public void open() throws Exception {
-        outputConverter = PythonHost.converter(outputType);
+        keyType = ValueType.of(((RowTypeInfo) inputType).getTypeAt(0));
         engine =
                 new InvocationEngine<>(
                         name,
@@ -168,7 +170,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
 
     /** What runs the handlers; a test has others than Python's. */
     HandlerHost<Row, IN> newHost() {
-        python = new PythonHost<>(this, inputType, this::logCounters);
+        OutputValues<OUT> outputs = new OutputValues<>(outputType, getSideOutputTags());
+        python = new PythonHost<>(this, name, inputType, outputs, this::logCounters);
         return python;
     }
 
@@ -268,6 +271,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     }
 
     @Override
+    @SuppressWarnings("unchecked")
     public void emit(@Nullable Long timestamp, Object[] outputs, int from, int to) {
         if (timestamp == null) {
             collector.eraseTimestamp();
@@ -275,7 +279,11 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             collector.setAbsoluteTimestamp(timestamp);
         }
         for (int i = from; i < to; i++) {
-            collector.collect(toOutput(outputs[i]));
+            if (outputs[i] instanceof SideOutput) {
+                ((SideOutput<?>) outputs[i]).emit(output, timestamp);
+            } else {
+                collector.collect((OUT) outputs[i]);
+            }
         }
     }
 
@@ -289,29 +297,10 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         super.processWatermarkStatus(status);
     }
 
-    private OUT toOutput(Object value) {
-        try {
-            return outputConverter.toInternal(value);
-        } catch (RuntimeException e) {
-            throw new IllegalArgumentException(
-                    String.format(
-                            "Operator %s emitted a value that does not fit its output_type %s."
-                                    + " Return or collect values of that type, or declare another,"
-                                    + " such as Types.PICKLED_BYTE_ARRAY() for any Python object.",
-                            name, outputType),
-                    e);
-        }
-    }
-
-    /**
-     * By a converter of its own: PyFlink's gives the same array again for the next key, and that
-     * array is read when the interpreter's lock has changed hands. Two invocations would take one
-     * key for theirs, and have the same idempotency keys.
-     */
+    /** A pickle, which any thread may take. */
     @Override
     public Object externalKey(Object key) {
-        TypeInformation<?> keyType = ((RowTypeInfo) inputType).getTypeAt(0);
-        return PythonHost.converter(keyType).toExternal(((Row) key).getField(0));
+        return keyType.pickle(((Row) key).getField(0));
     }
 
     @Override

@@ -20,7 +20,7 @@ interface FlinkTask extends WatermarkHold.Downstream {
     /** Emits the outputs of an input from one index to another. */
     void emit(@Nullable Long timestamp, Object[] outputs, int from, int to);
 
-    /** The key in the form that PyFlink's converters take. Any thread. */
+    /** The key, in the form that Python reads. Any thread. */
     Object externalKey(Object key);
 
     boolean hasSideOutput(String tag);

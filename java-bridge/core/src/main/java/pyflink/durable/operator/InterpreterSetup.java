@@ -1,6 +1,7 @@
 package pyflink.durable.operator;
 
 import java.io.File;
+import pyflink.durable.value.OutputValues;
 
 /** Makes the Python side of an operator in the interpreter that it has opened, and ends it. */
 final class InterpreterSetup {
@@ -16,7 +17,8 @@ final class InterpreterSetup {
                     + "lambda line: durable_bridge.log('WARNING', line))";
 
     private static final String MAKE =
-            "durable_operation = DurableOperation(durable_bridge, durable_metrics)";
+            "durable_operation ="
+                    + " DurableOperation(durable_bridge, durable_metrics, durable_outputs)";
 
     private static final String CLOSE =
             "durable_operation.close()\n"
@@ -37,11 +39,13 @@ final class InterpreterSetup {
             String job,
             JobPython python,
             DurableBridge bridge,
-            HandlerMetrics metrics) {
+            HandlerMetrics metrics,
+            OutputValues<?> outputs) {
         interpreter.set("durable_job", job);
         interpreter.set("durable_folder", python.getBaseDirectory());
         interpreter.set("durable_bridge", bridge);
         interpreter.set("durable_metrics", metrics);
+        interpreter.set("durable_outputs", outputs.describe());
         if (!python.packageFolders().isEmpty()) {
             interpreter.set(
                     "durable_packages", String.join(File.pathSeparator, python.packageFolders()));

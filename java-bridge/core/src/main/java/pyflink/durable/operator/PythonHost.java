@@ -1,14 +1,17 @@
 package pyflink.durable.operator;
 
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.streaming.api.operators.python.embedded.AbstractEmbeddedPythonFunctionOperator;
-import org.apache.flink.streaming.api.utils.PythonTypeUtils;
 import org.apache.flink.types.Row;
+import pyflink.durable.value.InputValues;
+import pyflink.durable.value.OutputValues;
+import pyflink.durable.value.ValueException;
+import pyflink.durable.value.ValueType;
 
 /** The host in PyFlink's interpreter. */
 final class PythonHost<IN> implements HandlerHost<Row, IN> {
@@ -17,25 +20,28 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     static final long NO_TIMESTAMP = Long.MIN_VALUE;
 
     private final AbstractEmbeddedPythonFunctionOperator<?> operator;
-    private final TypeInformation<?> valueType;
+    private final String name;
+    private final InputValues<Object> inputs;
+    private final OutputValues<?> outputs;
     private final Runnable afterClose;
-
-    /** One for each value of a step: it gives the same array again for the next. */
-    private final List<PythonTypeUtils.DataConverter<Object, Object>> valueConverters =
-            new ArrayList<>();
 
     /** Null until PyFlink has opened it. */
     @Nullable private Interpreter interpreter;
 
     /**
+     * @param name of the operator
      * @param inputType PyFlink's: a row of key and value
      */
     PythonHost(
             AbstractEmbeddedPythonFunctionOperator<?> operator,
+            String name,
             TypeInformation<?> inputType,
+            OutputValues<?> outputs,
             Runnable afterClose) {
         this.operator = operator;
-        this.valueType = ((RowTypeInfo) inputType).getTypeAt(1);
+        this.name = name;
+        this.inputs = new InputValues<>(ValueType.of(((RowTypeInfo) inputType).getTypeAt(1)));
+        this.outputs = outputs;
         this.afterClose = afterClose;
     }
 
@@ -54,7 +60,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
             HandlerMetrics metrics,
             Runnable openOperation) {
         Interpreter opened = new Interpreter(operator);
-        InterpreterSetup.prepare(opened, job, python, bridge, metrics);
+        InterpreterSetup.prepare(opened, job, python, bridge, metrics, outputs);
         interpreter = opened;
         openOperation.run();
         opened.exec("durable_operation.bind(operation)");
@@ -62,40 +68,52 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
 
     @Override
     public Object[] start(List<Invocation<Row, IN>> invocations, long millis) {
-        Object[] values = new Object[invocations.size()];
         // one value that crosses in place of four for each invocation
         ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES * invocations.size());
-        for (int i = 0; i < values.length; i++) {
-            Invocation<Row, IN> invocation = invocations.get(i);
+        for (Invocation<Row, IN> invocation : invocations) {
+            if (!inputs.hasRoom()) {
+                break;
+            }
             Input<IN> input = invocation.input();
-            values[i] = valueConverter(i).toExternal(((Row) input.value()).getField(1));
+            addValue(invocation);
             numbers.putLong(invocation.id());
             numbers.putLong(input.timestamp() == null ? NO_TIMESTAMP : input.timestamp());
             numbers.putLong(invocation.journal().size());
             numbers.putLong(input.sequence());
         }
-        Object[] arguments = {values, numbers.array(), millis};
-        return (Object[]) interpreter.invokeMethod("durable_operation", "start", arguments);
+        byte[] written = Arrays.copyOf(numbers.array(), numbers.position());
+        Object[] arguments = {inputs.take(), written, millis};
+        return read(interpreter.invokeMethod("durable_operation", "start", arguments));
     }
 
-    private PythonTypeUtils.DataConverter<Object, Object> valueConverter(int place) {
-        if (place == valueConverters.size()) {
-            valueConverters.add(converter(valueType));
+    private void addValue(Invocation<Row, IN> invocation) {
+        try {
+            inputs.add(((Row) invocation.input().value()).getField(1));
+        } catch (ValueException e) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            "Operator %s cannot hand an input of key %s to Python: %s",
+                            name, invocation.key(), e.getMessage()),
+                    e);
         }
-        return valueConverters.get(place);
     }
 
-    @SuppressWarnings("unchecked")
-    static <T> PythonTypeUtils.DataConverter<T, Object> converter(TypeInformation<?> type) {
-        return PythonTypeUtils.TypeInfoToDataConverter.typeInfoDataConverter(
-                (TypeInformation<T>) type);
+    /** Reads the outputs, the last part of a report. */
+    @Nullable
+    private Object[] read(@Nullable Object report) {
+        Object[] parts = (Object[]) report;
+        if (parts != null) {
+            int last = parts.length - 1;
+            parts[last] = outputs.read((Object[]) parts[last]);
+        }
+        return parts;
     }
 
     @Override
     @Nullable
     public Object[] resume(@Nullable Object[] released) {
         Object[] arguments = {released};
-        return (Object[]) interpreter.invokeMethod("durable_operation", "resume", arguments);
+        return read(interpreter.invokeMethod("durable_operation", "resume", arguments));
     }
 
     /** Flink's own operator tells Python only of a regular end. */

@@ -1,0 +1,80 @@
+"""Values on their way through jobs: what handlers see and emit is what stock operators do."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import pytest
+from crashkit import World, durable, environment, run, write_outputs
+from pyflink.common import Row, Types
+from pyflink.datastream import OutputTag, ProcessFunction
+from type_cases import LEAVES, nested, spell
+
+from pyflink_durable import RunnerContext, durable_process
+
+pytestmark = pytest.mark.minicluster
+
+NESTED = {name: nested(leaf) for name, leaf in LEAVES.items()}
+ROWS = max(len(rows) for _, rows in NESTED.values())
+ALL = Types.ROW_NAMED(
+    ["emitted by", "case", *LEAVES, *(f"{name} in others" for name in LEAVES)],
+    [
+        Types.STRING(),
+        Types.INT(),
+        *(leaf.type_info for leaf in LEAVES.values()),
+        *(type_info for type_info, _ in NESTED.values()),
+    ],
+)
+
+
+def all_types(by: str, case: int) -> Row:
+    """A row with a value of each type, and of each type in each other."""
+    alone = [leaf.values[case % len(leaf.values)] for leaf in LEAVES.values()]
+    inside = [rows[case % len(rows)] for _, rows in NESTED.values()]
+    return Row(by, case, *alone, *inside)
+
+
+def describe(row: Row) -> str:
+    """A line for each field."""
+    spelled = [(name, spell(row[name])) for name in ALL.get_field_names()[2:]]
+    return "\n".join(
+        f"case {row[1]}, {name}: {text[:200]!a} {hashlib.sha256(text.encode()).hexdigest()}"
+        for name, text in spelled
+    )
+
+
+async def see(row: Row, ctx: RunnerContext) -> str:
+    return describe(row)
+
+
+async def emit(case: int, ctx: RunnerContext) -> Row:
+    return all_types("ours", case)
+
+
+class ByEmitter(ProcessFunction):  # type: ignore[misc]
+    def process_element(self, row: Row, ctx: Any) -> Any:
+        yield OutputTag(row[0], Types.STRING()), describe(row)
+
+
+def test_all_types_in_each_other_beside_a_stock_operator(world: World) -> None:
+    """In process mode. A handler sees, and emits, what a stock operator does."""
+    env = environment(world, python__execution_mode="process")
+    cases = env.from_collection(list(range(ROWS)), Types.INT())
+    stock = cases.map(lambda case: all_types("stock", case), ALL)
+    ours = durable_process(
+        cases.key_by(lambda case: case, Types.INT()), emit, output_type=ALL, name="emit", uid="emit"
+    )
+    seen = durable(stock, see, key=lambda row: row[1], key_type=Types.INT(), name="see")
+    write_outputs(seen, world, "seen")
+    # not in one operator with the handler, where its rows would stay in Python
+    emitted = stock.union(ours).rebalance().process(ByEmitter())
+    for by in ("stock", "ours"):
+        write_outputs(emitted.get_side_output(OutputTag(by, Types.STRING())), world, by)
+
+    run(env)
+
+    expected = sorted(world.outputs("stock"))
+    assert len(expected) == ROWS * 2 * len(LEAVES)
+    assert sorted(world.outputs("seen")) == expected
+    assert sorted(world.outputs("ours")) == expected
