@@ -152,7 +152,8 @@ def file_lines(env: StreamExecutionEnvironment, options: argparse.Namespace) -> 
     )
     if options.follow:
         source.monitor_continuously(Duration.of_millis(500))
-    return env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "orders file")
+    lines = env.from_source(source.build(), WatermarkStrategy.no_watermarks(), "orders file")
+    return lines.uid("orders-file")
 
 
 def kafka_lines(env: StreamExecutionEnvironment, bootstrap: str) -> DataStream:
@@ -165,7 +166,8 @@ def kafka_lines(env: StreamExecutionEnvironment, bootstrap: str) -> DataStream:
         .set_value_only_deserializer(SimpleStringSchema())
         .build()
     )
-    return env.from_source(source, WatermarkStrategy.no_watermarks(), "orders topic")
+    lines = env.from_source(source, WatermarkStrategy.no_watermarks(), "orders topic")
+    return lines.uid("orders-topic")
 
 
 def write_to_files(answers: DataStream, folder: Path) -> None:
@@ -173,7 +175,7 @@ def write_to_files(answers: DataStream, folder: Path) -> None:
     sink = FileSink.for_row_format(str(folder.resolve()), encoder).with_rolling_policy(
         RollingPolicy.on_checkpoint_rolling_policy()
     )
-    answers.sink_to(sink.build())
+    answers.sink_to(sink.build()).uid("answers-files")
 
 
 def write_to_kafka(answers: DataStream, bootstrap: str) -> None:
@@ -192,7 +194,7 @@ def write_to_kafka(answers: DataStream, bootstrap: str) -> None:
         # as long as a job may be down: an older transaction is gone, and answers with it
         .set_property("transaction.timeout.ms", "600000")
     )
-    answers.sink_to(sink.build())
+    answers.sink_to(sink.build()).uid("answers-topic")
 
 
 def check_service(service: str) -> None:

@@ -118,7 +118,7 @@ def build_job(env: StreamExecutionEnvironment, messages: Path, services: Service
     source = FileSource.for_record_stream_format(
         StreamFormat.text_line_format(), str(messages.resolve())
     ).build()
-    lines = env.from_source(source, WatermarkStrategy.no_watermarks(), "messages")
+    lines = env.from_source(source, WatermarkStrategy.no_watermarks(), "messages").uid("messages")
     answers = durable_process(
         lines.map(json.loads).key_by(lambda message: message["customer"], Types.STRING()),
         Assistant(services),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from pyflink_durable.call_log import CallLog
@@ -16,6 +17,8 @@ from pyflink_durable.tool_options import ToolCallOptions
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
     from pyflink.datastream import DataStream, KeyedStream
+
+logger = logging.getLogger("pyflink_durable")
 
 _OPERATOR_CLASS = "pyflink.durable.operator.DurableKeyedProcessOperator"
 
@@ -53,6 +56,7 @@ def durable_process(
     options = _with_tool_calls_of(env, _check_options(options))
     _check_runtime_mode(env)
     _check_uid(env, uid, options)
+    _name_sources_without_uid(stream)
     _prepare_python(env)
     prepare_checkpoints(env, options, name)
     add_jars(env, options.call_log)
@@ -183,6 +187,25 @@ def _check_runtime_mode(env: Any) -> None:
             f"execution.runtime-mode is {mode.name()}: its state backend keeps one key at a time "
             "and no checkpoints. Use env.set_runtime_mode(RuntimeExecutionMode.STREAMING), which "
             "also runs bounded input to its end"
+        )
+
+
+_named_sources: set[int] = set()
+"""Flink's ids of those that a warning has named, each once however many operators it feeds."""
+
+
+def _name_sources_without_uid(stream: Any) -> None:
+    """Sinks come later, when nobody asks us; the warning speaks of them, too."""
+    before = stream._j_data_stream.getTransformation().getTransitivePredecessors()
+    sources = [one for one in before if one.getInputs().isEmpty() and one.getUid() is None]
+    new = {one.getId(): one.getName() for one in sources if one.getId() not in _named_sources}
+    if new:
+        _named_sources.update(new)
+        logger.warning(
+            "sources=%s have no uid: a changed job cannot find where they were in a savepoint, and "
+            "reads everything again. Call .uid(...) on what env.from_source gives, and on what "
+            "sink_to gives",
+            list(new.values()),
         )
 
 

@@ -34,7 +34,8 @@ def environment(interval: int = 1_000) -> StreamExecutionEnvironment:
 
 
 def process(env: StreamExecutionEnvironment, **arguments: Any) -> Any:
-    stream = env.from_collection([1], Types.INT()).key_by(lambda value: value, Types.INT())
+    numbers = env.from_collection([1], Types.INT()).uid("numbers")
+    stream = numbers.key_by(lambda value: value, Types.INT())
     return durable_process(stream, handler, output_type=Types.INT(), **arguments)
 
 

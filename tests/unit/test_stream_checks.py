@@ -34,8 +34,12 @@ def env() -> StreamExecutionEnvironment:
     return environment()
 
 
+def numbers(env: StreamExecutionEnvironment) -> DataStream:
+    return env.from_collection([1, 2], Types.INT())
+
+
 def keyed(env: StreamExecutionEnvironment) -> Any:
-    return env.from_collection([1, 2], Types.INT()).key_by(lambda value: value, Types.INT())
+    return numbers(env).uid("numbers").key_by(lambda value: value, Types.INT())
 
 
 def process(env: StreamExecutionEnvironment, **changed: Any) -> DataStream:
@@ -178,6 +182,18 @@ def test_a_refused_operator_leaves_the_graph_as_it_was(env: StreamExecutionEnvir
         with pytest.raises(ConfigurationError):
             process(env, **{"stream": stream, **bad})
     assert transformations(env) == before
+
+
+def test_a_source_without_uid_is_named_once(
+    env: StreamExecutionEnvironment, caplog: pytest.LogCaptureFixture
+) -> None:
+    nameless = numbers(env).name("orders file").union(numbers(env).uid("others"))
+    stream = nameless.key_by(lambda value: value, Types.INT())
+    for name in ("first", "second"):
+        process(env, stream=stream, name=name, uid=name)
+    [message] = [record.getMessage() for record in caplog.records]
+    assert "sources=['orders file'] have no uid" in message
+    assert "Call .uid(...) on what env.from_source gives, and on what sink_to gives" in message
 
 
 def test_checkpointing_off_warns(caplog: pytest.LogCaptureFixture) -> None:

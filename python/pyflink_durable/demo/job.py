@@ -125,7 +125,8 @@ def build_job(
     ).build()
     sink = FileSink.for_row_format(str(files.results), Encoder.simple_string_encoder()).build()
     # One source task: orders arrive in the order of the file.
-    lines = env.from_source(source, WatermarkStrategy.no_watermarks(), "file").set_parallelism(1)
+    lines = env.from_source(source, WatermarkStrategy.no_watermarks(), "file").uid("file")
+    lines = lines.set_parallelism(1)
     orders = lines.map(arrivals, Types.PICKLED_BYTE_ARRAY()).name("arrivals").set_parallelism(1)
     answers = durable_process(
         orders.key_by(lambda order: order["customer"], Types.STRING()),
@@ -135,7 +136,7 @@ def build_job(
         name="orders",
         uid="orders",
     )
-    answers.map(write, Types.STRING()).name("as JSON").sink_to(sink)
+    answers.map(write, Types.STRING()).name("as JSON").sink_to(sink).uid("answers")
 
 
 def read_results(results: Path) -> list[dict[str, Any]]:
