@@ -164,6 +164,17 @@ class TestRunner:
         assert self.run(operator, telemetry, handler)[1] == [Outcome(None, None)]
         assert telemetry.counters == {}
 
+    def test_tasks_that_have_just_ended_are_not_abandoned(
+        self, operator: Operator, telemetry: LocalTelemetry
+    ) -> None:
+        async def handler(value: str, ctx: FlinkRunnerContext) -> None:
+            task = asyncio.create_task(asyncio.sleep(0))
+            while not task.done():
+                await asyncio.sleep(0)
+
+        assert self.run(operator, telemetry, handler)[1] == [Outcome(None, None)]
+        assert telemetry.counters == {}
+
     def test_what_a_handler_raises_is_its_outcome(
         self, operator: Operator, telemetry: LocalTelemetry
     ) -> None:

@@ -139,7 +139,7 @@ class AsyncHandlerRunner:
         left = [
             task
             for task in invocation.running or ()
-            if generators is None or not generators.is_closing(task)
+            if not (task.done() or (generators is not None and generators.is_closing(task)))
         ]
         if left:
             await self._abandon(invocation, left)
@@ -151,7 +151,7 @@ class AsyncHandlerRunner:
         for error in errors:
             message = "an asynchronous generator failed while it was closed"
             self._loop.call_exception_handler({"message": message, "exception": error})
-        if invocation.running or invocation.generators:  # left by those that were ended
+        if left or generators is not None:  # those that were ended may have left others
             return await self._wind_up(invocation, outcome)
         return outcome
 
