@@ -41,17 +41,18 @@ class RecordedWorld:
         moment: What the replay starts from.
         last: The end of the recorded run.
         number: The number of the moment.
+        began: When the recorded run began.
 
     Attributes:
         clock: Of the process of the replay.
         journal: Of the invocation.
     """
 
-    def __init__(self, moment: Moment, last: Moment, number: int) -> None:
+    def __init__(self, moment: Moment, last: Moment, number: int, began: float) -> None:
         self._moment = moment
         self._last = last
-        # the first moment is before the first step, so all of it happens now
-        start = _start_of(moment) if number else moment.at
+        # without a slot the invocation begins anew
+        start = _start_of(moment) if moment.slots and number else began
         self.clock = Clock(now=start, origin=1_000_000.0 * (1 + number))
         self.journal = _Slots(moment.slots, self._meet)
         self._waiting: dict[int, Callable[[Outcome], None]] = {}

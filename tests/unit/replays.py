@@ -48,7 +48,8 @@ class Replay:
         self._moment = recording.moments[at]
         self._last = recording.moments[-1]
         self._is_async = is_coroutine_function(recording.handler)
-        self._world = RecordedWorld(self._moment, self._last, at)
+        began = recording.moments[0].at
+        self._world = RecordedWorld(self._moment, self._last, at, began)
         self._loop = Operator().loop
         self._telemetry = LocalTelemetry()
         self._ended: list[Outcome] = []

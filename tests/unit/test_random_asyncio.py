@@ -1,0 +1,86 @@
+"""Random handlers that use all of asyncio, replayed from each of their steps."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Callable
+from contextvars import copy_context
+from inspect import iscoroutine
+from typing import Any
+
+from asyncio_handlers import KEPT, Handler
+from asyncio_programs import programs
+from clocks import Clock
+from handler_bench import HandlerBench
+from hypothesis import HealthCheck, given, settings
+from recordings import recordings
+from replays import replay_all
+
+from pyflink_durable.runtime.outcome import Run, run, run_inside_call
+
+
+class Outside:
+    """An executor whose calls take as long as their argument says, on a clock that a test moves."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._numbers = itertools.count()
+        self._running: list[tuple[float, int, Callable[[], None]]] = []
+
+    def submit(self, loop: Any, on_outcome: Any, run: Run) -> None:
+        [spec] = run.args
+
+        def end() -> None:
+            context = copy_context()
+            outcome = context.run(
+                run_inside_call, run.current, run.func, run.args, run.kwargs
+            )
+            if iscoroutine(outcome.value):
+                outcome = run(_ended, (outcome.value,))
+            loop.call_soon_threadsafe(on_outcome, outcome)
+
+        at = self._clock.time() + spec["seconds"]
+        heapq.heappush(self._running, (at, next(self._numbers), end))
+
+    def run(self, bench: HandlerBench) -> None:
+        """Runs a handler to its end: whatever comes next happens, and takes a moment."""
+        bench.start()
+        while not bench.ended:
+            ends = self._running[0][0] if self._running else float("inf")
+            wakes = min(
+                (at for at in bench.operator.wakes_at if at > self._clock.time()),
+                default=float("inf"),
+            )
+            assert min(ends, wakes) < float("inf"), "the handler waits for nothing that will come"
+            self._clock.set(max(self._clock.time(), min(ends, wakes)) + 0.001)
+            if ends <= wakes:
+                heapq.heappop(self._running)[2]()
+            bench.operator.loop.drain()
+
+
+def _ended(coroutine: Any) -> Any:
+    """What a coroutine function gives that awaits nothing."""
+    try:
+        coroutine.send(None)
+    except StopIteration as end:
+        return end.value
+    raise AssertionError("it waits")
+
+
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(programs())
+def test_each_run_is_the_same(program: Any) -> None:
+    KEPT.clear()
+    clock = Clock()
+    with recordings() as recorded, clock.installed():
+        outside: Any = Outside(clock)
+        bench = HandlerBench(Handler(program).__call__, outside)
+        outside.run(bench)
+        bench.operator.loop.close()
+    for recording in recorded:
+        replay_all(recording)
