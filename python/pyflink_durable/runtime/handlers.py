@@ -9,6 +9,7 @@ from inspect import iscoroutine
 from typing import Any, Protocol
 
 from pyflink_durable.handler import HandlerFunction
+from pyflink_durable.runtime.anyio_scopes import order_cancel_scopes
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_tasks import (
     InvocationTasks,
@@ -90,6 +91,7 @@ class AsyncHandlerRunner:
         self._on_end = on_end
         self._running: dict[int, Invocation] = {}
         self._writes = JournalWrites()
+        order_cancel_scopes(DurableLoop)
 
     def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
         return StepJournal(bridge, invocation, size=size, writes=self._writes)
