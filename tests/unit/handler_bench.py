@@ -84,7 +84,9 @@ class HandlerBench:
         def look() -> Moment:
             outcome = self.ended[0] if self.ended else None
             held = [slot for _, slot in self.holds._holds]
-            return Moment.of(self.journal.slots, self.ctx, outcome, held)
+            moment = Moment.of(self.journal.slots, self.ctx, outcome, held)
+            rests = not self.operator.loop._spinners.active
+            return moment if rests else moment._replace(ahead=True)
 
         recording = Recording(self._handler, self._options, self._identity, VALUE, [look()])
         recording.watch(self.operator.loop, look)

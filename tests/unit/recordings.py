@@ -71,7 +71,8 @@ class Moment(NamedTuple):
         outputs: What it has emitted, with the tags of side outputs.
         state: What it has written to the state of its key.
         outcome: How it ended, None if it goes on.
-        ahead: Whether the journal knows more than the handler: an outcome waits for the log.
+        ahead: Whether the journal knows more than the handler: an outcome waits for the log, or
+            the handler does not come to rest.
         broken: Whether it ended because the runtime could not do its part: a replay may.
         at: When that was, in seconds since the epoch.
     """

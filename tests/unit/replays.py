@@ -50,7 +50,8 @@ class Replay:
         self._is_async = is_coroutine_function(recording.handler)
         began = recording.moments[0].at
         self._world = RecordedWorld(self._moment, self._last, at, began)
-        self._loop = Operator().loop
+        self._operator = Operator()
+        self._loop = self._operator.loop
         self._telemetry = LocalTelemetry()
         self._ended: list[Outcome] = []
 
@@ -99,8 +100,16 @@ class Replay:
         return ThreadHandlerRunner(handler, self._loop, on_this_thread, on_this_thread, on_end)
 
     def _step(self) -> None:
-        self._loop.run_until_idle()
-        self._loop.drain()
+        """Drives the loop until it comes to rest, or puts aside what goes round."""
+        for drive in range(50):
+            wakes = self._operator.wakes
+            self._loop.run_out()
+            self._loop.drain()
+            if self._operator.wakes == wakes:
+                return
+            if drive > 20:  # it computes no more: it waits for what will not come
+                self._world.clock.set(self._world.clock.time() + 1.0)
+        raise self._diverged("it does not come to rest")
 
     def _go_on_to(self, slot: int) -> None:
         for _ in range(3):  # a call that was scheduled starts first, and one in line

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from recordings import recordings
 from replays import replay_all
 
-from pyflink_durable.runtime.outcome import Run, run, run_inside_call
+from pyflink_durable.runtime import outcome as outcomes
+from pyflink_durable.runtime.outcome import Run, run_inside_call
 
 
 class Outside:
@@ -33,11 +34,9 @@ class Outside:
 
         def end() -> None:
             context = copy_context()
-            outcome = context.run(
-                run_inside_call, run.current, run.func, run.args, run.kwargs
-            )
+            outcome = context.run(run_inside_call, run.current, run.func, run.args, run.kwargs)
             if iscoroutine(outcome.value):
-                outcome = run(_ended, (outcome.value,))
+                outcome = outcomes.run(_ended, (outcome.value,))
             loop.call_soon_threadsafe(on_outcome, outcome)
 
         at = self._clock.time() + spec["seconds"]
