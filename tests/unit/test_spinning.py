@@ -15,8 +15,6 @@ from pyflink_durable.runtime import FlinkRunnerContext, spinning
 from pyflink_durable.runtime.invocation_tasks import InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.journal import SlotJournal
 
-pytestmark = pytest.mark.one_run("a step that ends before its handlers rest is driven on by hand")
-
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
