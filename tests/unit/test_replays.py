@@ -79,14 +79,14 @@ def replay(handler: Callable[..., Any], executor: CallExecutor) -> None:
 @pytest.mark.parametrize(
     ("handler", "differs"),
     [
-        (reads_the_clock, "outcome"),
+        (reads_the_clock, "outputs"),
         (draws_a_number, "another call"),
         (reads_the_clock_for_its_path, "another call"),
-        (has_a_mutable_default, "outcome"),
+        (has_a_mutable_default, "outputs"),
         (counts_its_runs, "outputs"),
         (writes_what_is_not_the_same, "state"),
         (makes_more_calls_each_time, "slots|used"),
-        (forgets_the_journal, "outcome"),
+        (forgets_the_journal, "outputs"),
     ],
 )
 def test_what_is_not_the_same_is_found(
