@@ -23,7 +23,7 @@ ARGS ?=
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit test-replay e2e chaos matrix savepoint demo proof agent bench clean
+.PHONY: help setup jar lint format test test-java test-unit test-replay test-anyio e2e chaos matrix savepoint demo proof agent bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -77,6 +77,9 @@ test-replay: jar ## run handlers over journals that another process has kept, wi
 	    || { cat .journals/log; exit 1; }
 	@$(RUN) PYTHONHASHSEED=2 pytest -q --replay-journals=.journals $(HANDLER_TESTS)
 
+test-anyio: jar ## run anyio's own tests on the handlers' loop; fetches its source
+	@$(RUN) python tests/standard_asyncio/run_anyio.py
+
 e2e: jar e2e/artifacts/.ready ## run the tests on a real cluster: kill -9, rescale, upgrades (15 minutes)
 	@cd e2e && PATH="$(CURDIR)/$(BIN):$$PATH" pytest $(ARGS)
 
@@ -110,5 +113,5 @@ bench: jar ## measure the cost per element and per call
 	@$(RUN) python benchmarks/run.py $(ARGS)
 
 clean: ## remove everything that was built, .venv too
-	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis .journals e2e/artifacts .matrix
+	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis .journals .anyio e2e/artifacts .matrix
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
