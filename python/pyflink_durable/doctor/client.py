@@ -9,8 +9,10 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Iterator
-from importlib import metadata
+from importlib import import_module, metadata
+from importlib.util import find_spec
 from pathlib import Path
+from typing import cast
 
 from pyflink_durable.doctor import versions
 from pyflink_durable.doctor.finding import Finding, error, ok, warning
@@ -26,7 +28,33 @@ def check_client() -> Iterator[Finding]:
     yield _python(sys.version_info[:2], versions.version_of(flink))
     yield _flink(flink)
     yield check_java(versions.version_of(flink), java_program())
+    yield check_interpreter(find_spec("pemja") is not None, shared_library())
     yield check_jar()
+
+
+def shared_library() -> str | None:
+    """The library of this Python, by which a JVM loads it; None if there is none."""
+    if find_spec("find_libpython") is None:
+        return None
+    return cast("str | None", import_module("find_libpython").find_libpython())
+
+
+def check_interpreter(has_pemja: bool, library: str | None) -> Finding:
+    """Whether Flink can load this Python into its JVM, as a job run from here does."""
+    check = "interpreter"
+    if not has_pemja:
+        return error(
+            check,
+            "pemja is not installed here, by which Flink runs Python in its JVM",
+            "python -m pip install --force-reinstall apache-flink",
+        )
+    if not library:
+        return error(
+            check,
+            "this Python has no shared library, by which a JVM could load it",
+            "Install it (Debian: libpython3.11), or use a Python built with --enable-shared.",
+        )
+    return ok(check, library)
 
 
 def installed(package: str) -> str:

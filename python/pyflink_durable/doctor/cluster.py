@@ -15,6 +15,7 @@ from pyflink_durable.doctor.home import (
     check_python_executable,
 )
 from pyflink_durable.doctor.settings import check_opens, check_settings
+from pyflink_durable.doctor.shipping import check_shipping
 
 _PATIENCE_SECONDS = 10
 
@@ -41,6 +42,7 @@ def check_cluster(address: str) -> Iterator[Finding]:
     yield check_opens(" ".join(environment["jvm"]["options"]))
     yield _taskmanagers(len(taskmanagers))
     yield from check_settings(settings)
+    yield from check_shipping(settings, is_here=False)
     yield check_python_executable(settings)
 
 

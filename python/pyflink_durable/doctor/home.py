@@ -14,6 +14,7 @@ from pyflink_durable.doctor import versions
 from pyflink_durable.doctor.client import installed
 from pyflink_durable.doctor.finding import Finding, error, ok, warning
 from pyflink_durable.doctor.settings import Settings, check_opens, check_settings
+from pyflink_durable.doctor.shipping import check_shipping
 
 _PATIENCE_SECONDS = 60
 _ASK_PYTHON = """
@@ -56,6 +57,7 @@ def check_home(home: Path) -> Iterator[Finding]:
     opened = ("env.java.default-opts.all", "env.java.opts.all", "env.java.opts.taskmanager")
     yield check_opens(" ".join(settings.get(name, "") for name in opened))
     yield from check_settings(settings)
+    yield from check_shipping(settings, is_here=True)
     yield check_python_executable(settings)
 
 
