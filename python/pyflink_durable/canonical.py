@@ -1,5 +1,8 @@
 """Canonical text of values: the same for equal values, different for different ones.
 
+This is version 2 of the text. What it says of a value is in journals: another rule is another
+version, and the old one stays, as `pyflink_durable.digest_rule_1` does.
+
 Every value delimits itself: plain values and lists and tuples of them read as Python literals
 (which makes the usual arguments cheap: one call of ``ascii``), everything else as ``<tag ...>``,
 which no literal starts with. ``ascii`` rather than ``repr``, because what ``repr`` escapes changes
@@ -8,38 +11,34 @@ with Python's version.
 
 from __future__ import annotations
 
-import copyreg
-import dataclasses
 import types
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from enum import Enum, Flag
-from functools import partial
-from hashlib import blake2b
-from itertools import zip_longest
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
-from pyflink_durable.canonical_leaves import LEAVES, literal
+from pyflink_durable.canonical_arrays import array_writer_of
+from pyflink_durable.canonical_leaves import LEAVES, SKIPPED, class_name, literal
+from pyflink_durable.canonical_objects import (
+    MISSING,
+    object_writer_of,
+    write_attrs,
+    write_model,
+    write_unknown,
+    write_zone,
+    writes_as_attrs,
+)
 from pyflink_durable.errors import ArgumentNotEncodable
 
-SKIPPED = "<any>"
-"""What an encoder writes in place of a value it leaves out."""
+_Writer = Callable[["Encoder", Any], str]
 
 _STRINGS = frozenset({str})
-_MUTABLE = frozenset({list, dict, set, bytearray, OrderedDict, defaultdict, types.MappingProxyType})
-_BUILTINS = (str, bytes, bytearray, int, float, complex, tuple, list, dict, set, frozenset)
-_CALLABLES = (
-    type,
-    types.FunctionType,
-    types.MethodType,
-    types.BuiltinFunctionType,
-    types.MethodDescriptorType,
-    types.WrapperDescriptorType,
-    types.MethodWrapperType,
-    types.ClassMethodDescriptorType,
-)
-_MISSING = object()
+_MUTABLE = frozenset({list, dict, set, bytearray, memoryview, OrderedDict, defaultdict})
+_MUTABLE |= {types.MappingProxyType}
+
+# Keyed weakly by types: no job's data, and gone with the job's code.
+_writers: WeakKeyDictionary[type, _Writer] = WeakKeyDictionary()
 
 
 class Encoder:
@@ -50,9 +49,18 @@ class Encoder:
         fallback: Whether values of unknown types are taken apart or pickled, rather than skipped.
         mutable: Whether mutable containers are written rather than skipped.
         path: Depth of each value that is being written, by its id.
+
+    Attributes:
+        leaves: Writers of values that hold no others, by exact type.
+        containers: Writers of values that hold others, by exact type.
+        literal: Writes a flat collection in one go, or gives None.
     """
 
-    __slots__ = ("_mutable", "fallback", "name_callable", "path")
+    __slots__ = ("fallback", "mutable", "name_callable", "path")
+
+    leaves: ClassVar[Mapping[type, Callable[[Any], str]]] = LEAVES
+    containers: ClassVar[Mapping[type, _Writer]] = {}  # below
+    literal = staticmethod(literal)
 
     def __init__(
         self,
@@ -64,12 +72,12 @@ class Encoder:
     ) -> None:
         self.name_callable = name_callable
         self.fallback = fallback
+        self.mutable = mutable
         self.path = {} if path is None else path
-        self._mutable = mutable
 
     def call(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """Writes the arguments of a call."""
-        return _tuple(self, args) + (_mapping(self, kwargs) if kwargs else "")
+        return _tuple(self, args) + (self.mapping(kwargs) if kwargs else "")
 
     def encode(self, value: Any) -> str:
         """Writes one value.
@@ -78,29 +86,60 @@ class Encoder:
             ArgumentNotEncodable: It cannot be pickled, or contains itself; not without `fallback`.
         """
         kind = type(value)
-        if not self._mutable and kind in _MUTABLE:
+        if not self.mutable and kind in _MUTABLE:
             return SKIPPED
-        leaf = LEAVES.get(kind)
+        leaf = self.leaves.get(kind)
         if leaf is not None:
             return leaf(value)
-        handler = _CONTAINERS.get(kind) or _handler(kind)
+        writer = self.containers.get(kind) or self.writer_of(kind)
         path, place = self.path, id(value)
         if place in path:
-            return self._again(value, handler)
+            return self._again(value, writer)
         path[place] = len(path)
         try:
-            return handler(self, value)
+            return writer(self, value)
         finally:
             del path[place]
+
+    def writer_of(self, kind: type) -> _Writer:
+        """The writer of a type that is known by its family only."""
+        writer = _writers.get(kind)
+        if writer is None:
+            writer = _writers[kind] = _choose_writer(kind)
+        return writer
 
     def join(self, values: Iterable[Any]) -> str:
         """Writes values one after the other."""
         return ", ".join([self.encode(value) for value in values])
 
-    def _again(self, value: object, handler: _Handler) -> str:
+    def sorted(self, values: Iterable[Any]) -> str:
+        """Writes values whose order does not count."""
+        return ", ".join(sorted([self.encode(value) for value in values]))
+
+    def mapping(self, value: Mapping[Any, Any]) -> str:
+        """Writes pairs of keys and values, whose order does not count."""
+        if not _STRINGS.issuperset(map(type, value)):
+            return self.pairs(value.items())
+        items = sorted(value.items())  # Never compares values: the keys are distinct strings.
+        text = self.literal(items, value.values())
+        if text is None:
+            text = "[" + ", ".join([f"({k!a}, {self.encode(v)})" for k, v in items]) + "]"
+        return f"{{{text}}}"
+
+    def pairs(self, items: Iterable[tuple[Any, Any]]) -> str:
+        """As `mapping`, for keys of any type."""
+        texts = sorted([f"({self.encode(k)}, {self.encode(v)})" for k, v in items])
+        return f"{{[{', '.join(texts)}]}}"
+
+    def attributes(self, value: object, names: Iterable[str]) -> str:
+        """Writes attributes with their names, as far as they are there."""
+        items = [(name, getattr(value, name, MISSING)) for name in names]
+        return self.join([item for item in items if item[1] is not MISSING])
+
+    def _again(self, value: object, writer: _Writer) -> str:
         if not self.fallback:
             return SKIPPED
-        if handler is _unknown:  # Objects often know their parent; how far up it is says it all.
+        if writer is write_unknown:  # Objects often know their parent; how far up says it all.
             return f"<up {len(self.path) - self.path[id(value)]}>"
         raise ArgumentNotEncodable(
             f"an argument of a durable call holds a {class_name(type(value))} that contains "
@@ -108,166 +147,53 @@ class Encoder:
         )
 
 
-_Handler = Callable[[Encoder, Any], str]
-
-
-def class_name(kind: Any) -> str:
-    """Returns ``module.qualname`` of a class."""
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _handler(kind: type) -> _Handler:
-    """Chooses the writer for a type that is known by its family only."""
-    if issubclass(kind, Enum):
-        return _enum
-    if issubclass(kind, _CALLABLES):
-        return _callable
-    if issubclass(kind, partial):
-        return _partial
-    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        return _namedtuple
-    if dataclasses.is_dataclass(kind) and not issubclass(kind, _BUILTINS):
-        return _dataclass
-    if hasattr(kind, "__pydantic_validator__") and hasattr(kind, "model_fields"):
-        return _pydantic
-    # By name: importing pyflink takes a second, which the tests of a handler need not pay.
-    if kind.__module__ == "pyflink.common.types" and kind.__name__ == "Row":
-        return _row
-    return _unknown
+def _choose_writer(kind: type) -> _Writer:
+    if writes_as_attrs(kind):
+        return write_attrs
+    return array_writer_of(kind) or object_writer_of(kind, write_model)
 
 
 def _tuple(encoder: Encoder, value: tuple[Any, ...]) -> str:
     comma = "," if len(value) == 1 else ""
-    return literal(value, value) or f"({encoder.join(value)}{comma})"
+    return encoder.literal(value, value) or f"({encoder.join(value)}{comma})"
 
 
 def _list(encoder: Encoder, value: list[Any]) -> str:
-    return literal(value, value) or f"[{encoder.join(value)}]"
+    return encoder.literal(value, value) or f"[{encoder.join(value)}]"
 
 
-def _sorted(encoder: Encoder, value: Iterable[Any]) -> str:
-    return ", ".join(sorted([encoder.encode(item) for item in value]))
+def _set(encoder: Encoder, value: set[Any]) -> str:
+    return f"<set {encoder.sorted(value)}>"
 
 
-def _set(encoder: Encoder, value: Iterable[Any]) -> str:
-    return f"<set {_sorted(encoder, value)}>"
+def _frozenset(encoder: Encoder, value: frozenset[Any]) -> str:
+    return f"<frozenset {encoder.sorted(value)}>"
 
 
 def _mapping(encoder: Encoder, value: Mapping[Any, Any]) -> str:
-    if not _STRINGS.issuperset(map(type, value)):
-        return _pairs(encoder, value.items())
-    items = sorted(value.items())  # Never compares values: the keys are distinct strings.
-    text = literal(items, value.values())
-    if text is None:
-        text = "[" + ", ".join([f"({k!a}, {encoder.encode(v)})" for k, v in items]) + "]"
-    return f"{{{text}}}"
+    return encoder.mapping(value)
 
 
-def _pairs(encoder: Encoder, items: Iterable[tuple[Any, Any]]) -> str:
-    texts = sorted([f"({encoder.encode(k)}, {encoder.encode(v)})" for k, v in items])
-    return f"{{[{', '.join(texts)}]}}"
+def _ordered(encoder: Encoder, value: OrderedDict[Any, Any]) -> str:
+    return f"<ordered {encoder.join(value.items())}>"  # their order counts for their equality
 
 
-def _tagged(tag: str, value: object, text: str) -> str:
-    return f"<{tag} {class_name(type(value))!a} {text}>"
+def _defaultdict(encoder: Encoder, value: defaultdict[Any, Any]) -> str:
+    return f"<defaultdict {encoder.encode(value.default_factory)} {encoder.mapping(value)}>"
 
 
-def _attributes(encoder: Encoder, value: object, names: Iterable[str]) -> str:
-    items = [(name, getattr(value, name, _MISSING)) for name in names]
-    return encoder.join([item for item in items if item[1] is not _MISSING])
+def _proxy(encoder: Encoder, value: Mapping[Any, Any]) -> str:
+    return f"<proxy {encoder.mapping(value)}>"
 
 
-def _enum(_: Encoder, value: Enum) -> str:
-    # A combination of flags has no name before Python 3.11.
-    return _tagged("enum", value, ascii(value.value if isinstance(value, Flag) else value.name))
-
-
-def _callable(encoder: Encoder, value: Any) -> str:
-    return f"<callable {encoder.name_callable(value, encoder.path)!a}>"
-
-
-def _partial(encoder: Encoder, value: partial[Any]) -> str:
-    return f"<partial {encoder.encode(value.func)} {encoder.call(value.args, value.keywords)}>"
-
-
-def _namedtuple(encoder: Encoder, value: tuple[Any, ...]) -> str:
-    return _tagged("namedtuple", value, encoder.join(value))
-
-
-def _dataclass(encoder: Encoder, value: Any) -> str:
-    names = [field.name for field in dataclasses.fields(value) if field.compare]
-    return _tagged("dataclass", value, _attributes(encoder, value, names))
-
-
-def _pydantic(encoder: Encoder, value: Any) -> str:
-    fields = _attributes(encoder, value, type(value).model_fields)
-    extra = getattr(value, "__pydantic_extra__", None) or {}
-    return _tagged("model", value, f"{fields} {_pairs(encoder, extra.items())}")
-
-
-def _row(encoder: Encoder, value: Any) -> str:
-    names = vars(value).get("_fields")
-    kind = encoder.encode(value.get_row_kind())
-    if names is None:
-        return f"<row {kind} {encoder.join(value)}>"
-    # The order of a row's named fields does not count for its equality.
-    return f"<row {kind} {len(value)} {_pairs(encoder, zip_longest(names, value))}>"
-
-
-def _zone(encoder: Encoder, value: ZoneInfo) -> str:
-    return f"<zone {value.key!a}>" if value.key else _unknown(encoder, value)
-
-
-def _unknown(encoder: Encoder, value: Any) -> str:
-    """Writes an object by what pickle would store of it, each part in canonical form.
-
-    Pickling it as a whole would not do: pickle writes an object it has met before as a reference,
-    so equal values would differ by which of their parts are the same object.
-    """
-    if not encoder.fallback:
-        return SKIPPED
-    if isinstance(value, (set, frozenset)):  # These reduce to a list, in the order of the set.
-        state = encoder.encode(getattr(value, "__dict__", None))
-        return _tagged("subset", value, f"{_sorted(encoder, value)} {state}")
-    try:
-        reduced = _reduce(value)
-    except Exception:
-        return _cloudpickled(value)
-    if isinstance(reduced, str):
-        return f"<global {getattr(value, '__module__', None)!a} {reduced!a}>"
-    make, args, state, items, pairs = (*reduced, None, None, None)[:5]
-    body = encoder.join([make, args, state, list(items or ())])
-    return f"<object {body} {_pairs(encoder, pairs or ())}>"
-
-
-def _reduce(value: Any) -> Any:
-    registered = copyreg.dispatch_table.get(type(value))
-    # Protocol 5 would hand out buffers, to be pickled out of band.
-    return registered(value) if registered else value.__reduce_ex__(4)
-
-
-def _cloudpickled(value: object) -> str:
-    import cloudpickle  # Seldom needed, and slow.
-
-    try:
-        dumped = cloudpickle.dumps(value, 4)
-    except Exception as error:
-        raise ArgumentNotEncodable(
-            f"an argument of a durable call is or holds a {class_name(type(value))}, which cannot "
-            f"be pickled ({type(error).__name__}: {error}); pass plain data, and create such an "
-            "object inside the function"
-        ) from error
-    return f"<pickle {blake2b(dumped, digest_size=16).hexdigest()}>"
-
-
-_CONTAINERS: dict[type, _Handler] = {
+Encoder.containers = {
     tuple: _tuple,
     list: _list,
     set: _set,
-    frozenset: _set,
+    frozenset: _frozenset,
     dict: _mapping,
-    OrderedDict: _mapping,
-    defaultdict: _mapping,
-    types.MappingProxyType: _mapping,
-    ZoneInfo: _zone,
+    OrderedDict: _ordered,
+    defaultdict: _defaultdict,
+    types.MappingProxyType: _proxy,
+    ZoneInfo: write_zone,
 }

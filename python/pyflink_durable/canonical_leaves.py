@@ -6,11 +6,18 @@ import datetime as dt
 from collections.abc import Callable, Collection
 from decimal import Decimal
 from fractions import Fraction
+from hashlib import blake2b
 from pathlib import PosixPath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any
 from uuid import UUID
 
-_LITERALS = frozenset({type(None), bool, int, str, bytes, float})
+SKIPPED = "<any>"
+"""What an encoder writes in place of a value it leaves out."""
+
+LITERALS = frozenset({type(None), bool, int, str, bytes, float})
+_SHORT = LITERALS - {bytes}
+_SHOWN_BYTES = 256
+"""Of more bytes than that the digest is written: showing 10 MB takes ten times as long."""
 # Below Python's lowest limit for writing an int in decimal (640 digits), which is configurable.
 _DECIMAL_BITS = 2048
 _DECIMAL_DIGITS = 600
@@ -26,8 +33,15 @@ def literal(shown: object, leaves: Collection[Any]) -> str | None:
     Returns:
         What encoding leaf by leaf would give, or None if a leaf needs more than ``ascii``.
     """
-    if not _LITERALS.issuperset(map(type, leaves)):
-        return None
+    if not _SHORT.issuperset(map(type, leaves)):
+        types = set(map(type, leaves))
+        if not types <= LITERALS or any(map(_is_large, leaves)):
+            return None
+    return shown_literal(shown, leaves)
+
+
+def shown_literal(shown: object, leaves: Collection[Any]) -> str | None:
+    """As `literal`, where the leaves are known to be of `LITERALS`."""
     try:
         text = ascii(shown)
     except ValueError:  # An int beyond Python's limit of digits.
@@ -36,6 +50,28 @@ def literal(shown: object, leaves: Collection[Any]) -> str | None:
     if "-0.0" in text or (len(text) > _DECIMAL_DIGITS and any(map(_is_long, leaves))):
         return None
     return text
+
+
+def class_name(kind: Any) -> str:
+    """Returns ``module.qualname`` of a class."""
+    return f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _is_large(value: object) -> bool:
+    return type(value) is bytes and len(value) > _SHOWN_BYTES
+
+
+def _bytes(value: bytes) -> str:
+    return f"<bytes {_digest(value)}>" if len(value) > _SHOWN_BYTES else ascii(value)
+
+
+def _digest(value: bytes | bytearray) -> str:
+    return f"{len(value)} {blake2b(value, digest_size=16).hexdigest()}"
+
+
+def _memoryview(value: memoryview) -> str:
+    content = _digest(value.tobytes())  # in C order, whatever the strides are
+    return f"<memoryview {value.format!a} {value.shape} {content}>"
 
 
 def _is_long(value: object) -> bool:
@@ -104,8 +140,9 @@ LEAVES: dict[type, Callable[[Any], str]] = {
     type(None): ascii,
     bool: ascii,
     str: ascii,
-    bytes: ascii,
-    bytearray: lambda value: ascii(bytes(value)),
+    bytes: _bytes,
+    bytearray: lambda value: f"<bytearray {_digest(value)}>",
+    memoryview: _memoryview,
     int: _int,
     float: _float,
     complex: _complex,

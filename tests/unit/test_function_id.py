@@ -155,6 +155,60 @@ def test_what_is_bound_tells_callables_apart(bind: Any, name: str | None) -> Non
     assert name is None or (has_suffix(eu, name) and has_suffix(us, name))
 
 
+def test_what_a_captured_variable_is_called_does_not_count() -> None:
+    def one(source: str, target: str) -> Callable[[], Any]:
+        def move() -> Any:
+            return source, [target for _ in range(2)]
+
+        return move
+
+    def renamed(z_from: str, a_to: str) -> Callable[[], Any]:
+        def move() -> Any:
+            return z_from, [a_to for _ in range(2)]
+
+        return move
+
+    def suffix(function: Callable[[], Any]) -> str:
+        return compute_function_id(function).partition("#")[2]
+
+    assert suffix(one("a", "b")) == suffix(renamed("a", "b")) != ""
+    assert suffix(one("a", "b")) != suffix(one("b", "a"))
+
+
+def test_defaults_of_functions_that_are_made_in_functions_count() -> None:
+    def made(region: Any) -> list[Callable[..., Any]]:
+        def charge(order: str, region: Any = region) -> Any:
+            return order, region
+
+        return [lambda r=region: r, lambda *, r=region: r, charge]
+
+    for eu, again, us in zip(made("eu"), made("eu"), made("us"), strict=True):
+        assert compute_function_id(eu) == compute_function_id(again) != compute_function_id(us)
+    for unknown, other in zip(made(Client("eu")), made(Client("us")), strict=True):
+        assert compute_function_id(unknown) == compute_function_id(other)
+    assert compute_function_id(with_default) == f"{HERE}.with_default"
+
+
+def with_default(x: int = 1) -> int:
+    return x
+
+
+class Counting(pydantic.BaseModel):
+    region: str
+    _calls: int = 0
+
+    def charge(self) -> None:
+        self._calls += 1
+
+
+def test_what_is_private_to_the_instance_of_a_method_does_not_count() -> None:
+    counting = Counting(region="eu")
+    before = compute_function_id(counting.charge)
+    counting.charge()
+    assert compute_function_id(counting.charge) == before
+    assert before != compute_function_id(Counting(region="us").charge)
+
+
 def test_enum_methods_are_told_apart() -> None:
     assert compute_function_id(Color.RED.__repr__) != compute_function_id(Color.BLUE.__repr__)
 
@@ -274,13 +328,13 @@ def test_nothing_is_kept_of_a_function() -> None:
     kept = Plain()
     func = namespace["make"]((kept, "x"))
     assert "#" in compute_function_id(func)
-    assert len(identity._rebound_names) > 0
-    size = len(identity._rebound_names)
+    assert len(identity._variables) > 0
+    size = len(identity._variables)
     references = [weakref.ref(func), weakref.ref(func.__code__), weakref.ref(kept)]
     del func, kept, namespace
     gc.collect()
     assert [reference() for reference in references] == [None] * 3
-    assert len(identity._rebound_names) == size - 1
+    assert len(identity._variables) == size - 1
 
 
 def test_function_ids_are_the_same_in_every_process() -> None:

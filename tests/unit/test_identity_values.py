@@ -10,8 +10,9 @@ import pathlib
 import re
 import subprocess
 import sys
+import threading
 import types
-from collections import OrderedDict, deque, namedtuple
+from collections import Counter, OrderedDict, deque, namedtuple
 from collections import defaultdict as dd
 from dataclasses import dataclass, field
 from decimal import Decimal, localcontext
@@ -20,6 +21,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import attrs
 import pydantic
 import pytest
 from hypothesis import given
@@ -75,6 +77,21 @@ class Open(pydantic.BaseModel, extra="allow"):
     number: int
 
 
+@attrs.define
+class Attrs:
+    number: int
+    cache: Any = attrs.field(default=None, eq=False)
+
+
+class Private(pydantic.BaseModel):
+    number: int
+    _token: Any = pydantic.PrivateAttr(default=None)
+
+    def __init__(self, number: int, token: Any = None) -> None:
+        super().__init__(number=number)
+        self._token = token
+
+
 class Plain:
     def __init__(self, **attributes: Any) -> None:
         vars(self).update(attributes)
@@ -116,11 +133,12 @@ EQUAL: list[tuple[Any, Any]] = [
     ({"a": -0.0}, {"a": 0.0}),
     (complex(-0.0, 1), complex(0.0, 1)),
     (float("nan"), -float("nan")),
-    (b"x", bytearray(b"x")),
-    ({1, 2}, frozenset({2, 1})),
-    ({"a": 1, "b": 2}, OrderedDict(b=2, a=1)),
-    ({"a": 1}, dd(list, a=1)),
-    ({"a": 1}, types.MappingProxyType({"a": 1})),
+    (bytearray(b"x"), bytearray(b"x")),
+    (b"x" * 1_000, b"x" * 1_000),
+    (frozenset({1, 2}), frozenset({2, 1})),
+    (OrderedDict(a=1, b=2), OrderedDict(a=1, b=2)),
+    (dd(list, b=2, a=1), dd(list, a=1, b=2)),
+    (types.MappingProxyType({"a": 1, "b": 2}), types.MappingProxyType({"b": 2, "a": 1})),
     ({1: "a", "b": Color.RED}, {"b": Color.RED, 1: "a"}),
     ([SHARED, SHARED], [["x"], ["x"]]),
     (Plain(a=SHARED, b=SHARED), Plain(b=["x"], a=["x"])),
@@ -156,6 +174,10 @@ EQUAL: list[tuple[Any, Any]] = [
     (re.compile("a"), re.compile("a", 0)),
     (functools.partial(len, [1]), functools.partial(len, [1])),
     (memoryview(b"x"), memoryview(b"x")),
+    (memoryview(b"xyx")[::2], memoryview(b"xx")),
+    (Attrs(1, cache=1), Attrs(1, cache=2)),
+    (Private(1), Private(1)),
+    (Private(1, Plain(lock=threading.Lock())), Private(1, Plain(lock=threading.Lock()))),
 ]
 
 
@@ -169,6 +191,19 @@ DIFFERENT: list[Any] = [
     *(1, True, 1.0, "1", b"1", 1 + 0j, Decimal(1), Fraction(1), Level.RED, Color.RED, Access.READ),
     *(0, False, 0.0, "", b"", None, (), [], {}, set(), "None", "()", ((),), [[]], [()], ([],)),
     *((1,), [1], {1}, {1: 1}, {"1": 1}, {1: "1"}, (1, 1), ((1,), 1), (1, (1,)), "(1,)", "<set 1>"),
+    *(
+        frozenset({1}),
+        frozenset(),
+        OrderedDict(),
+        OrderedDict({1: 1}),
+        dd(list),
+        dd(int),
+        dd(int, a=1),
+    ),
+    *(types.MappingProxyType({}), types.MappingProxyType({1: 1}), bytearray(), bytearray(b"1")),
+    *(OrderedDict(a=1, b=2), OrderedDict(b=2, a=1), dict(a=1, b=2), Counter(a=1, b=2)),
+    *(b"1" * 1_000, b"1" * 1_001, b"2" * 1_000, bytearray(b"1" * 1_000), "1" * 1_000),
+    *(Attrs(1), Attrs(2), Private(1), Private(2), Private(1, "token"), Private(1, 1)),
     *(list, list[int], list[str], Tagged("a"), tagged(a=1), tagged(a=2)),
     *(MyStr("1"), MySet(), MySet([1]), Point(1, 1), Place(1, 1), Color, Level, Access),
     *(Color.BLUE, Access.READ | Access.WRITE, float("nan"), float("inf"), -float("inf"), "nan"),

@@ -85,7 +85,7 @@ def _place(calls: Sequence[Call], found: _Found) -> dict[int, Call]:
 
 
 def _is_free_or_of(call: Call, fields: CallFields | None) -> bool:
-    return fields is None or (fields[0], fields[1]) == call.identity
+    return fields is None or call.stands_in(fields)
 
 
 def _mend(journal: CallJournal, placed: dict[int, Call], found: _Found, first: int) -> None:

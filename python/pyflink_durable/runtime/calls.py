@@ -11,6 +11,7 @@ from pyflink_durable.context import Reconciler
 from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.errors import JournalMismatch, NotInInvocation
 from pyflink_durable.identity import compute_args_digest, compute_function_id
+from pyflink_durable.identity_versions import older_rule_of
 from pyflink_durable.runtime.bridge import (
     CallFields,
     HoldKind,
@@ -75,6 +76,22 @@ class Call:
         identity = Identity(function_id, compute_args_digest(args, kwargs))
         func, args, kwargs = copy_of_call(func, args, kwargs)
         return cls(identity, func, args, kwargs, reconciler, durable_id, options, pool)
+
+    def stands_in(self, found: CallFields) -> bool:
+        """Whether a slot holds this call; it goes by the identity that it has there, from then on.
+
+        What an older release has written is compared by that release's rule.
+        """
+        identity = Identity(found[0], found[1])
+        if identity == self.identity:
+            return True
+        rule = older_rule_of(identity.args_digest)
+        if rule is None or (self.durable_id or rule.function_id(self.func)) != identity.function_id:
+            return False
+        if rule.args_digest(self.args, self.kwargs) != identity.args_digest:
+            return False
+        self.identity = identity
+        return True
 
 
 class CallProgress:
@@ -174,8 +191,10 @@ class CallJournal:
 
     # ---------------------------------------------------------------- the start of a call
 
-    def take_slot(self, identity: Identity) -> tuple[int, CallFields | None]:
-        """Gives the next slot, and what stands in it of this identity.
+    def take_slot(
+        self, identity: Identity, call: Call | None = None
+    ) -> tuple[int, CallFields | None]:
+        """Gives the next slot, and what stands in it of this identity, or of this call.
 
         A slot of another identity is dropped with all after it: the handler took another path than
         before the failure.
@@ -189,7 +208,9 @@ class CallJournal:
         slot = self._next_slot
         self._next_slot = slot + 1
         found = self.access.read(slot)
-        if found is not None and (found[0], found[1]) != identity:
+        if found is None or (found[0], found[1]) == identity:
+            return slot, found
+        if call is None or not call.stands_in(found):
             self.drop_mismatch(slot, identity, Identity(found[0], found[1]))
             found = None
         return slot, found
@@ -203,7 +224,7 @@ class CallJournal:
 
     def plan(self, call: Call) -> PlannedCall:
         """Gives a call the next slot and says what is to be done for it; see `take_slot`."""
-        slot, found = self.take_slot(call.identity)
+        slot, found = self.take_slot(call.identity, call)
         if found is None and call.durable_id is None:  # as nearly all are
             return PlannedCall(call, slot, Plan.EXECUTE, None)
         return self.plan_slot(call, slot, found)

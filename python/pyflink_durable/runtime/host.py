@@ -15,6 +15,7 @@ from typing import Any
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
+from pyflink_durable.digest_rule_1 import RULE_1
 from pyflink_durable.errors import (
     CallLogError,
     ConfigurationError,
@@ -218,6 +219,9 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             not_started = error
         if digest:
             slots = self._bridge.identify(number, str(identity.id), digest)
+            if slots < 0:  # the log knows the input by a digest of release 0.1
+                digest = RULE_1.args_digest((value,), {})
+                slots = self._bridge.identify(number, str(identity.id), digest)
         context = FlinkRunnerContext(
             self._runner.journal_of(self._bridge, number, slots),
             subtask=self._subtask,

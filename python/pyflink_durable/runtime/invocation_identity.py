@@ -6,7 +6,7 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any
 
-from pyflink_durable.identity import canonical_text
+from pyflink_durable.digest_rule_1 import RULE_1
 
 _SEPARATOR = b"\0"
 
@@ -51,8 +51,9 @@ class InvocationIdentity:
         """16 bytes that are the same in every attempt, and others for every other purpose."""
         if self._seed is None:
             # the key in canonical form, so that 1 and "1" are two keys; not the digest of calls:
-            # that tells the few calls of one invocation apart, this all calls of all times
-            parts = (self.operator, canonical_text((self.key, self.id), {}))
+            # that tells the few calls of one invocation apart, this all calls of all times; and
+            # by the first rule for good: the outside knows the keys that it made
+            parts = (self.operator, RULE_1.text((self.key, self.id), {}))
             joined = _SEPARATOR.join(part.encode() for part in parts)
             self._seed = blake2b(joined, digest_size=32).digest()
         return blake2b(self._seed + _SEPARATOR + purpose.encode(), digest_size=16).digest()

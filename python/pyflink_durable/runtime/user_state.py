@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Protocol
 
-from pyflink_durable.canonical import class_name
+from pyflink_durable.canonical_leaves import class_name
 from pyflink_durable.runtime.payload import NotSerializable, load_result, pass_value
 
 

@@ -99,7 +99,8 @@ public final class DurableBridge {
      * Tells which invocation this is in every attempt, and merges what the call log holds of it
      * into its journal. Task thread only, before its first call; only for an operator with a log.
      *
-     * @return how many slots the journal has then
+     * @return how many slots the journal has then; -1 if the log knows the invocation by a digest
+     *     of another version, which is to be told instead
      */
     public int identify(long invocation, String invocationId, String inputDigest)
             throws IOException {

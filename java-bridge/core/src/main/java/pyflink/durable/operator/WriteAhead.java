@@ -83,6 +83,9 @@ final class WriteAhead<K, IN> implements AutoCloseable {
         }
     }
 
+    /** In place of a number of slots: the input is to be identified by its older digest. */
+    static final int OTHER_VERSION = -1;
+
     private final String operator;
     private final CallLog log;
     private final TypeSerializer<K> keySerializer;
@@ -144,7 +147,8 @@ final class WriteAhead<K, IN> implements AutoCloseable {
     /**
      * Tells which invocation this is, and merges what the log holds of it into its journal.
      *
-     * @return how many slots the journal has then
+     * @return how many slots the journal has then; {@link #OTHER_VERSION} if the log knows the
+     *     invocation by a digest of another version, which is to be told instead
      */
     int identify(Invocation<K, IN> invocation, String invocationId, String inputDigest)
             throws IOException {
@@ -155,8 +159,12 @@ final class WriteAhead<K, IN> implements AutoCloseable {
                         invocationId,
                         invocation.input().sequence(),
                         inputDigest);
+        RecoveredJournal found = recovered.get(owner.name());
+        if (found != null && !version(found.owner().inputDigest).equals(version(inputDigest))) {
+            return OTHER_VERSION;
+        }
         invocation.setOwner(owner);
-        RecoveredJournal found = recovered.remove(owner.name());
+        recovered.remove(owner.name());
         if (found != null && found.owner().inputDigest.equals(inputDigest)) {
             counters.add("recovered", found.mergeInto(invocation.journal()));
         } else if (found != null) {
@@ -171,6 +179,11 @@ final class WriteAhead<K, IN> implements AutoCloseable {
                     invocationId);
         }
         return invocation.journal().size();
+    }
+
+    /** What a digest begins with, up to a colon; those of release 0.1 have none. */
+    private static String version(String digest) {
+        return digest.substring(0, digest.indexOf(':') + 1);
     }
 
     private byte[] serialize(K key) throws IOException {

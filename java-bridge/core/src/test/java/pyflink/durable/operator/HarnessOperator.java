@@ -138,7 +138,11 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
         String digest = String.valueOf(invocation.input().value().getField(1));
         String number = String.valueOf(invocation.input().sequence());
         try {
-            bridge().identify(invocation.id(), number, digest);
+            int slots = bridge().identify(invocation.id(), number, digest);
+            if (slots == WriteAhead.OTHER_VERSION) {
+                String older = digest.substring(digest.indexOf(':') + 1);
+                bridge().identify(invocation.id(), number, older);
+            }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

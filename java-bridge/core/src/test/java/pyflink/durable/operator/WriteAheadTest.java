@@ -127,6 +127,19 @@ class WriteAheadTest {
     }
 
     @Test
+    void anInputWhoseDigestHasAnotherVersionThanThatOfTheLogIsToldByTheOlderOne() throws Exception {
+        try (DurableHarness harness = open()) {
+            send(harness, "1").call(0, "charge");
+            log.attempt().flush();
+        }
+        try (DurableHarness after = open()) {
+            assertThat(send(after, "2:1").journal()).containsExactly("charge PENDING");
+            assertThat(after.operator.engine().counters().toJsonMembers())
+                    .contains("\"unclaimed\": 0", "\"recovered\": 1");
+        }
+    }
+
+    @Test
     void anInputThatComesBackWithAnotherValueGetsNothingOfIt() throws Exception {
         try (DurableHarness harness = open()) {
             send(harness, "1").call(0, "charge");
