@@ -11,6 +11,7 @@ from pyflink_durable.dataclass_markers import write_markers_by_name
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
     ArgumentNotEncodable,
+    CallCancelled,
     CallLogError,
     CallNotStarted,
     CallTimedOut,
@@ -24,6 +25,7 @@ from pyflink_durable.errors import (
     PayloadNotLoadable,
     RemoteError,
     ResultNotSerializable,
+    ThreadNotStarted,
     UnsupportedLoopOperation,
 )
 from pyflink_durable.handler import DurableProcessFunction
@@ -36,6 +38,7 @@ __all__ = [
     "DEAD_LETTER",
     "NOT_EXECUTED",
     "ArgumentNotEncodable",
+    "CallCancelled",
     "CallLogError",
     "CallNotStarted",
     "CallOutcome",
@@ -63,6 +66,7 @@ __all__ = [
     "ResultNotSerializable",
     "RetryPolicy",
     "RunnerContext",
+    "ThreadNotStarted",
     "ToolCallOptions",
     "UnsupportedLoopOperation",
     "current_call",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextvars import copy_context
 from datetime import datetime, timezone
 from enum import Enum
 from hashlib import blake2b
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
-from pyflink_durable.current_call import CurrentCall, running_call
+from pyflink_durable.current_call import CurrentCall, call_inside
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.plain_batch import gather_plainly, run_all_plainly, run_each_plainly
 from pyflink_durable.retry import RetryPolicy
@@ -312,11 +313,8 @@ class LocalRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> T:
         check_reconciler(reconciler)
-        token = running_call.set(self._next_call(durable_id))
-        try:
-            return func(*args, **kwargs)
-        finally:
-            running_call.reset(token)
+        current = self._next_call(durable_id)
+        return copy_context().run(call_inside, current, func, args, kwargs)
 
     def durable_execute_async(
         self,
@@ -392,9 +390,8 @@ class _LocalInvocation:
 async def _run_plainly(
     func: Callable[..., Any], args: Any, kwargs: Any, current: CurrentCall
 ) -> Any:
-    token = running_call.set(current)
-    try:
-        result = func(*args, **kwargs)
-        return await result if isinstance(result, Awaitable) else result
-    finally:
-        running_call.reset(token)
+    context = copy_context()
+    result = context.run(call_inside, current, func, args, kwargs)
+    if not isinstance(result, Awaitable):
+        return result
+    return await context.run(asyncio.ensure_future, result)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
 from pyflink_durable.errors import NotInInvocation
+
+T = TypeVar("T")
 
 
 class MakesKeys(Protocol):
@@ -60,6 +63,17 @@ class CurrentCall:
 
 running_call: ContextVar[CurrentCall | None] = ContextVar("pyflink_durable_call", default=None)
 """The call that runs the code which asks; None outside of calls."""
+
+
+def call_inside(
+    current: CurrentCall | None,
+    func: Callable[..., T],
+    args: Iterable[Any],
+    kwargs: Mapping[str, Any],
+) -> T:
+    """Calls a function as one of a durable call; for a context of its own, which it changes."""
+    running_call.set(current)
+    return func(*args, **kwargs)
 
 
 def current_call() -> CurrentCall:

@@ -148,6 +148,55 @@ class CallTimedOut(DurableExecutionError, TimeoutError):
         )
 
 
+class CallCancelled(DurableExecutionError):
+    """The function of a call raised a cancellation, and nobody had cancelled the call.
+
+    It cancelled itself, or something that it waited for was cancelled. That is a failure of the
+    call like any other: journaled, raised in the handler, tried again as its retry policy says. The
+    cancellation is its ``__cause__``. To a handler a bare `asyncio.CancelledError` would say that
+    the handler itself is to stop.
+
+    Attributes:
+        function_id: The function.
+        raised: The cancellation, as `repr` shows it.
+    """
+
+    def __init__(self, function_id: str, raised: str) -> None:
+        super().__init__(function_id, raised)
+        self.function_id = function_id
+        self.raised = raised
+
+    def __str__(self) -> str:
+        return f"{self.function_id} raised {self.raised}, and nobody had cancelled the call"
+
+
+class ThreadNotStarted(DurableExecutionError):
+    """There is no thread for a call or a handler, and none can be started. It fails the task.
+
+    What it was for has not started. Raise the limit of processes (``ulimit -u``, the ``pids`` limit
+    of the container), or lower ``call_threads``, ``handler_threads`` or the number of slots of a
+    TaskManager.
+
+    Attributes:
+        thread: The name that the thread would have had.
+        running: How many threads Python runs in this process.
+        reason: Why the system has given none.
+    """
+
+    def __init__(self, thread: str, running: int, reason: str) -> None:
+        super().__init__(thread, running, reason)
+        self.thread = thread
+        self.running = running
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"thread {self.thread} cannot be started ({self.reason}); Python runs {self.running} in"
+            " this process. Raise the limit of processes (ulimit -u, the pids limit of the "
+            "container), or lower call_threads and handler_threads"
+        )
+
+
 class CallLogError(DurableExecutionError):
     """The write-ahead log did not take what was to be written of a call.
 

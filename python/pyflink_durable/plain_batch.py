@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextvars import copy_context
 from inspect import isawaitable, iscoroutine
 from typing import Any
 
 from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes, check_batch
-from pyflink_durable.current_call import CurrentCall, running_call
+from pyflink_durable.current_call import CurrentCall, call_inside, running_call
 from pyflink_durable.errors import CallNotStarted
 
 Number = Callable[[str | None], CurrentCall]
@@ -115,15 +116,12 @@ async def _await(call: DurableCall) -> Any:
 
 def _run_here(call: DurableCall, current: CurrentCall) -> CallOutcome:
     started = time.monotonic()
-    token = running_call.set(current)
     try:
-        value = call.func(*call.args, **call.keywords)
+        value = copy_context().run(call_inside, current, call.func, call.args, call.keywords)
         if isawaitable(value):
             raise _not_ordinary(value)
     except Exception as error:
         return _failed(error, time.monotonic() - started)
-    finally:
-        running_call.reset(token)
     return CallOutcome(value, duration=time.monotonic() - started)
 
 

@@ -25,10 +25,10 @@ from random_programs import Call, calls_of, ranks_of_timers, seconds_of
 from pyflink_durable.runtime import FlinkRunnerContext, blocking_batch, deadlines
 from pyflink_durable.runtime import loop as loop_module
 from pyflink_durable.runtime.bridge import NO_TIME, PENDING
+from pyflink_durable.runtime.execution import Execution, Report
 from pyflink_durable.runtime.invocation_tasks import InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
 from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
 from pyflink_durable.runtime.payload import load_exception, load_result, pass_error
 from pyflink_durable.runtime.step_journal import (
     ATTEMPT,
@@ -99,18 +99,16 @@ class Attempt:
 
     # ---------------------------------------------------------------- as the calls' executor
 
-    def submit(
-        self,
-        loop: asyncio.AbstractEventLoop,
-        on_outcome: Callable[[Outcome], None],
-        run: Run,
-    ) -> None:
-        def complete() -> None:
-            outcome = run_inside_call(None, run.func, run.args, run.kwargs)
-            if not self.crashed:
-                loop.call_soon_threadsafe(on_outcome, outcome)
+    def submit(self, execution: Execution, report: Report) -> None:
+        execution.report_to(report)
+        assert execution.begin()
 
-        self.waiting.append((self.outside.ranks[run.func], complete))
+        def complete() -> None:
+            outcome = execution.run()
+            if not self.crashed:
+                execution.report(outcome)
+
+        self.waiting.append((self.outside.ranks[execution.func], complete))
 
     def complete_next(self) -> None:
         """The call with the lowest rank ends; this order is the outside's own."""

@@ -13,6 +13,7 @@ from recordings import Moment, Recording, keep
 from pyflink_durable import DurableOptions
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.call_options import CallOptionsOf
+from pyflink_durable.runtime.execution import Execution, Report
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handlers import (
     AsyncHandlerRunner,
@@ -23,7 +24,7 @@ from pyflink_durable.runtime.handlers import (
 from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.outcome import Outcome, Run
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import LocalTelemetry
 from pyflink_durable.runtime.thread_pool import ThreadPool
@@ -158,17 +159,27 @@ class HandlerBench:
 class ByHand:
     """An executor whose calls end when the test says so.
 
+    Args:
+        begins: Whether calls begin when they are submitted; otherwise they do when they end.
+
     Attributes:
         started: What was started, by the arguments of the call.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, begins: bool = True) -> None:
         self.started: dict[Any, Callable[[Any], None]] = {}
+        self._begins = begins
 
-    def submit(self, loop: Any, on_outcome: Any, run: Run) -> None:
+    def submit(self, execution: Execution, report: Report) -> None:
+        execution.report_to(report)
+        if self._begins:
+            assert execution.begin()
+
         def end(value: Any) -> None:
+            if not self._begins:
+                assert execution.begin()
             error = value if isinstance(value, BaseException) else None
-            loop.call_soon_threadsafe(on_outcome, Outcome(None if error else value, error))
+            execution.report(Outcome(None if error else value, error))
 
-        args: Any = run.args
-        self.started[args[0] if args else run.func.__name__] = end
+        args: Any = execution.args
+        self.started[args[0] if args else execution.func.__name__] = end

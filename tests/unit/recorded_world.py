@@ -16,8 +16,10 @@ from pyflink_durable import DurableOptions
 from pyflink_durable.runtime import blocking_batch, blocking_call, call_life
 from pyflink_durable.runtime.bridge import NOW
 from pyflink_durable.runtime.call_options import CallOptions, CallOptionsOf
+from pyflink_durable.runtime.deadlines import AT_ONCE
+from pyflink_durable.runtime.execution import Execution, Report
 from pyflink_durable.runtime.holds import Hold, Holds
-from pyflink_durable.runtime.outcome import Outcome, Run
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.payload import load_exception, load_result
 from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import LocalTelemetry
@@ -55,7 +57,7 @@ class RecordedWorld:
         start = _start_of(moment) if moment.slots and number else began
         self.clock = Clock(now=start, origin=1_000_000.0 * (1 + number))
         self.journal = _Slots(moment.slots, self._meet)
-        self._waiting: dict[int, Callable[[Outcome], None]] = {}
+        self._waiting: dict[int, Callable[[Outcome], object]] = {}
 
     def subtask(self, options: DurableOptions, telemetry: LocalTelemetry) -> Subtask:
         """What the invocation shares with none here."""
@@ -96,17 +98,21 @@ class RecordedWorld:
 
     # ---------------------------------------------------------------- as the calls' executor
 
-    def submit(self, loop: Any, on_outcome: Callable[[Outcome], None], run: Run) -> None:
-        """A call ends in its turn."""
-        assert run.current is not None
-        self._waiting[run.current.slot] = lambda outcome: loop.call_soon_threadsafe(
-            on_outcome, outcome
-        )
+    def submit(self, execution: Execution, report: Report) -> None:
+        """A call ends in its turn; one that was given up before it began does not begin."""
+        assert execution.current is not None
+        slot = execution.current.slot
+        execution.report_to(report)
+        if slot >= len(self._last.slots) or self._last.slots[slot].due != AT_ONCE:
+            assert execution.begin()
+        self._waiting[slot] = execution.report
 
-    def start_on(self, pool: Any, job: Callable[[], None]) -> None:
+    def start_on(
+        self, pool: Any, run: Callable[[Any], object], what: Any, refuse: Callable[..., object]
+    ) -> None:
         """Runs a ``def`` handler, on this thread."""
         with suppress(NoOutcome):
-            job()
+            run(what)
 
     @contextmanager
     def on_closing(self, callback: Callable[[], None]) -> Iterator[None]:
@@ -118,20 +124,20 @@ class RecordedWorld:
     def in_place(self) -> Iterator[None]:
         """No function of a call runs, nor any reconciler: the recorded outcome is theirs."""
         with self.clock.installed(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(call_life, "Run", self._run_of)
+            patch.setattr(call_life, "Execution", self._execution_of)
             for module in (blocking_call, blocking_batch):
                 patch.setattr(module, "BlockingWaits", lambda: _Waits(self))
             yield
 
-    def _run_of(self, *args: Any, **kwargs: Any) -> Run:
-        run = Run(*args, **kwargs)
-        assert run.current is not None
-        slot, slots = run.current.slot, self._moment.slots
+    def _execution_of(self, *args: Any, **kwargs: Any) -> Execution:
+        execution = Execution(*args, **kwargs)
+        assert execution.current is not None
+        slot, slots = execution.current.slot, self._moment.slots
         if slot < len(slots) and slots[slot].completion >= 0 and not self._is_to_end(slot):
             raise MadeAgain(f"the call of slot {slot} is made again, which has an outcome")
-        run.func, run.args, run.kwargs = self._give, (slot,), {}
-        run.timeout = None
-        return run
+        execution.func, execution.args, execution.kwargs = self._give, (slot,), {}
+        execution.timeout = None
+        return execution
 
     def _is_to_end(self, slot: int) -> bool:
         return self._moment.slots[slot] != self._last.slots[slot]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, NoReturn
@@ -11,9 +12,12 @@ import pytest
 from bridges import TestedJournal
 from outside import FORMS, Outside
 
-from pyflink_durable import NOT_EXECUTED, RemoteError, ResultNotSerializable
+from pyflink_durable import NOT_EXECUTED, CallCancelled, RemoteError, ResultNotSerializable
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
+
+if sys.version_info < (3, 11):
+    from exceptiongroup import BaseExceptionGroup
 
 NOT_CALLABLE = "reconciler must be callable"
 TAKES_ARGUMENTS = "reconciler must be a callable that takes no arguments"
@@ -108,7 +112,11 @@ def test_reconciler_and_durable_id_are_no_part_of_the_digest(run: Run) -> None:
     assert run.outside.asked == ["charge"]
 
 
-@pytest.mark.parametrize("stop", [asyncio.CancelledError, KeyboardInterrupt, SystemExit])
+class Panic(BaseException):
+    """As an extension in another language raises it; no `Exception`."""
+
+
+@pytest.mark.parametrize("stop", [Panic, KeyboardInterrupt, SystemExit])
 def test_a_stop_is_never_journaled(run: Run, stop: type[BaseException]) -> None:
     run.outside.answers["charge"] = stop()
     # asyncio.run turns nothing of this into another exception
@@ -122,6 +130,28 @@ def test_a_stop_is_never_journaled(run: Run, stop: type[BaseException]) -> None:
     assert run.again(1) == "charged after all"
     assert run.statuses() == ["SUCCEEDED"]
     assert run.outside.asked == ["charge"] * 3
+
+
+@pytest.mark.parametrize(
+    "raised",
+    [
+        asyncio.CancelledError("of its own"),
+        GeneratorExit(),
+        BaseExceptionGroup("both", [ValueError(), asyncio.CancelledError()]),
+    ],
+    ids=lambda raised: type(raised).__name__,
+)
+def test_a_cancellation_that_the_function_raises_is_the_calls_failure(
+    run: Run, raised: BaseException
+) -> None:
+    run.outside.answers["charge"] = raised
+    for attempt in (run, run.again):
+        with pytest.raises(CallCancelled) as caught:
+            attempt(1)
+        assert run.statuses() == ["FAILED"]
+        assert caught.value.raised == repr(raised)
+        assert f".Outside.{run.charge.__name__}" in caught.value.function_id
+    assert run.outside.asked == ["charge"]
 
 
 def test_a_result_that_cannot_be_serialized_fails_the_call(run: Run) -> None:

@@ -14,6 +14,7 @@ from loops import PATIENCE, wait_until
 
 from pyflink_durable import (
     NOT_EXECUTED,
+    CallCancelled,
     CallTimedOut,
     DurableOptions,
     NotInInvocation,
@@ -236,8 +237,7 @@ class TestCoroutine:
         assert executor.close(time.monotonic() + PATIENCE) == []
         assert bench.statuses == ["FAILED"]
 
-    @pytest.mark.one_run("catches what the journal does not hold")
-    @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError])
+    @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
     def test_one_that_stops_in_time_stops_nothing_else(
         self, executor: CallExecutor, kind: type[BaseException]
     ) -> None:
@@ -248,21 +248,37 @@ class TestCoroutine:
             return "charged"
 
         async def handler(value: Any, ctx: Any) -> Any:
-            try:
-                await ctx.durable_execute_async(stops, timeout=PATIENCE)
-            except BaseException as error:
-                assert type(error) is kind
+            await ctx.durable_execute_async(stops, timeout=PATIENCE)
+
+        async def other(value: Any, ctx: Any) -> Any:
             return await ctx.durable_execute_async(charge)
 
         bench = HandlerBench(handler, executor)
-        assert bench.run() == "charged"
-        assert bench.statuses == ["PENDING", "SUCCEEDED"]
+        with pytest.raises(kind):
+            bench.run()
+        assert bench.statuses == ["PENDING"]
+        assert HandlerBench(other, executor).run() == "charged"
+
+    def test_one_that_cancels_itself_has_failed(self, executor: CallExecutor) -> None:
+        async def stops() -> None:
+            raise asyncio.CancelledError
+
+        async def handler(value: Any, ctx: Any) -> Any:
+            await ctx.durable_execute_async(stops, timeout=PATIENCE)
+
+        bench = HandlerBench(handler, executor)
+        with pytest.raises(CallCancelled):
+            bench.run()
+        assert bench.statuses == ["FAILED"]
 
 
 class TestThread:
     def test_the_pool_goes_on_with_another_in_its_place(self, slow: Slow) -> None:
         abandoned: list[int] = []
-        executor = CallExecutor("single", 1, on_abandoned=abandoned.append)
+        problems: list[str] = []
+        executor = CallExecutor(
+            "three", 3, on_abandoned=abandoned.append, on_problem=problems.append
+        )
 
         async def handler(value: Any, ctx: Any) -> Any:
             for _ in range(3):
@@ -274,7 +290,27 @@ class TestThread:
         assert abandoned == [1, 1, 1]
         slow.go.set()
         wait_until(lambda: slow.ended == 3)
-        wait_until(lambda: len(threads("single-")) == 2)  # one for calls, one for asyncio
+        wait_until(lambda: len(threads("three-")) <= 4)  # three for calls, one for asyncio
+        assert problems == []
+        assert executor.close(time.monotonic() + PATIENCE) == []
+
+    def test_as_many_are_replaced_as_there_are_and_no_more(self, slow: Slow) -> None:
+        problems: list[str] = []
+        executor = CallExecutor("single", 1, on_problem=problems.append)
+
+        async def handler(value: Any, ctx: Any) -> Any:
+            for _ in range(2):
+                with pytest.raises(OutcomeUnknown):
+                    await ctx.durable_execute_async(slow.charge, timeout=SOON)
+            return await ctx.durable_execute_async(str, 7)
+
+        bench = HandlerBench(handler, executor).start()
+        bench.operator.drain_until(lambda: len(bench.slots) == 3)
+        wait_until(lambda: bool(problems))
+        assert threads("single-") == ["single-asyncio", "single-0", "single-1"]
+        assert "pool=single threads=2 all threads run calls that were given up" in problems[0]
+        slow.go.set()
+        assert bench.result() == "7"
         assert executor.close(time.monotonic() + PATIENCE) == []
 
     @pytest.mark.one_run("waits for what a call does after its timeout, which no journal holds")

@@ -6,20 +6,29 @@ import asyncio
 import threading
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
 import pytest
-from loops import PATIENCE, Operator, wait_until
+from loops import PATIENCE, wait_until
 
+from pyflink_durable.errors import ThreadNotStarted
+from pyflink_durable.runtime.execution import Execution
 from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.outcome import Outcome, Run
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.thread_pool import ThreadPool
 
 
 def in_time() -> float:
     return time.monotonic() + PATIENCE
+
+
+def submit(pool: ThreadPool, job: Callable[[], object]) -> None:
+    def refuse(job: Any, failure: ThreadNotStarted) -> None:
+        raise failure
+
+    pool.submit(lambda job: job(), job, refuse)
 
 
 class Blocked:
@@ -63,7 +72,7 @@ class TestThreadPool:
         before = threading.active_count()
         pool = ThreadPool("pool", 3)
         for running in (1, 2, 3, 3, 3):
-            pool.submit(blocked.job)
+            submit(pool, blocked.job)
             wait_until(lambda running=running: blocked.running == running)
             assert threading.active_count() - before <= running
         blocked.go.set()
@@ -75,7 +84,7 @@ class TestThreadPool:
     def test_a_burst_of_jobs_that_block_spreads_over_all_threads(self, blocked: Blocked) -> None:
         pool = ThreadPool("pool", 16)
         for _ in range(16):
-            pool.submit(blocked.job)
+            submit(pool, blocked.job)
         wait_until(lambda: blocked.running == 16)
         blocked.go.set()
         assert pool.close(in_time()) == []
@@ -86,7 +95,7 @@ class TestThreadPool:
 
         def submit_all(start: int) -> None:
             for number in range(start, start + 1_000):
-                pool.submit(partial(ran.append, number))
+                submit(pool, partial(ran.append, number))
 
         submitters = [threading.Thread(target=submit_all, args=(n * 1_000,)) for n in range(4)]
         for thread in submitters:
@@ -97,7 +106,7 @@ class TestThreadPool:
 
     def test_close_reports_threads_whose_job_still_runs(self, blocked: Blocked) -> None:
         pool = ThreadPool("pool", 2)
-        pool.submit(blocked.job)
+        submit(pool, blocked.job)
         wait_until(lambda: blocked.running == 1)
         assert pool.close(time.monotonic()) == ["pool-0"]
         blocked.go.set()
@@ -105,7 +114,7 @@ class TestThreadPool:
 
     def test_close_waits_for_a_job_that_ends_before_the_deadline(self, blocked: Blocked) -> None:
         pool = ThreadPool("pool", 1)
-        pool.submit(blocked.job)
+        submit(pool, blocked.job)
         wait_until(lambda: blocked.running == 1)
         threading.Timer(0.01, blocked.go.set).start()
         assert pool.close(in_time()) == []
@@ -114,11 +123,11 @@ class TestThreadPool:
     def test_jobs_that_have_not_started_never_do(self, blocked: Blocked) -> None:
         pool = ThreadPool("pool", 1)
         ran: list[str] = []
-        pool.submit(blocked.job)
+        submit(pool, blocked.job)
         wait_until(lambda: blocked.running == 1)
-        pool.submit(lambda: ran.append("in the queue"))
+        submit(pool, lambda: ran.append("in the queue"))
         assert pool.close(time.monotonic()) == ["pool-0"]
-        pool.submit(lambda: ran.append("after the close"))
+        submit(pool, lambda: ran.append("after the close"))
         blocked.go.set()
         wait_until(lambda: all(thread.name != "pool-0" for thread in threading.enumerate()))
         assert ran == []
@@ -127,7 +136,7 @@ class TestThreadPool:
         pool = ThreadPool("pool", 1)
         assert pool.close(in_time()) == []
         before = threading.active_count()
-        pool.submit(lambda: None)
+        submit(pool, lambda: None)
         assert threading.active_count() == before
 
     def test_an_idle_thread_keeps_no_payload_alive(self) -> None:
@@ -138,7 +147,7 @@ class TestThreadPool:
         payload = Payload()
         gone = weakref.ref(payload)
         pool = ThreadPool("pool", 1)
-        pool.submit(payload)
+        submit(pool, payload)
         del payload
         wait_until(lambda: gone() is None)
         assert pool.close(in_time()) == []
@@ -146,15 +155,11 @@ class TestThreadPool:
 
 class TestCallExecutor:
     @pytest.fixture
-    def operator(self) -> Operator:
-        return Operator()
-
-    @pytest.fixture
     def outcomes(self) -> list[Outcome]:
         return []
 
     def test_a_thousand_coroutines_at_once_on_one_thread(
-        self, operator: Operator, outcomes: list[Outcome], executor: CallExecutor
+        self, outcomes: list[Outcome], executor: CallExecutor
     ) -> None:
         threads = threading.active_count()
         sleeping: set[int] = set()
@@ -171,23 +176,23 @@ class TestCallExecutor:
             return number
 
         for number in range(1_000):
-            executor.submit(operator.loop, outcomes.append, Run(call, (number,)))
-        operator.drain_until(lambda: len(outcomes) == 1_000)
+            executor.submit(Execution(call, (number,)), outcomes.append)
+        wait_until(lambda: len(outcomes) == 1_000)
         assert sorted(o.value for o in outcomes) == list(range(1_000))
         assert all(outcome.error is None for outcome in outcomes)
 
     def test_functions_run_up_to_the_pools_size(
-        self, operator: Operator, outcomes: list[Outcome], executor: CallExecutor, blocked: Blocked
+        self, outcomes: list[Outcome], executor: CallExecutor, blocked: Blocked
     ) -> None:
         for _ in range(6):
-            executor.submit(operator.loop, outcomes.append, Run(blocked.job))
+            executor.submit(Execution(blocked.job), outcomes.append)
         wait_until(lambda: blocked.running == 4)
         blocked.go.set()
-        operator.drain_until(lambda: len(outcomes) == 6)
+        wait_until(lambda: len(outcomes) == 6)
         assert blocked.most == 4
 
     def test_what_a_call_raises_is_its_outcome(
-        self, operator: Operator, outcomes: list[Outcome], executor: CallExecutor
+        self, outcomes: list[Outcome], executor: CallExecutor
     ) -> None:
         def fails(kind: type[BaseException]) -> None:
             raise kind
@@ -198,13 +203,13 @@ class TestCallExecutor:
         kinds = (ValueError, SystemExit, KeyboardInterrupt)
         for func in (fails, fails_remotely):
             for kind in kinds:
-                executor.submit(operator.loop, outcomes.append, Run(func, (), {"kind": kind}))
-        operator.drain_until(lambda: len(outcomes) == 6)
+                executor.submit(Execution(func, (), {"kind": kind}), outcomes.append)
+        wait_until(lambda: len(outcomes) == 6)
         assert sorted(type(o.error).__name__ for o in outcomes) == sorted(
             kind.__name__ for kind in kinds * 2
         )
 
-    def test_close_cancels_coroutines_and_their_tasks(self, operator: Operator) -> None:
+    def test_close_cancels_coroutines_and_their_tasks(self) -> None:
         executor = CallExecutor("closing", 2)
         started: list[str] = []
         cleaned: list[str] = []
@@ -223,43 +228,40 @@ class TestCallExecutor:
             await waits("call")
             await background
 
-        executor.submit(operator.loop, outcomes.append, Run(call))
+        executor.submit(Execution(call), outcomes.append)
         wait_until(lambda: len(started) == 2)
-        operator.loop.close()
         assert executor.close(in_time()) == []
         assert sorted(cleaned) == ["call", "task"]
-        operator.loop.drain()
-        assert outcomes == []
+        [outcome] = outcomes
+        assert isinstance(outcome.error, asyncio.CancelledError)
         assert not any(t.name.startswith("closing") for t in threading.enumerate())
 
-    def test_close_reports_a_coroutine_that_blocks(
-        self, operator: Operator, blocked: Blocked
-    ) -> None:
+    def test_close_reports_a_coroutine_that_blocks(self, blocked: Blocked) -> None:
         executor = CallExecutor("blocking", 2)
 
         async def call() -> None:
             blocked.job()
 
-        executor.submit(operator.loop, print, Run(call))
+        executor.submit(Execution(call), print)
         wait_until(lambda: blocked.running == 1)
         assert executor.close(time.monotonic()) == ["blocking-asyncio"]
         blocked.go.set()
         wait_until(lambda: not any(t.name.startswith("blocking") for t in threading.enumerate()))
 
     @pytest.mark.parametrize("used", [True, False])
-    def test_a_submit_after_the_close_runs_nothing(self, operator: Operator, used: bool) -> None:
+    def test_a_submit_after_the_close_runs_nothing(self, used: bool) -> None:
         executor = CallExecutor("closed", 2)
         ran: list[Any] = []
         if used:
-            executor.submit(operator.loop, ran.append, Run(int))
-            operator.drain_until(lambda: len(ran) == 1)
+            executor.submit(Execution(int), ran.append)
+            wait_until(lambda: len(ran) == 1)
             ran.clear()
         assert executor.close(in_time()) == []
-        executor.submit(operator.loop, ran.append, Run(lambda: ran.append("ran")))
+        executor.submit(Execution(lambda: ran.append("ran")), ran.append)
         assert not any(t.name.startswith("closed") for t in threading.enumerate())
         assert ran == []
 
-    def test_closing_twice_is_closing_once(self, operator: Operator) -> None:
+    def test_closing_twice_is_closing_once(self) -> None:
         executor = CallExecutor("twice", 2)
-        executor.submit(operator.loop, print, Run(int))
+        executor.submit(Execution(int), print)
         assert [executor.close(in_time()), executor.close(in_time())] == [[], []]

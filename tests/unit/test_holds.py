@@ -85,7 +85,7 @@ class TestStart:
         bench.release(0)
         assert bench.ended == [Outcome("given up", None)]
         assert hands.started == {}
-        assert bench.statuses == ["PENDING"]
+        assert bench.statuses == ["SCHEDULED"]
 
     def test_what_the_log_did_not_take_is_the_calls_error(self) -> None:
         hands = ByHand()

@@ -4,113 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import pickle
 import threading
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import repeat
 from pathlib import Path
-from struct import pack
 from typing import Any
 
 import pytest
-from bridges import Slot, SlotsInMemory
+from bridges import Slot
 from crowd import Crowd
+from host_bench import Task
 from loops import wait_until
 
 from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime import spinning
-from pyflink_durable.runtime.host import DurableHost
-from pyflink_durable.runtime.operation import NO_TIMESTAMP, DurableOperation
 from pyflink_durable.runtime.step_journal import WRITE_FIELDS
-
-PUT_ASIDE = DurableOptions(on_error="dead-letter")
-A_DAY = 86_400_000  # no clock decides a test
-
-
-class Bridge:
-    """What the host asks of Java, for invocations that have journals of their own."""
-
-    def __init__(self) -> None:
-        self.journals: dict[int, SlotsInMemory] = {}
-        self.counters: Counter[str] = Counter()
-        self.lines: list[str] = []
-        self.identified: list[tuple[Any, ...]] = []
-        self.logged: list[Slot] = []
-
-    def wake(self) -> None: ...
-
-    def wakeAt(self, millis: int) -> None: ...
-
-    def log(self, level: str, message: str) -> None:
-        self.lines.append(message)
-
-    def count(self, name: str, count: int) -> None:
-        self.counters[name] += count
-
-    def getKey(self, invocation: int) -> Any:
-        return pickle.dumps(f"key-{invocation}")
-
-    def getCalls(self, invocation: int) -> list[Any]:
-        return [list(slot) for slot in self.journals[invocation].slots]
-
-    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
-        return self.journals[invocation].getCallResultFieldsAt(slot)
-
-    def applyJournalWrites(self, executed: int, writes: Any) -> None: ...
-
-    def identify(self, invocation: int, invocation_id: str, digest: str) -> int:
-        self.identified.append((invocation, invocation_id, digest))
-        self.journals[invocation].slots.extend(self.logged)
-        return len(self.journals[invocation].slots)
-
-
-class Operation:
-    """PyFlink's operation, as far as it goes between the operator and the host."""
-
-    _chained_operations = ()
-
-    def __init__(self, host: DurableHost) -> None:
-        self._host = host
-        self._main_operation = self
-
-    def process_element(self, row: Any) -> Iterator[Any]:
-        yield from self._host.process_element(row[1], self)  # type: ignore[arg-type]
-
-    def on_timer(self, timestamp: int) -> Iterator[Any]:
-        return self._host.on_timer(timestamp, self)  # type: ignore[arg-type]
-
-    def close(self) -> None:
-        self._host.close()
-
-
-PICKLED = "PICKLED_BYTE_ARRAY"
-DESCRIBED = pickle.dumps((PICKLED, ["durable-dead-letter", "audit"], [PICKLED, "INT"]))
-
-
-class Task:
-    """A task with one host; Java reads its outputs."""
-
-    def __init__(self, handler: Callable[..., Any], options: DurableOptions) -> None:
-        self.bridge = Bridge()
-        self.operation = DurableOperation(self.bridge, None, DESCRIBED)
-        host = DurableHost(handler, options, "orders", "orders-1", can_gate=True)
-        host.open(None)
-        self.operation.bind(Operation(host))
-
-    def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
-        self.bridge.journals[invocation] = SlotsInMemory(slots)
-        numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
-        return read(self.operation.start([pickle.dumps([value])], numbers, A_DAY))
-
-    def start_together(self, *values: Any, millis: int = A_DAY) -> tuple[Any, ...]:
-        numbers = b""
-        for invocation in range(len(values)):
-            self.bridge.journals[invocation] = SlotsInMemory(())
-            numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
-        return read(self.operation.start([pickle.dumps(values)], numbers, millis))
 
 
 @pytest.fixture
@@ -124,18 +33,6 @@ def new_task() -> Iterator[Callable[..., Task]]:
     yield new_task
     for task in tasks:
         task.operation.close()
-
-
-def read(report: tuple[Any, ...]) -> tuple[Any, ...]:
-    """A report, with the outputs as the handlers gave them."""
-    *parts, outputs = report
-    values: list[Any] = []
-    for written in outputs:
-        plain, numbers = pickle.loads(written)
-        for value, number in zip(plain, numbers or repeat(None), strict=False):
-            is_pickled = number in (None, 0)
-            values.append(pickle.loads(value) if is_pickled else (number, value))
-    return *parts, tuple(values)
 
 
 async def tells_its_key(value: Any, ctx: Any) -> Any:

@@ -14,9 +14,9 @@ from outside import Outside
 
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime import FlinkRunnerContext
+from pyflink_durable.runtime.execution import Execution, Report
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
 from pyflink_durable.runtime.payload import dump_result
 from pyflink_durable.runtime.step_journal import WRITE_FIELDS, JournalWrites, StepJournal
 
@@ -35,14 +35,12 @@ class ByHand:
     """An executor whose calls end when the test says so."""
 
     def __init__(self) -> None:
-        self.end: dict[Any, Callable[[], None]] = {}
+        self.end: dict[Any, Callable[[], object]] = {}
 
-    def submit(self, loop: Any, on_outcome: Any, run: Run) -> None:
-        def end() -> None:
-            outcome: Outcome = run_inside_call(None, run.func, run.args, run.kwargs)
-            loop.call_soon_threadsafe(on_outcome, outcome)
-
-        self.end[run.args or run.func] = end
+    def submit(self, execution: Execution, report: Report) -> None:
+        execution.report_to(report)
+        assert execution.begin()
+        self.end[execution.args or execution.func] = lambda: execution.report(execution.run())
 
 
 class Bench:

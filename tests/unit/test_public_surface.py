@@ -23,6 +23,7 @@ from pyflink_durable.runtime import FlinkRunnerContext
 
 NAMES = {
     "ArgumentNotEncodable",
+    "CallCancelled",
     "CallLogError",
     "CallNotStarted",
     "CallOutcome",
@@ -52,6 +53,7 @@ NAMES = {
     "ResultNotSerializable",
     "RetryPolicy",
     "RunnerContext",
+    "ThreadNotStarted",
     "ToolCallOptions",
     "UnsupportedLoopOperation",
     "current_call",

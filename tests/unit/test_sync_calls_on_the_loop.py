@@ -11,6 +11,7 @@ import pytest
 from bridges import SlotsInMemory
 from loops import Operator
 
+from pyflink_durable import NotInInvocation
 from pyflink_durable.runtime import FlinkRunnerContext
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handlers import Invocation, ThreadHandlerRunner
@@ -27,17 +28,21 @@ def interrupted() -> None:
     raise KeyboardInterrupt
 
 
-def test_a_call_that_was_interrupted_gives_its_slot_to_the_next() -> None:
+def test_a_call_that_was_interrupted_leaves_its_invocation_broken() -> None:
     slots = SlotsInMemory()
+    contexts: list[FlinkRunnerContext] = []
 
-    async def handle() -> int:
+    async def handle() -> None:
         ctx = FlinkRunnerContext(SlotJournal(slots, size=0))
+        contexts.append(ctx)
         with pytest.raises(KeyboardInterrupt):
             ctx.durable_execute(interrupted)
-        return ctx.durable_execute(int)
+        with pytest.raises(NotInInvocation, match=r"its task fails: KeyboardInterrupt\(\)"):
+            ctx.durable_execute(int)
 
-    assert Operator().run(handle()) == 0
-    assert [slot.function_id for slot in slots.slots] == ["builtins.int"]
+    Operator().run(handle())
+    assert slots.slots == []
+    assert isinstance(contexts[0].conclude(Outcome("went on", None)).error, KeyboardInterrupt)
 
 
 def test_a_function_that_returns_a_coroutine_is_refused() -> None:

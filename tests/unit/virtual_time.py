@@ -14,7 +14,7 @@ from loops import Clock
 
 from pyflink_durable.runtime import deadlines
 from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.outcome import Run, run_inside_call
+from pyflink_durable.runtime.execution import Execution, Report
 
 Handler = Callable[..., Any]
 
@@ -55,14 +55,15 @@ class History:
 
     # ---------------------------------------------------------------- as the calls' executor
 
-    def submit(self, loop: Any, on_outcome: Any, run: Run) -> None:
+    def submit(self, execution: Execution, report: Report) -> None:
         """Has a call end after the seconds that are its first argument."""
-        seconds, answer = tuple(run.args)[:2]
+        execution.report_to(report)
+        assert execution.begin()
+        seconds, answer = tuple(execution.args)[:2]
 
         def end() -> None:
             self.ran.append(answer)
-            outcome = run_inside_call(run.current, run.func, run.args, run.kwargs)
-            loop.call_soon_threadsafe(on_outcome, outcome)
+            execution.report(execution.run())
 
         heapq.heappush(self._ending, (self.clock.now + seconds, next(self._numbers), end))
 

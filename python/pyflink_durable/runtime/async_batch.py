@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -115,6 +116,7 @@ class _Batch:
         self._executors = executors
         self._limit = limit
         self._loop = loop
+        self._context = copy_context()
         self._planned = plan_batch(journal, calls)
         self._calls: dict[int, AsyncCall] = {}
         self._started_at: dict[int, float] = {}
@@ -137,8 +139,7 @@ class _Batch:
         finally:
             if timer is not None:
                 timer.cancel()
-            for call in self._calls.values():
-                call.cancel()
+            self._give_up()
         return Outcomes(self._outcomes[place] for place in range(len(self._planned)))
 
     def _begin(self, place: int) -> None:
@@ -149,7 +150,7 @@ class _Batch:
         self._started_at[place] = time.monotonic()
         if planned.plan is not Plan.REPLAY:
             self._running += 1
-        call.begin_planned(planned)
+        call.begin_planned(planned, self._context)
         call.add_done_callback(lambda call: self._end(place, call))
 
     def _end(self, place: int, call: Any) -> None:
@@ -177,8 +178,14 @@ class _Batch:
         if self._ended.done():
             return
         now = time.monotonic()
+        self._give_up()
         for place, planned in enumerate(self._planned):
             if place not in self._outcomes:
                 seconds = now - self._started_at.get(place, now)
                 self._outcomes[place] = given_up(planned, seconds)
         self._ended.set_result(None)
+
+    def _give_up(self) -> None:
+        """From behind: each that has not started may make room for the next in a line."""
+        for call in reversed(self._calls.values()):
+            call.cancel()

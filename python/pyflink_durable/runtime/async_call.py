@@ -7,17 +7,18 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Mapping
-from contextvars import Context
+from contextvars import Context, copy_context
 from typing import Any
 
 from pyflink_durable.batch import CallPool
-from pyflink_durable.runtime.call_life import InTurn, Life, Step, live
+from pyflink_durable.runtime.call_life import InTurn, Life, Step, give_up, live
 from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
+from pyflink_durable.runtime.execution import Execution
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.invocation_tasks import number_of
 from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.outcome import Outcome, Run
+from pyflink_durable.runtime.outcome import Outcome
 
 _add_done_callback = asyncio.Future.add_done_callback
 
@@ -49,7 +50,8 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     """A durable call that starts when it is first awaited; drives the call's life on the loop.
 
     It is a future, so that a hundred calls in a `gather` need no task each, and it has the methods
-    of a coroutine, so that `create_task` and `TaskGroup` take it.
+    of a coroutine, so that `create_task` and `TaskGroup` take it. As that of a coroutine, its
+    context is that of whoever awaits it; what its function sets there is its own.
 
     Args:
         journal: The journal of its invocation.
@@ -66,6 +68,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     __slots__ = (
         "_call",
+        "_context",
         "_executors",
         "_journal",
         "_life",
@@ -94,6 +97,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         self._started = False
         self.planned: PlannedCall | None = None
         self.broken = False
+        self._context: Context | None = None
         self._progress: CallProgress | None = None
         self._life: Life | None = None
         self._steps: Generator[Any, None, Any] | None = None
@@ -116,11 +120,15 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         except Exception as error:
             self._break(error)
         else:
-            self.begin_planned(planned)
+            self._live(planned)
 
-    def begin_planned(self, planned: PlannedCall) -> None:
-        """As `begin`, for a call that has its slot."""
+    def begin_planned(self, planned: PlannedCall, context: Context) -> None:
+        """As `begin`, for a call that has its slot, and whose context is not that of who asks."""
         self._started = True
+        self._context = context
+        self._live(planned)
+
+    def _live(self, planned: PlannedCall) -> None:
         if self._progress is not None:
             planned.progress = self._progress
         self.planned = planned
@@ -128,14 +136,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         self._advance(None)
 
     def _advance(self, sent: Any) -> None:
-        """Lets the life go on with what it has waited for, until it waits again or ends.
-
-        A call that the handler gave up goes no further: its slot stays as it was.
-        """
+        """Lets the life go on with what it has waited for, until it waits again or ends."""
         life = self._life
-        if life is None or self.done():
-            if life is not None:
-                self._end_life(life)
+        if life is None:  # the handler has given the call up
             return
         try:
             step = life.send(sent)
@@ -148,8 +151,10 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     def _take(self, step: Step) -> None:
         loop: asyncio.AbstractEventLoop = self._loop
-        if isinstance(step, Run):
-            self._executors[self._call.pool].submit(loop, self._advance, step)
+        if isinstance(step, Execution):
+            assert self._context is not None
+            step.context = self._context.copy()
+            self._executors[self._call.pool].submit(step, self._report)
         elif isinstance(step, Hold):
             step.on_release(self._advance)
         elif isinstance(step, InTurn):
@@ -162,17 +167,21 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         else:
             loop.call_later(max(0.0, step.due / 1000 - time.time()), self._advance, None)
 
+    def _report(self, outcome: Outcome) -> None:
+        """Takes the outcome of an execution, on any thread."""
+        loop: asyncio.AbstractEventLoop = self._loop
+        try:
+            loop.call_soon_threadsafe(self._advance, outcome)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+
     def _break(self, error: Exception) -> None:
         self.broken = True
         self._resolve(Outcome(None, error))
 
-    def _end_life(self, life: Life) -> None:
-        self._life = None
-        life.close()
-        self._leave_line()
-
     def _resolve(self, outcome: Outcome) -> None:
-        self._life = None
+        self._life = self._context = None
         error = outcome.error
         if error is None:
             self.set_result(outcome.value)
@@ -192,6 +201,16 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     # ---------------------------------------------------------------- as a future
 
+    def cancel(self, msg: Any | None = None) -> bool:
+        """The handler gives the call up: if its function has not begun, it never does."""
+        cancelled = super().cancel(msg)
+        life, self._life = self._life, None
+        if life is not None:
+            self._context = None
+            give_up(life)
+            self._leave_line()
+        return cancelled
+
     def add_done_callback(
         self, callback: Callable[[Any], object], /, *, context: Context | None = None
     ) -> None:
@@ -199,6 +218,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         _add_done_callback(self, callback, context=context)
         if not self._started:
             self._started = True
+            self._context = copy_context()
             if self._line is None:
                 self.begin()
             else:

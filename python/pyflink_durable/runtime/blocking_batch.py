@@ -13,7 +13,7 @@ from pyflink_durable.runtime.batch_outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batch_planning import plan_batch, reserve
 from pyflink_durable.runtime.batch_timer import BatchTimer
 from pyflink_durable.runtime.blocking_call import BlockingWaits, check_ordinary, run_on_the_loop
-from pyflink_durable.runtime.call_life import InTurn, Life, live
+from pyflink_durable.runtime.call_life import InTurn, Life, give_up, live
 from pyflink_durable.runtime.call_options import without_waiting
 from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall
 from pyflink_durable.runtime.executors import CallExecutor
@@ -146,6 +146,8 @@ class _BlockingBatch:
 
     def _give_up(self, timer: BatchTimer) -> None:
         """The time is over; no life goes on from here, so what they still do is not journaled."""
+        for life in reversed(self._lives.values()):  # see `_Batch`
+            give_up(life)
         hold = timer.fire(self._planned[0].call.options.outcome_hold)
         now = time.monotonic()
         for place, planned in enumerate(self._planned):
@@ -161,7 +163,9 @@ class _BlockingBatch:
         while place != _TIMER:  # an outcome that nobody waits for any more
             place, error = self._waits.next()
         if error is not None:
-            raise CallLogError(f"that the time of a batch is over is not safe: {error}")
+            failure = CallLogError(f"that the time of a batch is over is not safe: {error}")
+            self._journal.break_off(failure)
+            raise failure
 
 
 def _told(planned: PlannedCall, outcome: Outcome, started: float) -> CallOutcome:

@@ -6,14 +6,16 @@ import heapq
 import inspect
 import time
 from collections.abc import Callable
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from pyflink_durable.errors import DurableExecutionError, NotInInvocation
 from pyflink_durable.identity import compute_function_id
 from pyflink_durable.runtime.call_life import InTurn, Life, SleepUntil, Step
+from pyflink_durable.runtime.execution import Execution
 from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.outcome import Outcome, Run, run_inside_call
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.validation import is_awaitable, is_coroutine_function
 
 _ENDED = -1  # in place of the number of a life
@@ -44,7 +46,7 @@ def run_on_the_loop(life: Life) -> Outcome:
             return end.value  # type: ignore[no-any-return]
         finally:
             sent = None  # an error's traceback holds this frame
-        if isinstance(step, Run):
+        if isinstance(step, Execution):
             sent = _run_here(step)
         elif not isinstance(step, InTurn):
             life.close()
@@ -66,7 +68,7 @@ def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
                 return end.value  # type: ignore[no-any-return]
             finally:
                 sent = None  # as above
-            if isinstance(step, Run) and step.timeout is None:
+            if isinstance(step, Execution) and step.timeout is None:
                 sent = _run_here(step)
             elif not isinstance(step, InTurn):
                 waits.start(0, step, executor)
@@ -86,8 +88,9 @@ class BlockingWaits:
         def arrive(sent: Any) -> None:
             self.arrive(number, sent)
 
-        if isinstance(step, Run):
-            executor.submit(_AtOnce(), arrive, step)
+        if isinstance(step, Execution):
+            step.context = copy_context()
+            executor.submit(step, arrive)
         elif isinstance(step, SleepUntil):
             self.sleep(number, step.due)
         elif isinstance(step, InTurn):
@@ -132,19 +135,9 @@ class BlockingWaits:
         self._arrived.put((_ENDED, None))
 
 
-class _AtOnce:
-    """Takes outcomes on the thread on which they come about."""
-
-    def call_soon_threadsafe(self, callback: Callable[..., Any], *args: Any) -> None:
-        callback(*args)
-
-    def is_closed(self) -> bool:
-        return False
-
-
-def _run_here(step: Run) -> Outcome:
+def _run_here(step: Execution) -> Outcome:
     """Runs a function, and refuses what a call cannot be replayed with: a coroutine."""
-    outcome = run_inside_call(step.current, step.func, step.args, step.kwargs)
+    outcome = step.run()
     if not is_awaitable(outcome.value):
         try:
             return outcome

@@ -8,11 +8,18 @@ thread of a ``def`` handler; `run_on_the_loop` is for calls that wait for nothin
 from __future__ import annotations
 
 import sys
+from asyncio import CancelledError
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from pyflink_durable.context import NOT_EXECUTED
-from pyflink_durable.errors import CallLogError, CallTimedOut, OutcomeUnknown
+from pyflink_durable.errors import (
+    CallLogError,
+    CallTimedOut,
+    OutcomeUnknown,
+    ThreadNotStarted,
+)
 from pyflink_durable.runtime.calls import (
     CallJournal,
     PlannedCall,
@@ -21,9 +28,10 @@ from pyflink_durable.runtime.calls import (
     replay,
 )
 from pyflink_durable.runtime.copies import copy_of_call
-from pyflink_durable.runtime.deadlines import due_in
+from pyflink_durable.runtime.deadlines import AT_ONCE, due_in
+from pyflink_durable.runtime.execution import Execution
 from pyflink_durable.runtime.holds import Hold
-from pyflink_durable.runtime.outcome import Outcome, Run, TimedOut
+from pyflink_durable.runtime.outcome import Outcome, TimedOut
 from pyflink_durable.runtime.planning import Plan
 
 
@@ -39,17 +47,14 @@ class InTurn(NamedTuple):
     completion: int
 
 
-Step = Run | SleepUntil | InTurn | Hold
-"""What a life needs next; for a `Run`, run it somewhere and send its `Outcome`; for a `Hold`, wait
-until it is released, and send its error."""
+Step = Execution | SleepUntil | InTurn | Hold
+"""What a life needs next; for an `Execution`, run it somewhere and send its `Outcome`; for a
+`Hold`, wait until it is released, and send its error."""
 
 Life = Generator[Step, Any, Outcome]
 
 AFTER_REPLAY = sys.maxsize
 """The turn of a call that a failure interrupted: behind all that had ended by then."""
-
-AT_ONCE = 0
-"""The time of a call whose place in the journal is reserved, and which its batch starts."""
 
 
 def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> Life:
@@ -76,13 +81,14 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         journal.clock.move(planned.ended_at)
         return replay(planned)
     attempt = planned.attempt
+    hold: Hold | None = None
     outcome: Outcome | None = None
     if planned.plan is not Plan.EXECUTE:
         # what is replayed may have the handler give this call up again: then it does not run
         yield InTurn(AFTER_REPLAY)
     if planned.plan is Plan.EXECUTE:
-        if announced and (hold := journal.announce(planned)) is not None:
-            _check(planned, (yield hold))
+        if announced:
+            hold = journal.announce(planned)
     elif planned.plan is Plan.RESUME:
         announced = True
         due = due_time(planned)
@@ -91,8 +97,6 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         else:
             journal.telemetry.count("executed")  # the place was reserved, the call not made
         hold = journal.start_attempt(planned, attempt, planned.call.options.start_hold)
-        if hold is not None:
-            _check(planned, (yield hold))
     else:
         announced = True
         outcome = yield from _after_failure(journal, planned)
@@ -101,29 +105,64 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             # no hold: the checkpoint that was restored holds it in doubt
             journal.start_attempt(planned, attempt, None)
     if outcome is None:
-        outcome = yield _run_of(journal, planned, attempt)
+        outcome = yield from _attempt(journal, planned, attempt, hold)
         if outcome.error is not None:
             outcome = yield from _after_error(journal, planned, attempt, outcome)
-    if outcome.error is not None and not isinstance(outcome.error, Exception):
-        if not announced:
-            journal.give_back(planned)
+    error = outcome.error
+    if error is not None and not is_failure(error):
+        if not isinstance(error, CancelledError):
+            journal.break_off(error)
         return outcome  # cancellation, interrupt, shutdown: nothing is known of the call
     outcome, hold = journal.finish(planned, outcome, announced)
     if hold is not None:
-        _check(planned, (yield hold))
+        _check(journal, planned, (yield hold))
     journal.clock.move(planned.ended_at)
     return outcome
 
 
-def _run_of(journal: CallJournal, planned: PlannedCall, attempt: int) -> Run:
+class GivenUp(Exception):
+    """Thrown into a life: the handler does not want the call any more."""
+
+
+def give_up(life: Life) -> None:
+    """Ends a life whose call the handler does not want any more.
+
+    If the call has not started, it never does, and its slot says so. Otherwise the slot stays as it
+    is: in doubt.
+    """
+    with suppress(GivenUp):
+        life.throw(GivenUp())
+
+
+def is_failure(error: BaseException) -> bool:
+    """Whether an error is an outcome of a call; of others nothing is journaled."""
+    return isinstance(error, Exception) and not isinstance(error, ThreadNotStarted)
+
+
+def _attempt(
+    journal: CallJournal, planned: PlannedCall, attempt: int, hold: Hold | None
+) -> Generator[Step, Any, Outcome]:
+    """Makes an attempt that is journaled as started, once it may start."""
     call = planned.call
-    func, args, kwargs = call.func, call.args, call.kwargs
     options = call.options
-    if options.retry is not None:  # another attempt is not to see what this one changes
-        func, args, kwargs = copy_of_call(func, args, kwargs)
-    current = journal.current(planned, attempt)
-    gated = options.start_hold == "CHECKPOINT"
-    return Run(func, args, kwargs, current, options.timeout, gated)
+    execution: Execution | None = None
+    try:
+        if hold is not None:
+            _check(journal, planned, (yield hold))
+        func, args, kwargs = call.func, call.args, call.kwargs
+        if options.retry is not None:  # another attempt is not to see what this one changes
+            func, args, kwargs = copy_of_call(func, args, kwargs)
+        current = journal.current(planned, attempt)
+        execution = Execution(func, args, kwargs, current, options.timeout, journal)
+        execution.gated = options.start_hold == "CHECKPOINT"
+        outcome: Outcome = yield execution
+    except GivenUp:
+        if execution is None or execution.revoke():
+            journal.not_started(planned, attempt)
+        raise
+    if isinstance(outcome.error, ThreadNotStarted):
+        journal.not_started(planned, attempt)
+    return outcome
 
 
 def _after_error(
@@ -136,8 +175,9 @@ def _after_error(
         if isinstance(outcome.error, TimedOut):
             outcome, stands = yield from _after_timeout(journal, planned, attempt)
         error = outcome.error
-        if stands or options.retry is None or not isinstance(error, Exception):
+        if stands or options.retry is None or error is None or not is_failure(error):
             return outcome
+        assert isinstance(error, Exception)
         if not _tries_again(journal, planned, error, attempt):
             return outcome
         due = due_in(options.retry.interval(attempt))
@@ -146,9 +186,7 @@ def _after_error(
         journal.schedule(planned, attempt, due)
         yield SleepUntil(due)
         hold = journal.start_attempt(planned, attempt, options.start_hold)
-        if hold is not None:
-            _check(planned, (yield hold))
-        outcome = yield _run_of(journal, planned, attempt)
+        outcome = yield from _attempt(journal, planned, attempt, hold)
 
 
 def _after_failure(
@@ -206,10 +244,15 @@ def _reconcile(
     reconciler = planned.call.reconciler
     assert reconciler is not None
     current = journal.current(planned, attempt)
-    outcome: Outcome = yield Run(reconciler, current=current)
+    execution = Execution(reconciler, current=current, owner=journal)
+    try:
+        outcome: Outcome = yield execution
+    except GivenUp:
+        execution.revoke()
+        raise
     if outcome.value is NOT_EXECUTED:
         return None
-    if outcome.error is None or isinstance(outcome.error, Exception):
+    if outcome.error is None or is_failure(outcome.error):
         journal.telemetry.count("reconciled")
         if planned.progress is not None:
             planned.progress.reconciled = True
@@ -225,14 +268,16 @@ def _unknown(
     return OutcomeUnknown(*call.identity, key, attempt, reason)
 
 
-def _check(planned: PlannedCall, error: str | None) -> None:
+def _check(journal: CallJournal, planned: PlannedCall, error: str | None) -> None:
     """Looks how a wait at the gate, or for the log, has ended.
 
     Raises:
         CallLogError: The log did not take what was written.
     """
     if error is not None:
-        raise CallLogError(
+        failure = CallLogError(
             f"slot {planned.slot}, {planned.call.identity.function_id}: what was written of the "
             f"call is not safe: {error}"
         )
+        journal.break_off(failure)
+        raise failure

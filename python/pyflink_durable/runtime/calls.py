@@ -24,7 +24,7 @@ from pyflink_durable.runtime.bridge import (
 from pyflink_durable.runtime.call_options import CallOptions
 from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.copies import copy_of_call
-from pyflink_durable.runtime.deadlines import now
+from pyflink_durable.runtime.deadlines import AT_ONCE, now
 from pyflink_durable.runtime.holds import Hold, Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import JournalAccess
@@ -150,6 +150,11 @@ class CallJournal:
         identity: The invocation's.
         number: The invocation's number in this attempt of the subtask.
         subtask: What it shares with other invocations.
+
+    Attributes:
+        closed: Whether it takes nothing more: the invocation has ended, or is broken.
+        broken: Why the invocation can only fail the task, whatever its handler does; None if it
+            goes on.
     """
 
     __slots__ = (
@@ -158,6 +163,7 @@ class CallJournal:
         "_number",
         "_subtask",
         "access",
+        "broken",
         "clock",
         "closed",
         "identity",
@@ -173,6 +179,7 @@ class CallJournal:
         self.access = journal
         self.clock = InvocationClock(journal.began)
         self.closed = False
+        self.broken: BaseException | None = None
         self.identity = identity
         self._number = number
         self._subtask = subtask
@@ -282,6 +289,13 @@ class CallJournal:
         call = planned.call
         self.access.schedule(planned.slot, call.identity, attempt, due, call.options.repeatable)
 
+    def not_started(self, planned: PlannedCall, attempt: int) -> None:
+        """Takes the start of an attempt back: the handler gave the call up before it began."""
+        if not self.closed:
+            self.schedule(planned, attempt, AT_ONCE)
+        if planned.progress is not None:
+            planned.progress.attempt = attempt - 1
+
     def current(self, planned: PlannedCall, attempt: int) -> CurrentCall:
         """What the function of an attempt may ask about it."""
         if planned.progress is not None:
@@ -293,10 +307,6 @@ class CallJournal:
             planned.occurrence,
             self.identity,
         )
-
-    def give_back(self, planned: PlannedCall) -> None:
-        """Frees the slot of a call of which nothing was written and nothing is known."""
-        self._next_slot = planned.slot
 
     # ---------------------------------------------------------------- the end of a call
 
@@ -346,12 +356,26 @@ class CallJournal:
         """The invocation has ended: nothing is planned or journaled any more."""
         self.closed = True
 
+    def break_off(self, reason: BaseException) -> None:
+        """Something happened that no journal holds: a handler that went on would take another path.
+
+        So the invocation fails its task with it, also if the handler catches it.
+        """
+        if not self.closed:
+            self.broken = reason
+            self.closed = True
+
     def check_open(self) -> None:
         """Raises if the invocation has ended.
 
         Raises:
-            NotInInvocation: It has.
+            NotInInvocation: It has, or it is broken.
         """
+        if self.broken is not None:
+            raise NotInInvocation(
+                f"the invocation ({self.identity.describe()}) cannot go on, and its task fails: "
+                f"{self.broken!r}"
+            ) from self.broken
         if self.closed:
             raise NotInInvocation(
                 f"the invocation ({self.identity.describe()}) has ended; its context takes no more "

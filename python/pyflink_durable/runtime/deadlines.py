@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+AT_ONCE = 0
+"""The time of a call that has its place in the journal, and has not started."""
+
 _LATEST = 253_402_300_799_000
 """The end of the year 9999. A float of seconds goes beyond what Java's clock can tell."""
 

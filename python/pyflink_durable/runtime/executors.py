@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from inspect import iscoroutine
 from typing import Any
 
-from pyflink_durable.current_call import running_call
+from pyflink_durable.errors import ThreadNotStarted
 from pyflink_durable.runtime.asyncio_thread import AsyncioThread
+from pyflink_durable.runtime.execution import Execution, Report, cancelled_itself
 from pyflink_durable.runtime.in_flight import InFlightLimit
-from pyflink_durable.runtime.outcome import Outcome, Reports, Run, run_inside_call
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.thread_pool import ThreadPool
-from pyflink_durable.runtime.timeouts import TimedFunction, await_in_time
+from pyflink_durable.runtime.timeouts import ThreadTimeout, await_in_time
 from pyflink_durable.validation import is_awaitable, is_coroutine_function
 
 
@@ -24,9 +26,10 @@ class CallExecutor:
         name: Prefix of the threads' names.
         threads: Size of the pool for ordinary functions.
         max_in_flight: How many calls run at a time, coroutine functions included; None: all.
+        on_abandoned: Called with how many calls were given up, on any thread.
         max_gated: How many of those for which the gate is. A checkpoint lets thousands through at
             once, and the outside must not see them at once.
-        on_abandoned: Called with how many calls were given up, on any thread.
+        on_problem: Gets one line for what no call will see; called on any thread.
     """
 
     def __init__(
@@ -36,11 +39,12 @@ class CallExecutor:
         max_in_flight: int | None = None,
         on_abandoned: Callable[[int], None] = lambda count: None,
         max_gated: int = 1_000,
+        on_problem: Callable[[str], None] = lambda line: None,
     ) -> None:
-        self._pool = ThreadPool(name, threads)
-        self._asyncio = AsyncioThread(f"{name}-asyncio")
+        self._pool = ThreadPool(name, threads, on_problem)
+        self._asyncio = AsyncioThread(f"{name}-asyncio", on_problem)
         self._on_abandoned = on_abandoned
-        self._start: Callable[[Run], None] = self._start_now
+        self._start: Callable[[Execution], None] = self._start_now
         if max_in_flight is not None:
             self._start = InFlightLimit(max_in_flight, self._start_now).start
         self._start_gated = InFlightLimit(max_gated, self._start).start
@@ -59,81 +63,123 @@ class CallExecutor:
         finally:
             self._closing_callbacks.discard(callback)
 
-    def submit(self, loop: Reports, on_outcome: Callable[[Outcome], None], run: Run) -> None:
+    def submit(self, execution: Execution, report: Report) -> None:
         """Starts a call.
 
         Args:
-            loop: The loop on which the outcome is waited for.
-            on_outcome: Called on that loop when the call has ended.
-            run: The call's function; an ordinary one may also return an awaitable.
+            execution: The call's function.
+            report: Called with its outcome, on any thread; never if it is revoked before it begins.
         """
-        run.loop = loop
-        run.on_outcome = on_outcome
-        if run.gated:
-            self._start_gated(run)
+        execution.report_to(report)
+        if execution.gated:
+            self._start_gated(execution)
         else:
-            self._start(run)
+            self._start(execution)
 
-    def _start_now(self, run: Run) -> None:
-        coroutine = is_coroutine_function(run.func)
-        self._asyncio.submit(self._start_coroutine if coroutine else self._start_function, run)
-
-    def start_on(self, pool: ThreadPool, job: Callable[[], None]) -> None:
-        """Starts a job on a pool, collected with the calls that are being started."""
-        self._asyncio.submit(pool.submit, job)
-
-    def _start_coroutine(self, run: Run) -> None:
-        awaiting = self._await(run) if run.timeout is None else self._await_in_time(run)
-        # asyncio itself does not keep a task alive
-        self._tasks[id(run)] = asyncio.Task(awaiting, loop=self._asyncio.loop)
-
-    async def _await(self, run: Run) -> None:
-        running_call.set(run.current)  # a task has a context of its own
+    def _start_now(self, execution: Execution) -> None:
+        coroutine = is_coroutine_function(execution.func)
         try:
-            outcome = Outcome(await run.func(*run.args, **run.kwargs), None)
-        except BaseException as error:
-            outcome = Outcome(None, error)
-        del self._tasks[id(run)]
-        run.report(outcome)
+            self._asyncio.submit(
+                self._start_coroutine if coroutine else self._start_function, execution
+            )
+        except ThreadNotStarted as failure:
+            self._refuse(execution, failure)
+
+    def _refuse(self, execution: Execution, failure: ThreadNotStarted) -> None:
+        execution.report(Outcome(None, failure))
+
+    def start_on(
+        self,
+        pool: ThreadPool,
+        run: Callable[[Any], object],
+        what: Any,
+        refuse: Callable[[Any, ThreadNotStarted], object],
+    ) -> None:
+        """Starts a job on a pool, collected with the calls that are being started.
+
+        Args:
+            pool: Whose threads run it.
+            run: See `ThreadPool.submit`.
+            what: See there.
+            refuse: Called in its place if there is no thread, and none can be started.
+        """
+        try:
+            self._asyncio.submit(lambda what: pool.submit(run, what, refuse), what)
+        except ThreadNotStarted as failure:
+            refuse(what, failure)
+
+    # ---------------------------------------------------------------- on the asyncio thread
+
+    def _start_coroutine(self, execution: Execution) -> None:
+        if execution.begin():
+            self._await(execution)
+
+    def _await(self, execution: Execution) -> None:
+        """Awaits a function that has begun; asyncio itself does not keep a task alive."""
+        coroutine: Coroutine[Any, Any, None]
+        if execution.timeout is None:
+            coroutine = self._run_coroutine(execution)
+        else:
+            coroutine = self._run_in_time(execution, execution.timeout)
+        loop, context = self._asyncio.loop, execution.context
+        if context is None:
+            task = asyncio.Task(coroutine, loop=loop)
+        elif sys.version_info >= (3, 11):
+            task = asyncio.Task(coroutine, loop=loop, context=context)
+        else:
+            task = context.run(lambda: asyncio.Task(coroutine, loop=loop))
+        self._tasks[id(execution)] = task
+
+    async def _run_coroutine(self, execution: Execution) -> None:
+        func = execution.func
+        outcome = await execution.run_async()
+        del self._tasks[id(execution)]
+        if isinstance(outcome.error, asyncio.CancelledError) and not self._closed:
+            outcome = cancelled_itself(outcome.error, func)
+        execution.report(outcome)
         del outcome  # an error's traceback holds this frame, which held the error
 
-    async def _await_in_time(self, run: Run) -> None:
-        assert run.timeout is not None
+    async def _run_in_time(self, execution: Execution, timeout: float) -> None:
         try:
-            await await_in_time(run, run.timeout, self._on_abandoned)
+            await await_in_time(execution, timeout, self._on_abandoned)
         finally:
-            del self._tasks[id(run)]
+            del self._tasks[id(execution)]
 
-    def _start_function(self, run: Run) -> None:
-        if run.timeout is None:
-            self._pool.submit(lambda: self._run_function(run))
-            return
-        timed = TimedFunction(run, run.timeout, self._asyncio.loop, self._replace_thread)
+    def _start_function(self, execution: Execution) -> None:
+        self._pool.submit(self._run_function, execution, self._refuse)
 
-        def run_in_time() -> bool:
-            with timed:
-                self._run_function(timed.run)
-            return timed.expired  # then the pool has another thread in place of this one
+    # ---------------------------------------------------------------- on a thread of the pool
 
-        self._pool.submit(run_in_time)
-
-    def _run_function(self, run: Run) -> None:
-        outcome = run_inside_call(run.current, run.func, run.args, run.kwargs)
-        if is_awaitable(outcome.value):  # a lambda around a coroutine function, for example
-            if run.loop.is_closed():  # it came to nothing before its timeout, and starts no more
-                if iscoroutine(outcome.value):
-                    outcome.value.close()
-                del run.loop  # which holds the run
-                return
-            run.func, run.args, run.kwargs = _identity, (outcome.value,), {}
-            self._asyncio.submit(self._start_coroutine, run)
+    def _run_function(self, execution: Execution) -> bool:
+        """Runs a function; tells whether it was given up meanwhile."""
+        if not execution.begin():
+            return False
+        if execution.timeout is None:
+            outcome = execution.run()
         else:
-            run.report(outcome)
-        del outcome  # as above
+            with ThreadTimeout(execution, self._asyncio.loop, self._replace_thread):
+                outcome = execution.run()
+        try:
+            if is_awaitable(outcome.value):  # a lambda around a coroutine function, for example
+                return not self._await_later(execution, outcome.value)
+            return not execution.report(outcome)
+        finally:
+            del outcome  # as above
+
+    def _await_later(self, execution: Execution, awaitable: Any) -> bool:
+        """Has an awaitable that a function returned awaited; False if nobody waits any more."""
+        if execution.go_on_with(_identity, awaitable):
+            self._asyncio.submit(self._await, execution)
+            return True
+        if iscoroutine(awaitable):
+            awaitable.close()
+        return False
 
     def _replace_thread(self) -> None:
         self._on_abandoned(1)
-        self._pool.replace_one()
+        self._pool.give_up()
+
+    # ---------------------------------------------------------------- the end
 
     def awaiting_thread(self) -> AsyncioThread | None:
         """The thread of the coroutine functions, if any of them runs."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextvars import copy_context
 from inspect import iscoroutine
 from typing import Any, Protocol
 
+from pyflink_durable.errors import ThreadNotStarted
 from pyflink_durable.handler import HandlerFunction
 from pyflink_durable.runtime.anyio_scopes import order_cancel_scopes
 from pyflink_durable.runtime.executors import CallExecutor
@@ -124,15 +126,21 @@ class AsyncHandlerRunner:
             if result is not None:
                 invocation.context.emit(result)
             outcome = Outcome(result, None)
-        except (Exception, asyncio.CancelledError) as error:
+        except GeneratorExit as error:  # nothing can be awaited here any more
+            self._end(invocation, Outcome(None, error))
+            return
+        except BaseException as error:  # asyncio would keep it to itself, or end the loop
             outcome = Outcome(None, error)
         if invocation.running or invocation.generators:
             outcome = await self._wind_up(invocation, outcome)
-        invocation.outcome = outcome
-        invocation.task = None  # which holds this coroutine, and so the invocation
-        del self._running[invocation.id]
-        self._on_end(invocation)
+        self._end(invocation, outcome)
         del outcome  # an error's traceback holds this frame, which held the error
+
+    def _end(self, invocation: Invocation, outcome: Outcome) -> None:
+        invocation.outcome = invocation.context.conclude(outcome)
+        invocation.task = None  # which holds the handler's coroutine, and so the invocation
+        self._running.pop(invocation.id, None)
+        self._on_end(invocation)
 
     async def _wind_up(self, invocation: Invocation, outcome: Outcome) -> Outcome:
         """Ends what the handler has left: tasks are cancelled, asynchronous generators closed."""
@@ -208,17 +216,31 @@ class ThreadHandlerRunner:
         return _TaskThreadState(backend, self._on_task_thread)
 
     def start(self, invocation: Invocation) -> None:
-        def handle() -> None:
-            outcome = run(self._function, (invocation.value, invocation.context))
-            if is_awaitable(outcome.value):
-                outcome = Outcome(None, _returned_awaitable(outcome.value))
-            elif outcome.value is not None:
-                outcome.error = run(invocation.context.emit, (outcome.value,)).error
-            invocation.outcome = outcome
-            del outcome  # an error's traceback holds this frame
-            self._loop.call_soon_threadsafe(self._on_end, invocation)
+        # a copy of the context of the task thread: what a handler sets is its own
+        context = copy_context()
+        self._executor.start_on(
+            self._pool,
+            lambda invocation: context.run(self._handle, invocation),
+            invocation,
+            self._refuse,
+        )
 
-        self._executor.start_on(self._pool, handle)
+    def _handle(self, invocation: Invocation) -> None:
+        outcome = run(self._function, (invocation.value, invocation.context))
+        if is_awaitable(outcome.value):
+            outcome = Outcome(None, _returned_awaitable(outcome.value))
+        elif outcome.value is not None:
+            outcome.error = run(invocation.context.emit, (outcome.value,)).error
+        self._end(invocation, outcome)
+        del outcome  # an error's traceback holds this frame
+
+    def _refuse(self, invocation: Invocation, failure: ThreadNotStarted) -> None:
+        invocation.context.break_off(failure)
+        self._end(invocation, Outcome(None, failure))
+
+    def _end(self, invocation: Invocation, outcome: Outcome) -> None:
+        invocation.outcome = invocation.context.conclude(outcome)
+        self._loop.call_soon_threadsafe(self._on_end, invocation)
 
     def describe(self, invocation: int) -> str:
         return "nothing runs on the loop"

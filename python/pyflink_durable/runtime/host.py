@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import pickle
 import time
@@ -17,7 +18,6 @@ from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.digest_rule_1 import RULE_1
 from pyflink_durable.errors import (
-    CallLogError,
     ConfigurationError,
     DurableExecutionError,
     HandlerFailed,
@@ -145,6 +145,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             max_in_flight,
             lambda count: self._telemetry.count("abandoned", count),
             self._options.max_in_flight,
+            self._telemetry.warning,
         )
 
     def _make_runner(self) -> HandlerRunner:
@@ -152,7 +153,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         on_end = self._to_end.append
         if handles_asynchronously(self._handler):
             return AsyncHandlerRunner(function, self._loop, self._telemetry, on_end)
-        pool = ThreadPool(f"durable-{self._name}-handler", self._options.handler_threads)
+        pool = ThreadPool(
+            f"durable-{self._name}-handler",
+            self._options.handler_threads,
+            self._telemetry.warning,
+        )
         return ThreadHandlerRunner(function, self._loop, self._executor, pool, on_end)
 
     def close(self) -> None:
@@ -322,8 +327,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._telemetry.count("handlerErrors")
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         key = invocation.context.key
-        fails = self._options.on_error == "fail" or not isinstance(error, Exception)
-        if fails or isinstance(error, CallLogError):  # the next input would fare no better
+        broken = invocation.context.broken
+        if broken is not None and broken is not error:
+            text += f"The task fails because of {broken!r}\n"
+        own = isinstance(error, (Exception, asyncio.CancelledError))
+        if self._options.on_error == "fail" or broken is not None or not own:
             raise HandlerFailed(self._name, repr(key), text) from error
         invocation.context.end()
         self._bridge.applyJournalWrites(*self._runner.take_writes())

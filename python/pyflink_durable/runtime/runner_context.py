@@ -32,6 +32,7 @@ from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import CursorJournal, JournalAccess
 from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.timers import DurableTimers
@@ -283,6 +284,21 @@ class FlinkRunnerContext(RunnerContext):
     def slots(self) -> int:
         """How many slots of the journal the handler has used."""
         return self._calls.size
+
+    @property
+    def broken(self) -> BaseException | None:
+        """Why the invocation fails its task, whatever its handler does; None if it need not."""
+        return self._calls.broken
+
+    def break_off(self, reason: BaseException) -> None:
+        """Has the invocation fail its task."""
+        self._calls.break_off(reason)
+
+    def conclude(self, outcome: Outcome) -> Outcome:
+        """The end of the invocation, given that of its handler."""
+        if self._calls.broken is not None and outcome.error is None:
+            return Outcome(None, self._calls.broken)
+        return outcome
 
     def end(self) -> dict[str, bytes | None]:
         """Takes no more calls; gives what the handler has written to its state."""
