@@ -32,7 +32,7 @@ def answer(spec: dict[str, Any]) -> Any:
             return f"for {TENANT.get()}"
         case "changes":
             spec["lines"].append("changed by the function")
-            pass
+            TENANT.set("changed by the function")
             return spec
         case "error":
             raise ValueError(number)
@@ -79,8 +79,8 @@ class Run:
         return result
 
     def _tell(self, node: Any, what: Any) -> None:
-        now = asyncio.get_running_loop().time()
         with contextlib.suppress(Exception):  # the handler has ended
+            now = asyncio.get_running_loop().time()
             self._ctx.collect((now, node.number, TENANT.get(), repr(what)))
 
     async def caught(self, node: Any) -> Any:

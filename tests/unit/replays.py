@@ -72,6 +72,8 @@ class Replay:
                 self._compare(self._last, "at the end")
             if self._at and self._telemetry.counters["mismatched"]:
                 raise self._diverged("the replay made other calls than its journal holds")
+            if self._is_async:
+                self._runner.close(float("inf"))  # a run that the recorded one did not end
             self._loop.close()
 
     def _start(self) -> None:
@@ -84,10 +86,11 @@ class Replay:
             number=NUMBER,
         )
         value = pickle.loads(pickle.dumps(recording.value))
-        self._runner().start(Invocation(NUMBER, value, self._context))
+        self._runner = self._make_runner()
+        self._runner.start(Invocation(NUMBER, value, self._context))
         self._step()
 
-    def _runner(self) -> HandlerRunner:
+    def _make_runner(self) -> HandlerRunner:
         def on_end(invocation: Invocation) -> None:
             assert invocation.outcome is not None
             invocation.context.end()

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from recordings import recordings
 from replays import replay_all
 
-from pyflink_durable.runtime import outcome as outcomes
-from pyflink_durable.runtime.outcome import Run, run_inside_call
+from pyflink_durable.runtime.execution import Execution, Report
+from pyflink_durable.runtime.outcome import Outcome
 
 
 class Outside:
@@ -29,15 +29,13 @@ class Outside:
         self._numbers = itertools.count()
         self._running: list[tuple[float, int, Callable[[], None]]] = []
 
-    def submit(self, loop: Any, on_outcome: Any, run: Run) -> None:
-        [spec] = run.args
+    def submit(self, execution: Execution, report: Report) -> None:
+        execution.report_to(report)
+        [spec] = execution.args
 
         def end() -> None:
-            context = copy_context()
-            outcome = context.run(run_inside_call, run.current, run.func, run.args, run.kwargs)
-            if iscoroutine(outcome.value):
-                outcome = outcomes.run(_ended, (outcome.value,))
-            loop.call_soon_threadsafe(on_outcome, outcome)
+            if execution.begin():  # it may have been given up
+                execution.report(_outcome_of(execution))
 
         at = self._clock.time() + spec["seconds"]
         heapq.heappush(self._running, (at, next(self._numbers), end))
@@ -58,12 +56,17 @@ class Outside:
             bench.operator.loop.drain()
 
 
-def _ended(coroutine: Any) -> Any:
-    """What a coroutine function gives that awaits nothing."""
+def _outcome_of(execution: Execution) -> Outcome:
+    """Runs a function, and a coroutine function that awaits nothing to its end."""
+    outcome = execution.run()
+    if not iscoroutine(outcome.value):
+        return outcome
     try:
-        coroutine.send(None)
+        (execution.context or copy_context()).run(outcome.value.send, None)
     except StopIteration as end:
-        return end.value
+        return Outcome(end.value, None)
+    except Exception as error:
+        return Outcome(None, error)
     raise AssertionError("it waits")
 
 
