@@ -47,7 +47,8 @@ class KafkaCallLog(BaseModel):
     The topic has one partition for each key group; it is made if it is missing.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # the properties may hold passwords
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     type: Literal["kafka"] = "kafka"
 
@@ -69,7 +70,7 @@ class KafkaCallLog(BaseModel):
     replication_factor: int | None = Field(default=None, ge=1)
     """Of a topic that is made. Default None: the broker's own default."""
 
-    properties: dict[str, str] = Field(default_factory=dict)
+    properties: dict[str, str] = Field(default_factory=dict, repr=False)
     """Further settings of the Kafka clients, such as ``security.protocol``."""
 
     def settings(self) -> dict[str, str]:
