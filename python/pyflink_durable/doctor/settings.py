@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from pyflink_durable.doctor.finding import Finding, error, ok, warning
@@ -33,7 +34,9 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
 def check_opens(options: str) -> Finding:
     """Whether the JVM's options open what PyFlink and its interpreter reach into."""
     missing = [
-        package for package in _OPENED if f"--add-opens=java.base/{package}=ALL" not in options
+        package
+        for package in _OPENED
+        if not re.search(rf"--add-opens[=\s]+java\.base/{re.escape(package)}=ALL", options)
     ]
     if missing:
         return error(
