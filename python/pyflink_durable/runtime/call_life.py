@@ -25,7 +25,6 @@ from pyflink_durable.runtime.calls import (
     PlannedCall,
     completion_order,
     due_time,
-    replay,
 )
 from pyflink_durable.runtime.copies import copy_of_call
 from pyflink_durable.runtime.deadlines import AT_ONCE, due_in
@@ -79,7 +78,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
     if planned.plan is Plan.REPLAY:
         yield InTurn(completion_order(planned))
         journal.clock.move(planned.ended_at)
-        return replay(planned)
+        return journal.replay(planned)
     attempt = planned.attempt
     hold: Hold | None = None
     outcome: Outcome | None = None

@@ -36,6 +36,7 @@ from pyflink_durable.runtime.payload import (
     pass_result,
 )
 from pyflink_durable.runtime.planning import Plan, plan_call
+from pyflink_durable.runtime.script_classes import ScriptClasses
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.validation import check_durable_id
 
@@ -139,6 +140,7 @@ class Surroundings(Protocol):
 
     telemetry: Telemetry
     holds: Holds
+    classes: ScriptClasses | None
     on_mismatch: Literal["clear", "fail"]
 
 
@@ -308,6 +310,18 @@ class CallJournal:
             self.identity,
         )
 
+    def replay(self, planned: PlannedCall) -> Outcome:
+        """What stands in a terminal slot.
+
+        Raises:
+            PayloadNotLoadable: It cannot be read back.
+        """
+        found, classes = planned.found, self._subtask.classes
+        assert found is not None
+        if found[4] is not None:
+            return Outcome(None, load_exception(bytes(found[4]), classes))
+        return Outcome(load_result(bytes(found[3]), classes), None)
+
     # ---------------------------------------------------------------- the end of a call
 
     def finish(
@@ -330,14 +344,14 @@ class CallJournal:
         exception: bytes | None = None
         if error is None:
             try:
-                value, payload = pass_result(outcome.value)
+                value, payload = pass_result(outcome.value, self._subtask.classes)
                 if value is not outcome.value:
                     outcome = Outcome(value, None)
             except Exception as not_serializable:
                 error = not_serializable
         if error is not None:
             assert isinstance(error, Exception), "nothing is journaled of an interrupted call"
-            error, exception = pass_error(error)
+            error, exception = pass_error(error, self._subtask.classes)
             outcome = Outcome(None, error)
         slot, call = planned.slot, planned.call
         planned.ended_at = at = now()
@@ -415,16 +429,3 @@ def due_time(planned: PlannedCall) -> int:
     due = None if planned.found is None else due_of(planned.found)
     assert due is not None
     return due
-
-
-def replay(planned: PlannedCall) -> Outcome:
-    """What stands in a terminal slot.
-
-    Raises:
-        PayloadNotLoadable: It cannot be read back.
-    """
-    found = planned.found
-    assert found is not None
-    if found[4] is not None:
-        return Outcome(None, load_exception(bytes(found[4])))
-    return Outcome(load_result(bytes(found[3])), None)

@@ -45,7 +45,9 @@ from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.operation import NO_TIMESTAMP, Element, opening
 from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.picklers import as_code
 from pyflink_durable.runtime.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.script_classes import ScriptClasses
 from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.task_context import TaskContext
 from pyflink_durable.runtime.telemetry import FlinkTelemetry
@@ -86,6 +88,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._name = name
         self._uid = uid
         self._can_gate = can_gate
+        self._classes = ScriptClasses.of(handler)
 
     def open(self, runtime_context: RuntimeContext) -> None:
         operation = opening.get()
@@ -99,6 +102,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         if self._options.on_error == "dead-letter":
             self._require_dead_letter_output()
         self._flink_context: Any = None
+        self._loads = self._classes.loads if self._classes else pickle.loads
         self._key_of = self._load_key  # once for all: each bound method is an object
         self._to_end: deque[Invocation] = deque()
         self._ended: list[Any] = []
@@ -127,6 +131,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             tool_call_options=tools,
             state_of=self._load_state,
             outputs=self._outputs,
+            classes=self._classes,
         )
         self._gauges = Gauges(operation.metrics, self._telemetry)
         if isinstance(self._handler, DurableProcessFunction):
@@ -134,7 +139,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
             self._gauges.read(self._bridge.wakeAt)
         self._watchdog.start()
-        operation.connect(self, self._outputs)
+        operation.connect(self, self._outputs, self._loads)
 
     def _make_executor(
         self, suffix: str, threads: int, max_in_flight: int | None = None
@@ -244,7 +249,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._to_end.append(invocation)
 
     def _load_key(self, number: int) -> Any:
-        return pickle.loads(self._bridge.getKey(number))
+        return self._loads(self._bridge.getKey(number))
 
     def _load_state(self, number: int) -> StateBackend:
         return self._runner.state_of(_BridgeState(self._bridge, number))
@@ -348,7 +353,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             error_type=type(error).__name__,
             message=str(error),
             traceback=text,
-            calls=tuple(JournaledCall(*call[:5]) for call in calls if not is_own(call)),
+            calls=tuple(
+                JournaledCall(*call[:3], *(as_code(one, self._classes) for one in call[3:5]))
+                for call in calls
+                if not is_own(call)
+            ),
         )
 
     def _require_dead_letter_output(self) -> None:

@@ -62,8 +62,7 @@ def _choose(error: BaseException, read_back: ReadBack) -> Form:
     own: Form | None = None
     for form in _faithful_forms(error):
         try:
-            # what is plain need not be read back
-            loaded = make_error(form) if _is_plain(form) else read_back(form)
+            loaded = read_back(form)
         except Exception:  # any failure means: not this way
             continue
         if type(loaded) is type(error):
@@ -114,7 +113,8 @@ def _complete(error: BaseException, parts: dict[str, Any]) -> None:
     error.__traceback__ = traceback_of(parts.get("places", []))
 
 
-def _is_plain(form: Form) -> bool:
+def is_plain_form(form: Form) -> bool:
+    """Whether all but the function of a form need not be written to know how it reads back."""
     _, args, state = form
     return is_plain(args) and (
         state is None or (type(state) is dict and are_leaves(state.values()))

@@ -7,10 +7,9 @@ hands over the inputs, and takes back all that happened in the step.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from itertools import chain
-from pickle import loads
 from struct import Struct
 from typing import Any, Protocol
 
@@ -88,10 +87,17 @@ class DurableOperation:
         self._operation: Any = None
         opening.set(self)
 
-    def connect(self, host: Host, outputs: Outputs) -> None:
-        """Called by the host when PyFlink opens it."""
+    def connect(self, host: Host, outputs: Outputs, load: Callable[[bytes], Any]) -> None:
+        """Called by the host when PyFlink opens it.
+
+        Args:
+            host: The host.
+            outputs: Takes what handlers emit.
+            load: Reads pickles.
+        """
         self._host = host
         self._converted = outputs
+        self._loads = load
 
     def bind(self, operation: Any) -> None:
         """Takes PyFlink's operation, which is open by now."""
@@ -124,7 +130,9 @@ class DurableOperation:
                 sequence,
             )
             for value, (number, timestamp, slots, sequence) in zip(
-                chain.from_iterable(map(loads, values)), _NUMBERS.iter_unpack(numbers), strict=True
+                chain.from_iterable(map(self._loads, values)),
+                _NUMBERS.iter_unpack(numbers),
+                strict=True,
             )
         )
         started = self._ensure_host().start(elements, millis / 1000)

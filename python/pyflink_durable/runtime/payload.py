@@ -11,16 +11,21 @@ from typing import Any
 
 from pyflink_durable.errors import PayloadNotLoadable, ResultNotSerializable
 from pyflink_durable.runtime.journaled_errors import bare_error, type_name
-from pyflink_durable.runtime.picklers import PROTOCOL, dumps
+from pyflink_durable.runtime.picklers import PROTOCOL, dumps, loads
 from pyflink_durable.runtime.plain_values import are_leaves, is_plain
+from pyflink_durable.runtime.script_classes import ScriptClasses
 
 
 class NotSerializable(Exception):
     """A value cannot be written and read back; the message completes "it ..."."""
 
 
-def pass_value(value: Any) -> tuple[Any, bytes]:
+def pass_value(value: Any, classes: ScriptClasses | None = None) -> tuple[Any, bytes]:
     """Serializes a value, and gives it as it will be read back.
+
+    Args:
+        value: The value.
+        classes: Those of the job's script; None where the job is not submitted again.
 
     Raises:
         NotSerializable: Neither pickle nor cloudpickle can write it, or what they write cannot be
@@ -29,11 +34,11 @@ def pass_value(value: Any) -> tuple[Any, bytes]:
     if is_plain(value):
         return value, pickle.dumps(value, PROTOCOL)
     try:
-        payload = _dump(value)
+        payload = _dump(value, classes)
     except Exception as error:
         raise NotSerializable(f"cannot be pickled ({type(error).__name__}: {error})") from error
     try:
-        loaded = pickle.loads(payload)
+        loaded = loads(payload, classes)
     except Exception as error:
         problem = f"cannot be read back once it is pickled ({type(error).__name__}: {error})"
         raise NotSerializable(problem) from error
@@ -42,11 +47,12 @@ def pass_value(value: Any) -> tuple[Any, bytes]:
     return loaded, payload
 
 
-def pass_result(value: Any) -> tuple[Any, bytes]:
+def pass_result(value: Any, classes: ScriptClasses | None = None) -> tuple[Any, bytes]:
     """Serializes the result of a call, and gives it as a replay will.
 
     Args:
         value: What the call returned.
+        classes: See `pass_value`.
 
     Returns:
         What the handler gets, and the payload for the journal.
@@ -56,7 +62,7 @@ def pass_result(value: Any) -> tuple[Any, bytes]:
             write cannot be read back.
     """
     try:
-        return pass_value(value)
+        return pass_value(value, classes)
     except NotSerializable as error:
         raise ResultNotSerializable(
             f"a durable call returned a value of type {type_name(value)}: it {error}. The call has "
@@ -70,20 +76,21 @@ def dump_result(value: object) -> bytes:
     return pass_result(value)[1]
 
 
-def _dump(value: Any) -> bytes:
+def _dump(value: Any, classes: ScriptClasses | None) -> bytes:
     kind = type(value)
     leaves = value if kind is list else value.values() if kind is dict else (value,)
     # most results; a pickler of its own costs a microsecond
     if are_leaves(leaves) and (kind is not dict or are_leaves(value)):
         return pickle.dumps(value, PROTOCOL)
-    return dumps(value)
+    return dumps(value, classes)
 
 
-def load_result(payload: bytes) -> object:
+def load_result(payload: bytes, classes: ScriptClasses | None = None) -> object:
     """Reads a result back from the journal.
 
     Args:
-        payload: What `dump_result` returned, perhaps in an earlier attempt of the job.
+        payload: What `pass_result` returned, perhaps in an earlier attempt of the job.
+        classes: Those of the job's script.
 
     Returns:
         The result.
@@ -91,27 +98,29 @@ def load_result(payload: bytes) -> object:
     Raises:
         PayloadNotLoadable: The payload's classes are not there any more, or fail to load.
     """
-    return _load(payload, "result")
+    return _load(payload, "result", classes)
 
 
-def pass_error(error: Exception) -> tuple[Exception, bytes]:
+def pass_error(error: Exception, classes: ScriptClasses | None = None) -> tuple[Exception, bytes]:
     """Serializes the exception of a call, and gives it as a replay will.
 
     Args:
         error: What the call raised.
+        classes: See `pass_value`.
 
     Returns:
         What the handler gets, a `RemoteError` if need be, and the payload for the journal.
     """
-    payload = dumps(error)
-    return load_exception(payload), payload
+    payload = dumps(error, classes)
+    return load_exception(payload, classes), payload
 
 
-def load_exception(payload: bytes) -> Exception:
+def load_exception(payload: bytes, classes: ScriptClasses | None = None) -> Exception:
     """Reads an exception back from the journal.
 
     Args:
         payload: What `pass_error` returned, perhaps in an earlier attempt of the job.
+        classes: Those of the job's script.
 
     Returns:
         The exception to raise.
@@ -119,7 +128,7 @@ def load_exception(payload: bytes) -> Exception:
     Raises:
         PayloadNotLoadable: The payload's classes are not there any more, or it is no exception.
     """
-    loaded = _load(payload, "exception")
+    loaded = _load(payload, "exception", classes)
     if not isinstance(loaded, Exception):
         raise PayloadNotLoadable(
             f"the journaled exception of a call was read as {type_name(loaded)}, which is no "
@@ -128,9 +137,9 @@ def load_exception(payload: bytes) -> Exception:
     return loaded
 
 
-def _load(payload: bytes, what: str) -> object:
+def _load(payload: bytes, what: str, classes: ScriptClasses | None) -> object:
     try:
-        return pickle.loads(payload)
+        return loads(payload, classes)
     except Exception as error:
         raise PayloadNotLoadable(
             f"the journaled {what} of a call cannot be loaded ({type(error).__name__}: {error}). "

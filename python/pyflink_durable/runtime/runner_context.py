@@ -102,7 +102,7 @@ class FlinkRunnerContext(RunnerContext):
     def state(self) -> MutableMapping[str, Any]:
         if self._state is None:
             backend = self._subtask.state_of(self._number)
-            self._state = UserState(backend, self._calls.check_open)
+            self._state = UserState(backend, self._calls.check_open, self._subtask.classes)
         return self._state
 
     def collect(self, value: Any) -> None:

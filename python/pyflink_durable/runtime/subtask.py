@@ -10,6 +10,7 @@ from pyflink_durable.runtime.call_options import CallOptionsOf
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Holds
 from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.script_classes import ScriptClasses
 from pyflink_durable.runtime.telemetry import LocalTelemetry, Telemetry
 from pyflink_durable.runtime.user_state import MemoryState, StateBackend
 from pyflink_durable.runtime.values import UNTYPED, Outputs
@@ -30,6 +31,7 @@ class Subtask:
         tool_call_options: How `pyflink_durable.tools.call_tools` makes the calls of a request.
         state_of: Gives the state of an invocation's key, for the invocation's number.
         outputs: Takes what handlers emit; by default as it is.
+        classes: Those of the job's script; None where the job is not submitted again.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Subtask:
         tool_call_options: ToolCallOptions | None = None,
         state_of: Callable[[int], StateBackend] = lambda number: MemoryState(),
         outputs: Outputs | None = None,
+        classes: ScriptClasses | None = None,
     ) -> None:
         self.loop = loop
         self.telemetry = telemetry or LocalTelemetry()
@@ -52,6 +55,7 @@ class Subtask:
         self.on_mismatch = on_mismatch
         self.tool_call_options = tool_call_options
         self.state_of = state_of
+        self.classes = classes
         self.outputs = outputs or Outputs(UNTYPED, "", self.telemetry)
         if not isinstance(executors, Mapping):
             executor = executors or CallExecutor()

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from pyflink_durable.canonical_leaves import class_name
 from pyflink_durable.runtime.payload import NotSerializable, load_result, pass_value
+from pyflink_durable.runtime.script_classes import ScriptClasses
 
 
 class StateBackend(Protocol):
@@ -40,10 +41,17 @@ class UserState(MutableMapping[str, Any]):
     Args:
         backend: The values that the last invocation of this key left.
         check: Raises if the invocation has ended.
+        classes: Those of the job's script.
     """
 
-    def __init__(self, backend: StateBackend, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        backend: StateBackend,
+        check: Callable[[], None],
+        classes: ScriptClasses | None = None,
+    ) -> None:
         self._backend = backend
+        self._classes = classes
         self._check = check
         self._read: dict[str, Any] = {}
         self._writes: dict[str, bytes | None] = {}
@@ -54,7 +62,7 @@ class UserState(MutableMapping[str, Any]):
             payload = self._backend.get(name) if name not in self._writes else None
             if payload is None:
                 raise KeyError(name)
-            self._read[name] = load_result(payload)
+            self._read[name] = load_result(payload, self._classes)
         return self._read[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -63,7 +71,7 @@ class UserState(MutableMapping[str, Any]):
             raise TypeError(f"ctx.state takes names of type str, not {type(name).__name__}")
         try:
             # read again it is what a later invocation will read
-            self._read[name], self._writes[name] = pass_value(value)
+            self._read[name], self._writes[name] = pass_value(value, self._classes)
         except NotSerializable as error:
             raise TypeError(
                 f"ctx.state[{name!r}] cannot keep a value of type {class_name(type(value))}: it "
