@@ -43,7 +43,7 @@ TESTS = [
     "test_gate_waits.py::test_a_savepoint_while_the_operator_is_full",
     "test_released_savepoints.py",
 ]
-TOOLS = ["hypothesis", "pytest>=8", "pytest-timeout"]
+TOOLS = ["anyio>=4", "attrs", "hypothesis", "opentelemetry-sdk", "pytest>=8", "pytest-timeout"]
 _PASSED = re.compile(r"^\d+ passed.*", re.MULTILINE)
 _LAST_LINE_OF_PYTEST = re.compile(r"^\d+ (?:failed|passed|error).* in \d.*", re.MULTILINE)
 
