@@ -153,7 +153,7 @@ class Scene:
         releases = self.world.releases()
         self.world.wait(lambda world: condition(world) or world.is_released(releases))
         if self.world.is_released(releases):
-            raise asyncio.CancelledError("the task of this call has ended")
+            raise SystemExit("the task of this call has ended")
 
 
 # ------------------------------------------------------------------------------ the outside

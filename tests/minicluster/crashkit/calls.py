@@ -32,7 +32,8 @@ def stuck_at_first(world: World, name: str) -> str:
     """A call that is under way when the crash comes: the first time it has no outcome.
 
     Nothing can interrupt a thread. The call ends by itself, once the crash has come or the test
-    releases it, in the way of a process that dies: with an exception that is never journaled.
+    releases it, in the way of a process that dies: with what is never journaled, as a cancellation
+    of its own would be.
     """
     releases = world.releases()
     _note_run(world, name)
@@ -42,7 +43,7 @@ def stuck_at_first(world: World, name: str) -> str:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{name} was to be released by a crash")
             time.sleep(0.02)
-        raise asyncio.CancelledError(f"{name} has no outcome")
+        raise SystemExit(f"{name} has no outcome")
     return f"ran {name}"
 
 
