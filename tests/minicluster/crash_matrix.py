@@ -44,6 +44,7 @@ LEVELS = ("checkpoint", "gated", "write-ahead")
 IN_DOUBT = ("ask", "again", "raise")
 COLUMNS = [(level, in_doubt) for level in LEVELS for in_doubt in IN_DOUBT]
 BLOCKER = "blocker of "
+STARTS = 2  # a blocker makes as many calls, and leaves a place for the cells
 """An input that takes the only place of its operator, so that what is released has to wait."""
 
 
@@ -115,7 +116,8 @@ class Row(NamedTuple):
         if cell.is_refused:
             return False
         if self.place is Place.IN_THE_GATE:
-            return cell.waits_at_the_gate
+            # a call of a def handler runs on its thread as soon as it is let through
+            return cell.waits_at_the_gate and cell.style is not Style.DEF
         if cell.style is not Style.SYNC:
             return True
         if self.checkpoint:
@@ -178,6 +180,11 @@ async def happen_async(scene: Scene, cell: str) -> str:
     return "ran"
 
 
+async def keep_a_start(scene: Scene, name: str) -> None:
+    """Is one of the gated calls that may run at a time: no other starts, let through or not."""
+    await scene.halt_async(name, Place.IN_THE_GATE)
+
+
 def may_go_on(world: World) -> bool:
     return world.count("go on") > 0
 
@@ -205,13 +212,20 @@ async def call_on_the_loop(scene: Scene, cell: Cell, ctx: RunnerContext) -> Any:
     call = asyncio.gather(ctx.durable_execute_async(func, scene, name, **options))
     if cell.waits_at_the_gate:
         await scene.halt_async(name, Place.PENDING)  # the gather has started the call
+        scene.reaches(name, Place.IN_THE_GATE)
     return (await call)[0]
 
 
 def handler_on_the_loop(scene: Scene) -> Any:
     async def handle(name: str, ctx: RunnerContext) -> str:
         if name.startswith(BLOCKER):
-            await scene.halt_async(name, Place.IN_THE_GATE)
+            starts = [f"{name} {number}" for number in range(STARTS)]
+            await asyncio.gather(
+                *(
+                    ctx.durable_execute_async(keep_a_start, scene, start, durability="gated")
+                    for start in starts
+                )
+            )
             return name
         await scene.halt_async(name, Place.BEFORE_PENDING)
         try:
@@ -226,9 +240,6 @@ def handler_on_the_loop(scene: Scene) -> Any:
 
 def handler_on_a_thread(scene: Scene) -> Any:
     def handle(name: str, ctx: RunnerContext) -> str:
-        if name.startswith(BLOCKER):
-            scene.halt(name, Place.IN_THE_GATE)
-            return name
         scene.halt(name, Place.BEFORE_PENDING)
         cell = Cell.parse(name)
         if cell.waits_at_the_gate:
@@ -302,7 +313,7 @@ def _durable(
         options=DurableOptions(
             durability=level,
             call_log=log,
-            max_in_flight=1 if scene.place is Place.IN_THE_GATE else 1_000,
+            max_in_flight=STARTS if scene.place is Place.IN_THE_GATE else 1_000,
         ),
     )
     # PyFlink runs this map inside the durable operator
@@ -325,18 +336,21 @@ def play(world: World, row: Row) -> dict[Cell, str]:
     operators = sorted({cell.operator for cell in first})
     blockers = [BLOCKER + name for name in operators if row.place is Place.IN_THE_GATE]
     stages = [
-        Stage([*map(str, first), *blockers], when=lambda world: world.count("feed first") > 0),
+        Stage(blockers),
+        Stage([*map(str, first)], when=lambda world: world.count("feed first") > 0),
         Stage([*map(str, rest)], when=lambda world: world.count("feed rest") > 0),
         Stage(["crash"], when=lambda world: world.count("feed crash") > 0),
     ]
     scene = Scene(world, row.place)
     job = start(build(scene, cells, stages))
+    kept = [f"{blocker} {number}" for blocker in blockers for number in range(STARTS)]
+    _checkpoint_until(job, world, lambda world: world.has_all("reached", kept))
     world.note("feed first")
     if row.place not in (Place.BEFORE_PENDING, Place.PENDING, Place.IN_THE_GATE):
         # no other call may be in the checkpoint that lets these start
         _checkpoint_until(job, world, lambda world: world.has_all("started", [*map(str, first)]))
     world.note("feed rest")
-    _come_to_the_place(world, scene.place, blockers or [*map(str, cells)])
+    _come_to_the_place(world, scene.place, [*map(str, cells)])
     if row.checkpoint:
         take_checkpoint(job)
     world.note("feed crash")
