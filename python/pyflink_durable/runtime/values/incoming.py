@@ -15,12 +15,15 @@ def row_type(names: Iterable[str]) -> Callable[..., Row]:
     """
     shared = list(names)
     new, insert = Row.__new__, RowKind.INSERT
+    of_a_row = dict.fromkeys(vars(Row()))  # Flink 1.20 has no `_from_dict`
+    if "_from_dict" in of_a_row:
+        of_a_row["_from_dict"] = False
 
     def make_row(values: list[Any], kind: int | None = None) -> Row:
         row = new(Row)
         fields = row.__dict__
+        fields.update(of_a_row)
         fields["_values"] = values
-        fields["_from_dict"] = False
         fields["_row_kind"] = insert if kind is None else RowKind(kind)
         fields["_fields"] = shared
         return row
