@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import random
 from collections import Counter
 from collections.abc import Mapping
@@ -26,7 +25,7 @@ class InjectedFailure(Exception):
     """What a task fails with."""
 
 
-class LostCall(asyncio.CancelledError):
+class LostCall(BaseException):
     """Ends a call without an outcome, as the death of its process would; fails the task, too."""
 
 
