@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, TypeVar
 
+from pyflink_durable.current_call import running_call
+from pyflink_durable.errors import NestedDurableCall
 from pyflink_durable.runtime.asyncio_answers import AnswersAsyncio
 from pyflink_durable.runtime.generator_hooks import GeneratorHooks
 from pyflink_durable.runtime.invocation_tasks import (
@@ -266,6 +268,11 @@ class DurableLoop(AnswersAsyncio):
         self._add_timer(when, look, look)
 
     def _durable_timers(self) -> DurableTimers | None:
+        if running_call.get() is not None:  # a replay does not run the function: no slot for it
+            raise NestedDurableCall(
+                "a timer of the handler's loop was started inside a durable call; wait in the "
+                "handler, or in the call with its own means"
+            )
         tasks = invocation_tasks.get()
         timers = None if tasks is None else tasks.timers
         return timers if timers is not None and timers.open else None
