@@ -13,6 +13,7 @@ from pyflink_durable.jar import add_jars, load_bridge_class
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.python_setup import check_python, local_python
 from pyflink_durable.tool_options import ToolCallOptions
+from pyflink_durable.unpicklable import refuse_unpicklable
 
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
@@ -87,9 +88,13 @@ def _transform(
     gateway = get_gateway()
     env = stream.get_execution_environment()
     host = DurableHost(handler, options, name, uid, can_gate(env))
-    function = _create_j_data_stream_python_function_info(
-        host, UserDefinedDataStreamFunction.KEYED_PROCESS
-    )
+    try:
+        function = _create_j_data_stream_python_function_info(
+            host, UserDefinedDataStreamFunction.KEYED_PROCESS
+        )
+    except Exception as error:
+        refuse_unpicklable(host, _pickled(handler, options), error)
+        raise
     long = gateway.jvm.Long.valueOf  # py4j would make an Integer of a small number
     arguments = [
         # its own: when the graph is built, PyFlink writes into it
@@ -114,6 +119,13 @@ def _transform(
     j_stream = stream._j_data_stream.transform(name, output_type.get_java_type_info(), operator)
     # chained to its upstream, a checkpoint could run in the middle of that operator's element
     return DataStream(j_stream).start_new_chain()
+
+
+def _pickled(handler: Handler, options: DurableOptions) -> dict[str, Any]:
+    """What the user has a part in of that which is pickled, each with a phrase that names it."""
+    name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    given = {f"option {option}": getattr(options, option) for option in options.model_fields_set}
+    return {f"handler {name}": handler, **given}
 
 
 def _j_settings(call_log: CallLog | None) -> Any:
