@@ -14,6 +14,7 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.python_setup import check_python, local_python
 from pyflink_durable.tool_options import ToolCallOptions
 from pyflink_durable.unpicklable import refuse_unpicklable
+from pyflink_durable.value_types import check_key_type
 
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
@@ -53,6 +54,7 @@ def durable_process(
     _check_stream(stream)
     check_handler(handler)
     _check_output_type(output_type)
+    check_key_type(_key_type_of(stream))
     env = stream.get_execution_environment()
     options = _with_tool_calls_of(env, _check_options(options))
     _check_runtime_mode(env)
@@ -148,6 +150,12 @@ def _check_stream(stream: Any) -> None:
             "durable_process needs a keyed stream, since journals are kept per key: "
             f"stream.key_by(lambda value: ...), not {type(stream).__name__}"
         )
+
+
+def _key_type_of(stream: Any) -> TypeInformation:
+    from pyflink.common.typeinfo import _from_java_type
+
+    return _from_java_type(stream._j_data_stream.getKeyType()).get_field_types()[0]
 
 
 def _check_output_type(output_type: Any) -> None:

@@ -6,12 +6,12 @@ import hashlib
 from typing import Any
 
 import pytest
-from crashkit import World, durable, environment, run, write_outputs
+from crashkit import Stage, World, durable, environment, run, scripted, write_outputs
 from pyflink.common import Row, Types
 from pyflink.datastream import OutputTag, ProcessFunction
 from type_cases import LEAVES, nested, spell
 
-from pyflink_durable import RunnerContext, durable_process
+from pyflink_durable import DEAD_LETTER, DeadLetter, DurableOptions, RunnerContext, durable_process
 
 pytestmark = pytest.mark.minicluster
 
@@ -78,3 +78,59 @@ def test_all_types_in_each_other_beside_a_stock_operator(world: World) -> None:
     assert len(expected) == ROWS * 2 * len(LEAVES)
     assert sorted(world.outputs("seen")) == expected
     assert sorted(world.outputs("ours")) == expected
+
+
+LINES = Types.OBJECT_ARRAY(Types.ROW_NAMED(["sku", "price"], [Types.STRING(), Types.DOUBLE()]))
+
+
+async def order(name: str, ctx: RunnerContext) -> list[Row]:
+    return [Row(price=12.5, sku="book"), Row("lamp", 30), Row(sku=name, price=None)]
+
+
+def test_a_book_and_a_lamp_are_not_two_lamps(world: World) -> None:
+    """From a handler to the next one, in thread mode."""
+
+    async def tell(lines: list[Row], ctx: RunnerContext) -> str:
+        return ", ".join(f"{line.sku} {line.price}" for line in lines)
+
+    env = environment(world)
+    orders = durable(scripted(env, world, [Stage(["pen"])]), order, output_type=LINES, name="order")
+    told = durable(orders, tell, key=lambda lines: lines[2].sku, name="tell")
+    write_outputs(told, world)
+
+    run(env)
+
+    assert world.outputs() == ["book 12.5, lamp 30.0, pen None"]
+
+
+@pytest.mark.parametrize("is_async", [True, False], ids=["async", "def"])
+def test_an_output_that_does_not_fit_is_a_dead_letter(world: World, is_async: bool) -> None:
+    async def charge(name: str, ctx: RunnerContext) -> int:
+        return 2**40 if name == "a2" else 5
+
+    def charge_on_thread(name: str, ctx: RunnerContext) -> int:
+        ctx.collect(2**40 if name == "a2" else 5)
+        return 6
+
+    env = environment(world)
+    results = durable(
+        scripted(env, world, [Stage(["a1", "a2", "a3"])]),
+        charge if is_async else charge_on_thread,
+        key=lambda name: name[0],
+        output_type=Types.INT(),
+        options=DurableOptions(on_error="dead-letter"),
+    )
+    write_outputs(results.map(str, Types.STRING()), world)
+    letters = results.get_side_output(DEAD_LETTER).map(describe_letter, Types.STRING())
+    write_outputs(letters, world, "letters")
+
+    run(env)
+
+    assert world.outputs() == (["5"] * 2 if is_async else ["5", "6"] * 2)
+    [letter] = world.outputs("letters")
+    assert letter.startswith("a2 OverflowError operator 'durable' key='a' invocation=1: a value")
+    assert "1099511627776, a int, is no INT" in letter
+
+
+def describe_letter(letter: DeadLetter) -> str:
+    return f"{letter.value} {letter.error_type} {letter.message}"

@@ -218,3 +218,34 @@ def test_a_package_without_its_jar(
     monkeypatch.setattr(jar, "__file__", str(tmp_path / "jar.py"))
     with pytest.raises(ConfigurationError, match=r"no jar in .*make jar"):
         process(env)
+
+
+@pytest.mark.parametrize(
+    ("key_type", "told"),
+    [
+        (Types.DOUBLE(), "a Double: a float is seldom"),
+        (Types.FLOAT(), "a Float: a float is seldom"),
+        (Types.TUPLE([Types.STRING(), Types.DOUBLE()]), "a Double: a float is seldom"),
+        (Types.ROW([Types.ROW([Types.FLOAT()])]), "a Float: a float is seldom"),
+        (Types.MAP(Types.STRING(), Types.INT()), "it can be changed"),
+        (Types.LIST(Types.INT()), "it can be changed"),
+        (Types.ROW([Types.LIST(Types.DOUBLE())]), "it can be changed"),
+    ],
+    ids=str,
+)
+def test_keys_that_cannot_tell_elements_apart(
+    env: StreamExecutionEnvironment, key_type: Any, told: str
+) -> None:
+    inputs = env.from_collection([1, 2], Types.INT())
+    with pytest.raises(ConfigurationError) as error:
+        process(env, stream=inputs.key_by(lambda value: value, key_type))
+    assert told in str(error.value)
+    assert "key_type=Types.STRING()" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "key_type", [Types.TUPLE([Types.STRING(), Types.LONG()]), Types.PICKLED_BYTE_ARRAY()], ids=str
+)
+def test_keys_that_can(env: StreamExecutionEnvironment, key_type: Any) -> None:
+    inputs = env.from_collection([1, 2], Types.INT())
+    process(env, stream=inputs.key_by(lambda value: value, key_type))
