@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -134,6 +136,50 @@ def test_outputs_have_the_timestamp_of_their_input(world: World, chaining: str) 
 
     expected = [f"{time}, {time} inside, {time} behind" for time in TIMES]
     assert sorted(world.outputs()) == sorted(expected)
+
+
+# ------------------------------------------------------------------------------ a slow consumer
+
+
+def test_checkpoints_come_while_the_outputs_of_many_wait_for_a_slow_consumer(
+    world: World,
+) -> None:
+    """All handlers end in one step, with more than fits into the network.
+
+    The consumer is slow only until checkpoints have come in the middle of the outputs; with all of
+    them in one mail none comes, and it has been slow to the end.
+    """
+    names = [f"{n}" for n in range(300)]
+    together: list[asyncio.Event] = []
+
+    async def handle(name: str, ctx: RunnerContext) -> str:
+        if not together:
+            together.append(asyncio.Event())
+        if name == names[-1]:
+            await ctx.durable_execute_async(act, world, name)
+            together[0].set()
+        await together[0].wait()
+        return name.ljust(20_000)
+
+    def consume(output: str) -> str:
+        if world.first_time("consumed"):
+            world.note("first consumed", checkpoint=world.newest_checkpoint())
+        first = world.events("first consumed")[0]["checkpoint"]
+        for _ in range(10):
+            if not world.is_covered(first):
+                time.sleep(0.01)
+        world.note("consumed", output.strip(), covered=world.is_covered(first))
+        return output.strip()
+
+    env = environment(world)
+    results = durable(scripted(env, world, [Stage(names)]), handle)
+    write_outputs(results.map(consume, Types.STRING()).disable_chaining(), world)
+
+    run(env)
+
+    assert sorted(world.outputs()) == sorted(names)
+    covered = [one["covered"] for one in world.events("consumed")]
+    assert sum(covered) > len(names) / 2
 
 
 # ------------------------------------------------------------------------------ side outputs

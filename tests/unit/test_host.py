@@ -18,7 +18,7 @@ from loops import wait_until
 
 from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import spinning
+from pyflink_durable.runtime import payload, spinning
 from pyflink_durable.runtime.step_journal import WRITE_FIELDS
 
 
@@ -258,6 +258,57 @@ class TestReleases:
         for number in range(1, 8):
             task.start("a", number)
         wait_until(lambda: crowd.most == 7)
+
+
+class TestOutputsThatWait:
+    """The operators behind take no more, and a checkpoint may come before the outputs are out."""
+
+    @staticmethod
+    def writes_of(flat: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        starts = range(0, len(flat), WRITE_FIELDS)
+        return [(flat[at], flat[at + 1], flat[at + 4], flat[at + 5]) for at in starts]
+
+    def test_what_was_left_out_can_be_kept(self, new_task: Callable[..., Task]) -> None:
+        async def handler(value: Any, ctx: Any) -> Any:
+            return [ctx.durable_execute(str.upper, value), ctx.durable_execute(str.lower, value)]
+
+        task = new_task(handler)
+        _, _, writes, ended, _ = task.start_together("a", "b", "c")
+        assert (writes, ended[::4]) == ((), (0, 1, 2))
+        kept = self.writes_of(task.operation.keep([1, 2]))
+        assert [write[:3] for write in kept] == [
+            (number, slot, "RECORDED") for number in (1, 2) for slot in (0, 1)
+        ]
+        assert [payload.load_result(write[3]) for write in kept] == ["B", "b", "C", "c"]
+
+    def test_it_is_there_until_the_next_report(self, new_task: Callable[..., Task]) -> None:
+        async def handler(value: Any, ctx: Any) -> Any:
+            return ctx.durable_execute(str.upper, value)
+
+        task = new_task(handler)
+        task.start("a", 1)
+        task.start("b", 2)
+        assert task.operation.keep([1]) == ()
+        assert len(task.operation.keep([2])) == WRITE_FIELDS
+
+    def test_nothing_is_lost_to_a_dead_letter_of_the_same_step(
+        self, new_task: Callable[..., Task]
+    ) -> None:
+        """All that is not left out by then is written, so that the letter has it."""
+
+        async def handler(value: Any, ctx: Any) -> Any:
+            done = ctx.durable_execute(str.upper, value)
+            if value == "b":
+                raise ValueError(value)
+            return done
+
+        task = new_task(handler, on_error="dead-letter")
+        written: list[Any] = []
+        task.bridge.applyJournalWrites = lambda executed, flat: written.extend(flat)  # type: ignore[method-assign]
+        task.start_together("a", "b", "c")
+        kept = self.writes_of(task.operation.keep([0, 2]))
+        assert [write[0] for write in kept] == [0]
+        assert [write[0] for write in self.writes_of(tuple(written))] == [1, 2]
 
 
 def test_a_watchdog_looks_after_the_task_until_it_closes(new_task: Callable[..., Task]) -> None:

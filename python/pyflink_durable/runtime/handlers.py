@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from concurrent.futures import Future
 from contextvars import copy_context
 from inspect import iscoroutine
@@ -68,8 +68,14 @@ class HandlerRunner(Protocol):
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         """How many calls were made in this step, and journal writes that wait for its end."""
 
+    def begin_report(self) -> None:
+        """The journal writes that the last report left out are not asked for any more."""
+
     def forget(self, invocation: Invocation) -> None:
-        """Drops the journal writes of an invocation that has ended."""
+        """Leaves out the journal writes of an invocation that has ended."""
+
+    def keep(self, invocations: Collection[int]) -> tuple[Any, ...]:
+        """The journal writes that the last report left out, of these invocations."""
 
     def start(self, invocation: Invocation) -> None:
         """Starts a handler; called on the task thread."""
@@ -101,8 +107,14 @@ class AsyncHandlerRunner:
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         return self._writes.take()
 
+    def begin_report(self) -> None:
+        self._writes.begin_report()
+
     def forget(self, invocation: Invocation) -> None:
         self._writes.forget(invocation.id)
+
+    def keep(self, invocations: Collection[int]) -> tuple[Any, ...]:
+        return self._writes.keep(invocations)
 
     def state_of(self, backend: StateBackend) -> StateBackend:
         return backend
@@ -209,8 +221,14 @@ class ThreadHandlerRunner:
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         return 0, ()
 
-    def forget(self, invocation: Invocation) -> None:
+    def begin_report(self) -> None:
         """Nothing waits: a worker writes at once, a snapshot may be taken at any time."""
+
+    def forget(self, invocation: Invocation) -> None:
+        """As above."""
+
+    def keep(self, invocations: Collection[int]) -> tuple[Any, ...]:
+        return ()
 
     def state_of(self, backend: StateBackend) -> StateBackend:
         return _TaskThreadState(backend, self._on_task_thread)

@@ -274,9 +274,17 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         """Emits what has ended, to the functions behind; PyFlink calls it."""
         return self.emit_ended()
 
+    def begin_report(self) -> None:
+        """What the last report left out is not asked for any more."""
+        self._runner.begin_report()
+
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         """Calls made in this step, and journal writes of invocations that go on."""
         return self._runner.take_writes()
+
+    def keep(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
+        """Journal writes that the last report left out, of invocations whose outputs wait."""
+        return self._runner.keep(frozenset(invocations))
 
     def take_ended(self) -> tuple[Any, ...]:
         """Invocations that ended in this step."""

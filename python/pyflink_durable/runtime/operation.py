@@ -57,6 +57,12 @@ class Host(Protocol):
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         """How many calls were made, and journal writes of invocations that go on."""
 
+    def begin_report(self) -> None:
+        """What the last report left out is not asked for any more."""
+
+    def keep(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
+        """Journal writes that the last report left out, of these invocations."""
+
     def take_ended(self) -> tuple[Any, ...]:
         """Invocations that have ended, with the place of each one's first output."""
 
@@ -153,6 +159,17 @@ class DurableOperation:
         host.drain()
         return self._report()
 
+    def keep(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
+        """The writes that the last report left out, of ended invocations whose outputs must wait.
+
+        Args:
+            invocations: Their ids.
+
+        Returns:
+            Writes as in the report.
+        """
+        return self._ensure_host().keep(invocations)
+
     def close(self) -> None:
         """Ends handlers, calls and threads; there are none if opening has failed."""
         if self._operation is not None:
@@ -176,6 +193,7 @@ class DurableOperation:
             - outputs: pickles, see `StepOutputs`
         """
         host = self._ensure_host()
+        host.begin_report()
         if host.has_outputs:
             if self.has_chained:
                 for emission in self._operation.on_timer(0):  # one by one: the host counts them

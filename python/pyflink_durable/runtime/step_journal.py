@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import chain
 from typing import Any
 
@@ -22,7 +23,7 @@ class JournalWrites:
     """Journal writes of one step, applied together when it ends.
 
     Snapshots are taken between steps only, so nobody can tell; and what an invocation wrote that
-    ended in the same step need not be written at all.
+    ended in the same step need not be written at all, unless its outputs have to wait.
 
     Attributes:
         executed: How many calls were made in this step.
@@ -32,24 +33,38 @@ class JournalWrites:
     def __init__(self) -> None:
         self._writes: list[tuple[Any, ...]] = []
         self._ended: set[int] = set()
+        self._left_out: list[tuple[Any, ...]] = []
         self.executed = 0
         self.add = self._writes.append
 
+    def begin_report(self) -> None:
+        """The writes that the last report left out are not asked for any more."""
+        self._left_out.clear()
+
     def forget(self, invocation: int) -> None:
-        """Drops the writes of an invocation that has ended; there will be no more of it."""
+        """Leaves out the writes of an invocation that has ended; there will be no more of it."""
         if self._writes:
             self._ended.add(invocation)
 
     def take(self) -> tuple[int, tuple[Any, ...]]:
-        """How many calls were made, and all writes, flat; none are left."""
+        """How many calls were made, and all writes that are not left out, flat."""
         executed, self.executed = self.executed, 0
         if not self._writes:
             return executed, ()
-        wanted = (write for write in self._writes if write[0] not in self._ended)
-        taken = tuple(chain.from_iterable(wanted))
+        writes = self._writes
+        if ended := self._ended:
+            self._left_out += [write for write in writes if write[0] in ended]
+            writes = [write for write in writes if write[0] not in ended]
+            ended.clear()
+        taken = tuple(chain.from_iterable(writes))
         self._writes.clear()
-        self._ended.clear()
         return executed, taken
+
+    def keep(self, invocations: Collection[int]) -> tuple[Any, ...]:
+        """The writes that the last report left out, of these invocations, flat."""
+        return tuple(
+            chain.from_iterable(write for write in self._left_out if write[0] in invocations)
+        )
 
 
 class StepJournal(SlotAccess):

@@ -3,6 +3,7 @@ package pyflink.durable.operator;
 import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.functions.RuntimeContext;
@@ -13,6 +14,8 @@ import org.apache.flink.python.PythonOptions;
 import org.apache.flink.python.env.PythonDependencyInfo;
 import org.apache.flink.python.env.embedded.EmbeddedPythonEnvironmentManager;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
+import org.apache.flink.runtime.io.AvailabilityProvider;
+import org.apache.flink.runtime.io.network.api.writer.ResultPartitionWriter;
 import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.runtime.state.StateInitializationContext;
@@ -285,6 +288,17 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 collector.collect((OUT) outputs[i]);
             }
         }
+    }
+
+    @Override
+    public CompletableFuture<?> outputAvailable() {
+        for (ResultPartitionWriter writer : getContainingTask().getEnvironment().getAllWriters()) {
+            CompletableFuture<?> available = writer.getAvailableFuture();
+            if (!available.isDone()) {
+                return available;
+            }
+        }
+        return AvailabilityProvider.AVAILABLE;
     }
 
     @Override

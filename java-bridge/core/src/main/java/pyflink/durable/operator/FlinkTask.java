@@ -1,5 +1,6 @@
 package pyflink.durable.operator;
 
+import java.util.concurrent.CompletableFuture;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
@@ -19,6 +20,9 @@ interface FlinkTask extends WatermarkHold.Downstream {
 
     /** Emits the outputs of an input from one index to another. */
     void emit(@Nullable Long timestamp, Object[] outputs, int from, int to);
+
+    /** Done when an output can be emitted without waiting for the operators behind. */
+    CompletableFuture<?> outputAvailable();
 
     /** The key, in the form that Python reads. Any thread. */
     Object externalKey(Object key);

@@ -29,6 +29,14 @@ interface HandlerHost<K, IN> {
     @Nullable
     Object[] resume(@Nullable Object[] released);
 
+    /**
+     * The journal writes of the last step that its report left out, of invocations that have ended:
+     * their outputs have to wait, and a checkpoint may come first.
+     *
+     * @return as in the report
+     */
+    Object[] keep(Object[] invocations);
+
     /** Ends the handlers and their threads. */
     void close();
 }

@@ -4,6 +4,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import javax.annotation.Nullable;
@@ -19,8 +20,14 @@ import org.slf4j.LoggerFactory;
  * <p>Rules, and the failure each prevents:
  *
  * <ul>
- *   <li>What a handler did and its end are applied in one mail. A checkpoint between the two would
- *       hold a journal whose outputs have been emitted, and the outputs would come twice.
+ *   <li>What a handler did in a step is applied in the same mail. A checkpoint in between would not
+ *       hold a call that has been made.
+ *   <li>What an invocation wrote in the step in which it ended is not written: its journal is about
+ *       to be dropped. If its outputs have to wait (see {@link Endings}) it is written after all,
+ *       in the same mail. A checkpoint would otherwise hold a call as in doubt whose outcome the
+ *       handler has seen, and after a failure the call would be made again.
+ *   <li>While outputs wait, handlers go on, but no new ones start: the operators behind are the
+ *       measure.
  *   <li>At most one mail to resume handlers is under way, and one to start them. Mails for each
  *       call that has ended, or for each input while handlers block, would keep a checkpoint's mail
  *       waiting behind thousands that find nothing to do.
@@ -37,12 +44,10 @@ final class HandlerSteps<K, IN> {
     private final MailboxExecutor mailbox;
     private final HandlerHost<K, IN> host;
     private final DurableBridge bridge;
-    private final WatermarkHold watermarks;
     private final InvocationScheduler<K, IN> scheduler;
     private final Gate<K, IN> gate;
-    private final Progress progress;
     @Nullable private final WriteAhead<K, IN> writeAhead;
-    private final UserState userState;
+    private final Endings<K, IN> endings;
     private final StartBatches starts;
     private final AtomicBoolean resumeAsked = new AtomicBoolean();
 
@@ -50,6 +55,7 @@ final class HandlerSteps<K, IN> {
     private final Queue<Invocation<K, IN>> left = new ArrayDeque<>();
 
     private boolean startAsked;
+    private boolean emitAsked;
     private boolean stopped;
 
     /**
@@ -63,24 +69,20 @@ final class HandlerSteps<K, IN> {
             MailboxExecutor mailbox,
             HandlerHost<K, IN> host,
             DurableBridge bridge,
-            WatermarkHold watermarks,
             InvocationScheduler<K, IN> scheduler,
             Gate<K, IN> gate,
-            Progress progress,
             @Nullable WriteAhead<K, IN> writeAhead,
-            UserState userState,
+            Endings<K, IN> endings,
             long collectMillis) {
         this.name = name;
         this.task = task;
         this.mailbox = mailbox;
         this.host = host;
         this.bridge = bridge;
-        this.watermarks = watermarks;
         this.scheduler = scheduler;
         this.gate = gate;
-        this.progress = progress;
         this.writeAhead = writeAhead;
-        this.userState = userState;
+        this.endings = endings;
         this.starts =
                 new StartBatches(
                         task.getProcessingTimeService(),
@@ -167,6 +169,9 @@ final class HandlerSteps<K, IN> {
 
     /** Starts as many as go into one step; tells whether there may be more to do. */
     private boolean startSome() throws Exception {
+        if (endings.size() > 0) {
+            return false;
+        }
         List<Invocation<K, IN>> starting = takeStarting();
         if (starting.isEmpty()) {
             return false;
@@ -207,30 +212,47 @@ final class HandlerSteps<K, IN> {
         bridge.applyJournalWrites(((Number) report[at]).longValue(), (Object[]) report[at + 1]);
         gate.applyChanges();
         Object[] ended = (Object[]) report[at + 2];
-        Object[] outputs = (Object[]) report[at + 3];
-        for (int i = 0; i < ended.length; i += 4) {
-            Invocation<K, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
-            writeUserState(invocation, (Object[]) ended[i + 2], (Object[]) ended[i + 3]);
-            int from = ((Number) ended[i + 1]).intValue();
-            int to = i + 4 < ended.length ? ((Number) ended[i + 5]).intValue() : outputs.length;
-            task.emit(invocation.input().timestamp(), outputs, from, to);
-            bridge.end(invocation);
-            gate.end(invocation);
-            scheduler.finish(invocation);
-            progress.moved();
+        if (ended.length > 0) {
+            endings.add(ended, (Object[]) report[at + 3]);
+            leaveGate(ended, 4);
+            emit();
+            keep(Math.min(endings.size(), ended.length / 4));
         }
-        watermarks.release();
     }
 
-    private void writeUserState(
-            Invocation<K, IN> invocation, @Nullable Object[] names, @Nullable Object[] values)
-            throws Exception {
-        if (names == null || values == null) {
-            return;
+    /** Their calls at the gate are nobody's any more; until their outputs are emitted they run. */
+    private void leaveGate(Object[] ended, int fields) {
+        for (int i = 0; i < ended.length; i += fields) {
+            Invocation<K, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
+            gate.end(invocation);
+            scheduler.releaseFromGate(invocation);
         }
-        task.setCurrentKey(invocation.key());
-        for (int i = 0; i < names.length; i++) {
-            userState.put((String) names[i], (byte[]) values[i]);
+    }
+
+    /** The host has left out what those wrote that have ended: the last so many go on after all. */
+    private void keep(int count) {
+        if (count > 0) {
+            Object[] ids = endings.idsFrom(endings.size() - count);
+            bridge.applyJournalWrites(0, host.keep(ids));
+            gate.applyChanges();
+            leaveGate(ids, 1);
+        }
+    }
+
+    /** Ends invocations as long as that holds nothing up, and sends for the rest. */
+    private void emit() throws Exception {
+        CompletableFuture<?> available = endings.emit();
+        if (available != null && !emitAsked) {
+            emitAsked = true;
+            available.thenRun(() -> send(this::emitRest, "emit outputs"));
+        }
+    }
+
+    private void emitRest() throws Exception {
+        emitAsked = false;
+        if (!stopped) {
+            emit();
+            goOn(); // those that have ended have made room
         }
     }
 }

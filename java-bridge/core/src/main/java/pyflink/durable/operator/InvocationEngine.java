@@ -154,12 +154,18 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         mailbox,
                         host,
                         bridge,
-                        watermarks,
                         scheduler,
                         gate,
-                        progress,
                         writeAhead,
-                        userState,
+                        new Endings<>(
+                                task,
+                                bridge,
+                                watermarks,
+                                scheduler,
+                                gate,
+                                progress,
+                                userState,
+                                System::nanoTime),
                         limits.collectMillis);
         mailbox.execute(this::restore, "start what was in flight");
     }

@@ -14,7 +14,7 @@ import pyflink.durable.journal.Journal;
  */
 final class JournalWrites {
 
-    private static final int FIELDS = 13;
+    static final int FIELDS = 13;
 
     private final Object[] fields;
     private int at = -FIELDS;

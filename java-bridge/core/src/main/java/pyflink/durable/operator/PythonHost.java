@@ -116,6 +116,12 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         return read(interpreter.invokeMethod("durable_operation", "resume", arguments));
     }
 
+    @Override
+    public Object[] keep(Object[] invocations) {
+        Object[] arguments = {invocations};
+        return (Object[]) interpreter.invokeMethod("durable_operation", "keep", arguments);
+    }
+
     /** Flink's own operator tells Python only of a regular end. */
     @Override
     public void close() {

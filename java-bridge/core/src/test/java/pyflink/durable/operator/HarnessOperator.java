@@ -6,12 +6,15 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -38,6 +41,10 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
 
     private final boolean logged;
     private final HarnessNetwork network = new HarnessNetwork();
+    private Supplier<CompletableFuture<?>> outputAvailable =
+            () -> CompletableFuture.completedFuture(null);
+    private Runnable onEmit = () -> {};
+    private int keptCount;
     private int startsPerStep = Integer.MAX_VALUE;
 
     // the place of the Python host
@@ -47,6 +54,7 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
     private transient List<String> started;
     private transient List<List<String>> starts;
     private transient StateAccesses accesses;
+    private transient Map<Long, List<Object>> leftOut;
     private transient List<String> releases;
     private transient List<Integer> releasesOfSteps;
     private Consumer<HarnessOperator.Handler> onStart = handler -> {};
@@ -88,6 +96,7 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
         starts = new ArrayList<>();
         accesses = new StateAccesses();
         releases = new ArrayList<>();
+        leftOut = new HashMap<>();
         releasesOfSteps = new ArrayList<>();
         getRuntimeContext().setKeyedStateStore(accesses.watch(getKeyedStateStore()));
     }
@@ -130,6 +139,16 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
         }
 
         @Override
+        public Object[] keep(Object[] invocations) {
+            List<Object> kept = new ArrayList<>();
+            keptCount += invocations.length;
+            for (Object invocation : invocations) {
+                kept.addAll(leftOut.getOrDefault(invocation, List.of()));
+            }
+            return kept.toArray();
+        }
+
+        @Override
         public void close() {}
     }
 
@@ -152,9 +171,11 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
     private Object[] report() {
         List<Object> ends = new ArrayList<>();
         List<Object> outputs = new ArrayList<>();
+        leftOut.clear();
         Handler handler;
         while ((handler = ended.poll()) != null) {
             running.remove(handler.id);
+            leftOut.put(handler.id, new ArrayList<>());
             ends.add(handler.id);
             ends.add(outputs.size());
             boolean writes = !handler.stateWrites.isEmpty();
@@ -162,12 +183,24 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
             ends.add(writes ? handler.stateWrites.values().toArray() : null);
             outputs.addAll(handler.outputs);
         }
-        Object[] writes = stepWrites.toArray();
-        stepWrites.clear();
+        Object[] writes = takeStepWrites();
         if (ends.isEmpty() && writes.length == 0) {
             return null;
         }
-        return new Object[] {writes.length / 10, writes, ends.toArray(), outputs.toArray()};
+        return new Object[] {
+            writes.length / JournalWrites.FIELDS, writes, ends.toArray(), outputs.toArray()
+        };
+    }
+
+    /** What those wrote in the step that go on; what the others wrote is left out. */
+    private Object[] takeStepWrites() {
+        List<Object> ofRunning = new ArrayList<>();
+        for (int i = 0; i < stepWrites.size(); i += JournalWrites.FIELDS) {
+            leftOut.getOrDefault(stepWrites.get(i), ofRunning)
+                    .addAll(stepWrites.subList(i, i + JournalWrites.FIELDS));
+        }
+        stepWrites.clear();
+        return ofRunning.toArray();
     }
 
     /** There is time for so many starts in a step. */
@@ -239,6 +272,32 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
     }
 
     @Override
+    public CompletableFuture<?> outputAvailable() {
+        return outputAvailable.get();
+    }
+
+    /** The operators behind take outputs when what this gives is done. */
+    void outputAvailable(Supplier<CompletableFuture<?>> available) {
+        outputAvailable = available;
+    }
+
+    @Override
+    public void emit(@Nullable Long timestamp, Object[] outputs, int from, int to) {
+        super.emit(timestamp, outputs, from, to);
+        onEmit.run();
+    }
+
+    /** How many invocations had writes kept that would have been left out. */
+    int kept() {
+        return keptCount;
+    }
+
+    /** What the operators behind do when an invocation's outputs come. */
+    void onEmit(Runnable action) {
+        onEmit = action;
+    }
+
+    @Override
     public HarnessNetwork network() {
         return network;
     }
@@ -278,6 +337,11 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
         /** How many slots its journal had when it started. */
         int restoredSlots() {
             return restoredSlots;
+        }
+
+        /** Tells with the step that runs of a call that was made in it. */
+        void recordInStep(int slot, String function, String result) {
+            writeInStep(write(slot, function, "RECORDED").result(result.getBytes()));
         }
 
         /** Announces a call with the report of the step that runs, as {@code async} handlers do. */
