@@ -85,10 +85,10 @@ def test_resumed_at_another_level(
     assert Counter(world.subjects("reconcile")) == per_order(ship=1)
 
 
-def test_a_mismatch_can_stop_the_upgrade_and_the_old_handler_goes_on(
+def test_a_mismatch_stops_the_upgrade_and_the_old_handler_goes_on(
     cluster: Cluster, inbox: Inbox, world: World, savepoint: str
 ) -> None:
-    stopping = arguments(inbox, world, "reordered", "--on-mismatch", "fail")
+    stopping = arguments(inbox, world, "reordered", "--on-mismatch", "protect")
     job = cluster.start(JOB, *stopping, savepoint=savepoint)
     wait_until(lambda: "JournalMismatch" in job.root_exception(), "the mismatch")
     job.cancel()

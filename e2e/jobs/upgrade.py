@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--world", required=True)
     parser.add_argument("--handler", choices=HANDLERS, required=True)
-    parser.add_argument("--on-mismatch", choices=["clear", "fail"], default="clear")
+    parser.add_argument("--on-mismatch", choices=["protect", "clear", "fail"], default="clear")
     parser.add_argument("--durability", default="checkpoint")
     options = parser.parse_args()
 

@@ -108,7 +108,7 @@ class RunnerContext(ABC):
             CallTimedOut: It ran into its timeout, and the reconciler says it has not happened.
             CallLogError: The write-ahead log did not take what was to be written.
             ResultNotSerializable: The result cannot be pickled.
-            JournalMismatch: Another call was made here before the failure (``on_mismatch="fail"``).
+            JournalMismatch: Another call was made here before the failure, see `on_mismatch`.
         """
 
     @overload

@@ -15,31 +15,62 @@ class DurableExecutionError(Exception):
 
 
 class JournalMismatch(DurableExecutionError):
-    """A replay asked for another call than the one the journal holds in that slot.
+    """A handler that is run again took another path than before, and something would get lost.
 
-    Raised with ``on_mismatch="fail"`` when a handler that is run again takes another path than
-    before: its code was changed while it was in flight, or it depends on something that is not the
-    same in every run (the clock, a random number, a module variable). Make such values the result
-    of a durable call, and give calls a ``durable_id`` where their function or arguments may change.
+    By default (``on_mismatch="protect"``) it is raised where to go on would drop a call in doubt,
+    or the outcome of a call that is not to be made again: one with a reconciler,
+    ``in_doubt="raise"`` or a ``durability=`` of its own. It fails the task, whatever the handler
+    makes of it. With ``on_mismatch="fail"`` any call in another's slot does.
+
+    The handler's code was changed while it was in flight, or it depends on something that is not
+    the same in every run (the clock, a random number, a module variable). Deploy code that makes
+    the calls of the journal; make such values the result of a durable call, and give calls a
+    ``durable_id`` where their function may change. With ``on_mismatch="clear"`` the job goes on
+    without what the message names: look at the outside first.
 
     Attributes:
-        slot: Index of the slot in the invocation's journal.
+        slot: Index of the first slot in question in the invocation's journal.
         expected: Identity ``(function_id, args_digest)`` the journal holds.
-        found: Identity ``(function_id, args_digest)`` of the call the handler made.
+        found: Identity ``(function_id, args_digest)`` of the call the handler made; None if it
+            ended without one.
+        status: The status of the slot.
+        invocation: The key and the invocation's id, as log lines name them.
+        line: The file and line at which the handler made the call; empty if it is not known.
+        lost: What would get lost, a text for each slot.
     """
 
-    def __init__(self, slot: int, expected: tuple[str, str], found: tuple[str, str]) -> None:
-        super().__init__(slot, expected, found)
+    def __init__(
+        self,
+        slot: int,
+        expected: tuple[str, str],
+        found: tuple[str, str] | None,
+        status: str = "",
+        invocation: str = "",
+        line: str = "",
+        lost: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(slot, expected, found, status, invocation, line, lost)
         self.slot = slot
         self.expected = expected
         self.found = found
+        self.status = status
+        self.invocation = invocation
+        self.line = line
+        self.lost = lost
 
     def __str__(self) -> str:
-        return (
-            f"slot {self.slot} of the journal holds {_show(self.expected)}, "
-            f"but the handler called {_show(self.found)}: a handler must make the same calls in "
-            "the same order each time it runs for one input"
-        )
+        called = "has ended" if self.found is None else f"called {_show(self.found)}"
+        parts = [
+            f"{self.invocation}: " if self.invocation else "",
+            f"slot {self.slot} of the journal holds {_show(self.expected)}",
+            f" {self.status}" if self.status else "",
+            f", but the handler {called}",
+            f" at {self.line}" if self.line else "",
+            f"; to go on would lose [{'; '.join(self.lost)}]" if self.lost else "",
+            ": a handler must make the same calls in the same order each time it runs for one ",
+            "input",
+        ]
+        return "".join(parts)
 
 
 class ResultNotSerializable(DurableExecutionError):

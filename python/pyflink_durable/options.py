@@ -13,6 +13,7 @@ from pyflink_durable.tool_options import ToolCallOptions
 
 Durability = Literal["checkpoint", "gated", "write-ahead"]
 InDoubt = Literal["execute", "raise"]
+OnMismatch = Literal["protect", "clear", "fail"]
 
 
 class DurableOptions(BaseModel):
@@ -84,10 +85,16 @@ class DurableOptions(BaseModel):
     send input, exception and journal to the `DEAD_LETTER` side output and go on with the next
     input of the key. Default ``"fail"``."""
 
-    on_mismatch: Literal["clear", "fail"] = "clear"
-    """What a journal does that holds another call than the handler makes: ``"clear"`` drops this
-    slot and all after it with a warning and runs the call; ``"fail"`` raises `JournalMismatch`.
-    Default ``"clear"``."""
+    on_mismatch: OnMismatch = "protect"
+    """What a journal does that holds another call than the handler makes, or more calls. Default
+    ``"protect"``.
+
+    - ``"protect"``: drops this slot and all after it with a warning, and runs the call, if all that
+      is dropped may simply run again. If a call in doubt is among it, or the outcome of a call that
+      has a reconciler, ``in_doubt="raise"`` or a ``durability=``, the task fails with
+      `JournalMismatch`.
+    - ``"fail"``: the task fails, whatever would be dropped.
+    - ``"clear"``: drops everything; the warning names what is lost."""
 
     close_timeout: float = Field(default=5.0, ge=0, le=120)
     """Seconds that the end of a task waits for threads whose call still runs. A call that blocks

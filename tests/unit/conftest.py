@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from bridges import JavaCursor, JavaSlots, PythonSixMethods, TestedJournal
+from host_bench import Task
 from kept_journals import KeptJournals
 from recordings import recordings
 from replays import replay_all
 
+from pyflink_durable import DurableOptions
 from pyflink_durable.runtime.executors import CallExecutor
 
 
@@ -20,6 +22,20 @@ def executor() -> Iterator[CallExecutor]:
     executor = CallExecutor("test-call", 4)
     yield executor
     assert executor.close(time.monotonic() + 10) == []
+
+
+@pytest.fixture
+def new_task() -> Iterator[Callable[..., Task]]:
+    """Makes a task with one host, of a handler and the options of its operator."""
+    tasks: list[Task] = []
+
+    def new_task(handler: Callable[..., Any], **options: Any) -> Task:
+        tasks.append(Task(handler, DurableOptions(**options)))
+        return tasks[-1]
+
+    yield new_task
+    for task in tasks:
+        task.operation.close()
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,8 @@ from pyflink_durable import (
     LocalRunnerContext,
 )
 
+CLEAR = DurableOptions(on_mismatch="clear")
+
 # ---------------------------------------------------------------- identity
 
 
@@ -48,7 +50,7 @@ def test_another_order_finds_its_calls_by_their_ids(way: Any, executor: Any) -> 
 def test_without_ids_another_order_is_a_mismatch(way: Any, executor: Any) -> None:
     slots = [ended(name, n, "batch_kit.act") for n, name in enumerate("abc")]
     calls = [call("a"), call("c"), call("b")]
-    bench = HandlerBench(way(calls), executor, slots=slots)
+    bench = HandlerBench(way(calls), executor, CLEAR, slots)
     assert bench.run().values() == ["was a", "ran c", "ran b"]
     assert bench.telemetry.counters["mismatched"] == 1
 
@@ -62,7 +64,7 @@ def test_without_ids_another_order_is_a_mismatch(way: Any, executor: Any) -> Non
 def test_what_is_new_in_a_batch_takes_the_place_of_what_is_gone(way: Any, executor: Any) -> None:
     slots = [ended("a", 2), ended("gone", 0), ended("c", 1), ended("after", 3)]
     calls = by_id("new", "c", "a")
-    bench = HandlerBench(way(calls), executor, slots=slots)
+    bench = HandlerBench(way(calls), executor, CLEAR, slots)
     outcomes = bench.run()
     assert outcomes.values() == ["ran new", "was c", "was a"]
     assert [one.replayed for one in outcomes] == [False, True, True]
@@ -81,7 +83,8 @@ def test_a_call_in_doubt_stays_in_doubt_where_another_was_dropped(executor: Any)
         return "found b"
 
     calls = [call("new", "id-new"), call("b", "id-b", reconciler=look_up), call("c", "id-c")]
-    slots = [ended("gone", 0), in_doubt("b")._replace(attempt=3), in_line("c")]
+    gone = ended("gone", 0)._replace(repeatable=1)
+    slots = [gone, in_doubt("b")._replace(attempt=3), in_line("c")]
     bench = HandlerBench(batch_of(calls), executor, slots=slots)
     outcomes = bench.run()
     assert outcomes.values() == ["ran new", "found b", "ran c"]
@@ -93,7 +96,7 @@ def test_a_call_in_doubt_stays_in_doubt_where_another_was_dropped(executor: Any)
 @ways
 def test_other_arguments_under_an_id_are_another_call(way: Any, executor: Any) -> None:
     changed = [DurableCall(act, ("x",), durable_id="id-a")]
-    bench = HandlerBench(way(changed), executor, slots=[ended("a", 0)])
+    bench = HandlerBench(way(changed), executor, CLEAR, [ended("a", 0)])
     assert bench.run().values() == ["ran x"]
     assert bench.telemetry.counters["mismatched"] == 1
 

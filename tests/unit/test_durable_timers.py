@@ -276,7 +276,8 @@ def test_timers_of_the_clean_up_after_the_end_are_not_journaled(clock: Clock) ->
 
 
 def test_another_call_in_the_place_of_a_timer_is_a_mismatch(clock: Clock) -> None:
-    bench = HandlerBench(sleeps, ByHand(), slots=[charged("a", 0), charged("b", 1)]).start()
+    slots = [charged(name, n)._replace(repeatable=1) for n, name in enumerate("ab")]
+    bench = HandlerBench(sleeps, ByHand(), slots=slots).start()
     assert bench.slots == [Slot(*TIMER, due=millis(clock, 5), repeatable=1)]
     assert bench.telemetry.counters["mismatched"] == 1
 

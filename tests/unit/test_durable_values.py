@@ -11,7 +11,6 @@ from bridges import Slot
 from handler_bench import HandlerBench
 
 from pyflink_durable import LocalRunnerContext, NestedDurableCall, NotInInvocation
-from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime.executors import CallExecutor
 
 NOW = "pyflink_durable.now"
@@ -102,7 +101,7 @@ def test_the_time_has_its_place_among_the_calls(executor: CallExecutor) -> None:
 
 
 def test_another_call_in_its_place_is_a_mismatch(executor: CallExecutor) -> None:
-    slots = [Slot("charge", compute_args_digest((), {})), Slot("refund", "0" * 16)]
+    slots = [Slot(name, "2:0", "SUCCEEDED", repeatable=1) for name in ("charge", "refund")]
     bench = HandlerBench(takes, executor, slots=slots)
     bench.run()
     assert [slot.function_id for slot in bench.slots] == [NOW]

@@ -62,6 +62,18 @@ def test_journal_mismatch_names_both_calls() -> None:
         assert part in str(error)
 
 
+def test_journal_mismatch_says_what_would_be_lost_and_where_the_handler_is() -> None:
+    called = ("m.refund", "b" * 16)
+    lost = ("slot 3, m.charge: in doubt", "slot 4, m.ship: SUCCEEDED, and not to be made again")
+    who, line = "key='k' invocation=7", "/opt/job.py:31 in handle"
+    more = ("PENDING", who, line, lost)
+    error = errors.JournalMismatch(3, ("m.charge", "a" * 16), called, *more)
+    for part in (who, "slot 3", "PENDING, but the handler called m.refund", line, *lost):
+        assert part in str(error)
+    ended = errors.JournalMismatch(3, ("m.charge", "a" * 16), None, *more)
+    assert "but the handler has ended" in str(ended)
+
+
 def test_remote_error_shows_type_and_message() -> None:
     error = errors.RemoteError("shop.Declined", "no funds", "Traceback: line 1")
     assert str(error) == "shop.Declined: no funds"

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +16,10 @@ from crowd import Crowd
 from host_bench import Task
 from loops import wait_until
 
-from pyflink_durable import DeadLetter, DurableOptions, FileCallLog, HandlerFailed, OutcomeUnknown
+from pyflink_durable import DeadLetter, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.runtime import payload, spinning
 from pyflink_durable.runtime.step_journal import WRITE_FIELDS
-
-
-@pytest.fixture
-def new_task() -> Iterator[Callable[..., Task]]:
-    tasks: list[Task] = []
-
-    def new_task(handler: Callable[..., Any], **options: Any) -> Task:
-        tasks.append(Task(handler, DurableOptions(**options)))
-        return tasks[-1]
-
-    yield new_task
-    for task in tasks:
-        task.operation.close()
 
 
 async def tells_its_key(value: Any, ctx: Any) -> Any:

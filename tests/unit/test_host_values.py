@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from test_host import Task, keys, new_task  # noqa: F401 - a fixture
+from host_bench import Task
+from test_host import keys
 
 NewTask = Callable[..., Task]
 
 
-def test_one_dict_that_all_handlers_return(new_task: NewTask) -> None:  # noqa: F811
+def test_one_dict_that_all_handlers_return(new_task: NewTask) -> None:
     reused: dict[str, Any] = {}
 
     async def handler(value: Any, ctx: Any) -> Any:
@@ -24,7 +25,7 @@ def test_one_dict_that_all_handlers_return(new_task: NewTask) -> None:  # noqa: 
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_a_dead_letter_holds_the_input_as_it_came(new_task: NewTask, deep: bool) -> None:  # noqa: F811
+def test_a_dead_letter_holds_the_input_as_it_came(new_task: NewTask, deep: bool) -> None:
     async def handler(value: Any, ctx: Any) -> None:
         if deep:
             value["lines"].append("fee")
@@ -37,7 +38,7 @@ def test_a_dead_letter_holds_the_input_as_it_came(new_task: NewTask, deep: bool)
     assert letter.value == {"id": "o-1", "lines": ["tea"]}
 
 
-def test_a_handler_that_changes_its_key(new_task: NewTask) -> None:  # noqa: F811
+def test_a_handler_that_changes_its_key(new_task: NewTask) -> None:
     seen = []
 
     async def handler(value: Any, ctx: Any) -> Any:

@@ -204,6 +204,6 @@ def test_the_calls_of_a_batch(executor: CallExecutor, by_id: bool) -> None:
 
 def test_another_call_is_another_one_by_the_older_rule_too(executor: CallExecutor) -> None:
     for other in (slot_of(charge, {2}), slot_of(charging(1), {1})):
-        runs = Runs(executor, other)
+        runs = Runs(executor, other._replace(repeatable=1))
         assert runs.call(charge, {1}) == "charged"
         assert runs.telemetry.counters["mismatched"] == 1

@@ -183,7 +183,8 @@ def test_each_completion_is_journaled_when_it_comes_not_with_the_last() -> None:
 
 
 def test_what_a_mismatch_dropped_in_this_step_answers_no_later_call() -> None:
-    stale = SlotsInMemory([ended(name, completion) for completion, name in enumerate("abc")])
+    ended_before = [ended(name, n)._replace(repeatable=1) for n, name in enumerate("abc")]
+    stale = SlotsInMemory(ended_before)
     writes = JournalWrites()
 
     class Bridge:

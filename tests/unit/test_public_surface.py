@@ -104,7 +104,7 @@ OPTIONS = {
     "tool_calls": ToolCallOptions().model_dump(),
     "handler_threads": 64,
     "on_error": "fail",
-    "on_mismatch": "clear",
+    "on_mismatch": "protect",
     "close_timeout": 5.0,
 }
 

@@ -37,7 +37,7 @@ def plan_batch(journal: CallJournal, calls: Sequence[Call]) -> list[PlannedCall]
         The planned calls in the order of `calls`.
 
     Raises:
-        JournalMismatch: A slot holds another call (``on_mismatch="fail"``).
+        JournalMismatch: A slot holds another call, see `CallJournal.drop_mismatch`.
     """
     slots = journal.take_slots(len(calls))
     found: _Found = {slot: journal.access.read(slot) for slot in slots}
@@ -92,7 +92,8 @@ def _mend(journal: CallJournal, placed: dict[int, Call], found: _Found, first: i
     """Drops the slots from the first wrong one on, and writes those again that are right."""
     wrong = found[first]
     assert wrong is not None
-    journal.drop_mismatch(first, placed[first].identity, Identity(wrong[0], wrong[1]))
+    right = {slot for slot, call in placed.items() if _is_free_or_of(call, found[slot])}
+    journal.drop_mismatch(first, wrong, placed[first], right)
     ended: list[tuple[int, CallFields]] = []
     for slot in sorted(slot for slot in placed if slot >= first):
         fields, identity = found[slot], placed[slot].identity

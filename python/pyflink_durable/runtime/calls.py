@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from pyflink_durable.batch import CallPool
 from pyflink_durable.context import Reconciler
 from pyflink_durable.current_call import CurrentCall
-from pyflink_durable.errors import JournalMismatch, NotInInvocation
+from pyflink_durable.errors import NotInInvocation
 from pyflink_durable.identity import compute_args_digest, compute_function_id
 from pyflink_durable.identity_versions import older_rule_of
+from pyflink_durable.options import OnMismatch
 from pyflink_durable.runtime.bridge import (
     CallFields,
     HoldKind,
@@ -22,12 +23,14 @@ from pyflink_durable.runtime.bridge import (
     ended_at,
 )
 from pyflink_durable.runtime.call_options import CallOptions
+from pyflink_durable.runtime.call_site import CallSite, call_site, site_on_the_stack
 from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.copies import copy_of_call
 from pyflink_durable.runtime.deadlines import AT_ONCE, now
 from pyflink_durable.runtime.holds import Hold, Holds
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import JournalAccess
+from pyflink_durable.runtime.mismatch import Mismatch
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.payload import (
     load_exception,
@@ -45,7 +48,11 @@ _NO_KWARGS: dict[str, Any] = {}
 
 @dataclass(slots=True, eq=False)
 class Call:
-    """A call as the handler makes it."""
+    """A call as the handler makes it.
+
+    Attributes:
+        site: Where in its code.
+    """
 
     identity: Identity
     func: Callable[..., Any]
@@ -55,6 +62,7 @@ class Call:
     durable_id: str | None
     options: CallOptions
     pool: CallPool = "calls"
+    site: CallSite | None = None
 
     @classmethod
     def of(
@@ -76,7 +84,8 @@ class Call:
             function_id = check_durable_id(durable_id)
         identity = Identity(function_id, compute_args_digest(args, kwargs))
         func, args, kwargs = copy_of_call(func, args, kwargs)
-        return cls(identity, func, args, kwargs, reconciler, durable_id, options, pool)
+        site = call_site()
+        return cls(identity, func, args, kwargs, reconciler, durable_id, options, pool, site)
 
     def stands_in(self, found: CallFields) -> bool:
         """Whether a slot holds this call; it goes by the identity that it has there, from then on.
@@ -141,7 +150,7 @@ class Surroundings(Protocol):
     telemetry: Telemetry
     holds: Holds
     classes: ScriptClasses | None
-    on_mismatch: Literal["clear", "fail"]
+    on_mismatch: OnMismatch
 
 
 class CallJournal:
@@ -210,7 +219,7 @@ class CallJournal:
 
         Raises:
             NotInInvocation: The invocation has ended.
-            JournalMismatch: The slot has another identity (``on_mismatch="fail"``).
+            JournalMismatch: The slot has another identity, see `drop_mismatch`.
         """
         if self.closed:
             self.check_open()
@@ -220,7 +229,7 @@ class CallJournal:
         if found is None or (found[0], found[1]) == identity:
             return slot, found
         if call is None or not call.stands_in(found):
-            self.drop_mismatch(slot, identity, Identity(found[0], found[1]))
+            self.drop_mismatch(slot, found, call or identity)
             found = None
         return slot, found
 
@@ -401,21 +410,48 @@ class CallJournal:
         """Makes the hold for a write that is about to be made; None if nothing is waited for."""
         return None if kind is None else self._subtask.holds.expect(self._number, slot)
 
-    def drop_mismatch(self, slot: int, identity: Identity, found: Identity) -> None:
-        """Drops a slot of another call, and all after it.
+    def drop_mismatch(
+        self,
+        slot: int,
+        found: CallFields,
+        call: Call | Identity,
+        kept: Collection[int] = (),
+    ) -> None:
+        """Drops a slot of another call, and all after it, if the operator's settings let it.
+
+        Args:
+            slot: The slot.
+            found: What stands in it.
+            call: What the handler has called.
+            kept: Slots that are written again.
 
         Raises:
-            JournalMismatch: With ``on_mismatch="fail"``.
+            JournalMismatch: They do not; the invocation then fails its task.
         """
-        self.telemetry.count("mismatched")
-        if self._subtask.on_mismatch == "fail":
-            raise JournalMismatch(slot, found, identity)
-        self.telemetry.warning(
-            f"{self.identity.describe()} slot={slot} journaled={found} called={identity} the "
-            "handler made another call than before the failure; this slot and all after it are "
-            "dropped. A handler must be deterministic; see on_mismatch"
-        )
+        if isinstance(call, Call):
+            called, site = call.identity, call.site
+        else:
+            called, site = call, site_on_the_stack()
+        self._settle(Mismatch(slot, found, called, str(site or "")), kept)
         self.access.clear_from(slot)
+
+    def check_left(self) -> None:
+        """Looks for slots that the handler has not come to, before they are dropped at its end.
+
+        Raises:
+            JournalMismatch: As `drop_mismatch` does.
+        """
+        slot = self._next_slot
+        found = self.access.read(slot) if self.access.concurrent and not self.closed else None
+        if found is not None:
+            self._settle(Mismatch(slot, found, None, ""))
+
+    def _settle(self, mismatch: Mismatch, kept: Collection[int] = ()) -> None:
+        policy, who = self._subtask.on_mismatch, self.identity.describe()
+        error = mismatch.settle(self.access, policy, who, self.telemetry, kept)
+        if error is not None:
+            self.break_off(error)
+            raise error
 
 
 def completion_order(planned: PlannedCall) -> int:

@@ -341,8 +341,10 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
         key = invocation.context.key
         broken = invocation.context.broken
+        if broken is None and self._options.on_error == "dead-letter":
+            broken = invocation.context.check_left()  # a dead letter drops the journal
         if broken is not None and broken is not error:
-            text += f"The task fails because of {broken!r}\n"
+            text += f"The task fails because of {type(broken).__name__}: {broken}\n"
         own = isinstance(error, (Exception, asyncio.CancelledError))
         if self._options.on_error == "fail" or broken is not None or not own:
             raise HandlerFailed(self._name, repr(key), text) from error

@@ -13,7 +13,7 @@ from uuid import UUID
 from pyflink_durable.batch import CallPool, DurableCall, Outcomes, check_batch
 from pyflink_durable.context import Reconciler, RunnerContext
 from pyflink_durable.current_call import running_call
-from pyflink_durable.errors import DurableExecutionError, NestedDurableCall
+from pyflink_durable.errors import DurableExecutionError, JournalMismatch, NestedDurableCall
 from pyflink_durable.identity import compute_function_id
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
@@ -296,9 +296,20 @@ class FlinkRunnerContext(RunnerContext):
 
     def conclude(self, outcome: Outcome) -> Outcome:
         """The end of the invocation, given that of its handler."""
-        if self._calls.broken is not None and outcome.error is None:
+        if outcome.error is not None:
+            return outcome
+        if self._calls.broken is not None:
             return Outcome(None, self._calls.broken)
-        return outcome
+        left = self.check_left()
+        return outcome if left is None else Outcome(None, left)
+
+    def check_left(self) -> JournalMismatch | None:
+        """Why the invocation fails its task if its handler ends here, None if it need not."""
+        try:
+            self._calls.check_left()
+        except JournalMismatch as error:
+            return error
+        return None
 
     def end(self) -> dict[str, bytes | None]:
         """Takes no more calls; gives what the handler has written to its state."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Literal
 
 from pyflink_durable.batch import CallPool
+from pyflink_durable.options import OnMismatch
 from pyflink_durable.runtime.call_options import CallOptionsOf
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Holds
@@ -42,7 +42,7 @@ class Subtask:
         telemetry: Telemetry | None = None,
         holds: Holds | None = None,
         call_options: CallOptionsOf | None = None,
-        on_mismatch: Literal["clear", "fail"] = "clear",
+        on_mismatch: OnMismatch = "protect",
         tool_call_options: ToolCallOptions | None = None,
         state_of: Callable[[int], StateBackend] = lambda number: MemoryState(),
         outputs: Outputs | None = None,

@@ -1,0 +1,43 @@
+"""Where a handler makes a call: its file and line, for those who have to change it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import NamedTuple
+
+_OF_THE_RUNTIME = ("pyflink_durable.runtime", "pyflink_durable.tools")
+_OF_ASYNCIO = ("asyncio", "contextlib", "anyio")
+
+
+class CallSite(NamedTuple):
+    """A place in code; its line is looked up when it is told."""
+
+    code: CodeType
+    instruction: int
+
+    def __str__(self) -> str:
+        for start, end, line in self.code.co_lines():
+            if start <= self.instruction < end:
+                return f"{self.code.co_filename}:{line} in {self.code.co_name}"
+        return f"{self.code.co_filename} in {self.code.co_name}"
+
+
+def call_site() -> CallSite | None:
+    """The place outside of the package that has called it; None if none has."""
+    return _first(sys._getframe(1), lambda module: module.startswith(_OF_THE_RUNTIME))
+
+
+def site_on_the_stack() -> CallSite | None:
+    """As `call_site`, also behind what asyncio does for the handler, such as a sleep."""
+    skipped = _OF_THE_RUNTIME + _OF_ASYNCIO
+    return _first(sys._getframe(1), lambda module: module.startswith(skipped))
+
+
+def _first(frame: FrameType | None, skips: Callable[[str], bool]) -> CallSite | None:
+    while frame is not None:
+        if not skips(frame.f_globals.get("__name__") or ""):
+            return CallSite(frame.f_code, frame.f_lasti)
+        frame = frame.f_back
+    return None
