@@ -77,8 +77,8 @@ class FlinkRunnerContext(RunnerContext):
         number: int = 0,
         timestamp: int | None = None,
     ) -> None:
-        if subtask is None:
-            subtask = Subtask(executor)
+        if subtask is None:  # nor is there a task that a mismatch could fail
+            subtask = Subtask(executor, on_mismatch="clear")
         access = bridge if isinstance(bridge, JournalAccess) else CursorJournal(bridge)
         self._subtask = subtask
         self._identity = identity or InvocationIdentity()
