@@ -104,46 +104,71 @@ def test_the_reconciler_looks_and_never_charges(monkeypatch: pytest.MonkeyPatch)
     assert service.requests == ["GET /charges", "POST /charges", "GET /charges"]
 
 
+class Answers:
+    """The payment service, as the failures see it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.held = 0
+        self.asked: list[float] = []
+        monkeypatch.setattr(payments, "hold_answers", self.hold)
+
+    def hold(self, url: str, seconds: float) -> int:
+        self.asked.append(seconds)
+        return self.held
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Answers:
+    return Answers(monkeypatch)
+
+
 def plan(tmp_path: Path, failures: int, orders: int = 1) -> FailurePlan:
     markers = tmp_path / "markers"
     markers.mkdir(exist_ok=True)
-    return FailurePlan(failures, orders, tmp_path / "checkpoints", markers)
+    return FailurePlan(failures, orders, 0.001, "http://service", tmp_path / "checkpoints", markers)
 
 
 def complete_checkpoint(tmp_path: Path, number: int) -> None:
     folder = tmp_path / "checkpoints" / "job" / f"chk-{number}"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "_metadata").touch()
 
 
-def test_an_attempt_fails_after_the_checkpoint_behind_its_orders(tmp_path: Path) -> None:
-    complete_checkpoint(tmp_path, 9)
+def test_an_attempt_fails_after_a_checkpoint_that_knows_a_charge(
+    tmp_path: Path, answers: Answers
+) -> None:
     arrivals = Arrivals(0.001, plan(tmp_path, failures=1, orders=2))
-    for _ in range(3):
-        assert arrivals(LINE) == ORDER  # checkpoint 9 is older than the second order
+    for _ in range(2):
+        assert arrivals(LINE) == ORDER
+    assert answers.asked == []
+    assert arrivals(LINE) == ORDER
+    assert answers.asked == [3.0]
+    complete_checkpoint(tmp_path, 9)
+    (tmp_path / "checkpoints" / "job" / "chk-10").mkdir()
+    assert arrivals(LINE) == ORDER  # no charge is under way: the checkpoints say nothing
+    answers.held = 1
+    assert arrivals(LINE) == ORDER  # checkpoint 10 may have begun before the charge
     complete_checkpoint(tmp_path, 10)
+    assert arrivals(LINE) == ORDER
+    complete_checkpoint(tmp_path, 11)
     with pytest.raises(InjectedFailure, match="failure 1 of 1"):
         arrivals(LINE)
+    assert answers.asked[-1] == 0.5
 
 
-def test_no_more_attempts_fail_than_planned(tmp_path: Path) -> None:
+def test_no_more_attempts_fail_than_planned(tmp_path: Path, answers: Answers) -> None:
+    answers.held = 1
     for attempt in (1, 2):
         arrivals = Arrivals(0.001, plan(tmp_path, failures=2))
+        arrivals(LINE)
         arrivals(LINE)
         complete_checkpoint(tmp_path, attempt)
         with pytest.raises(InjectedFailure):
             arrivals(LINE)
     last = Arrivals(0.001, plan(tmp_path, failures=2))
-    last(LINE)
-    complete_checkpoint(tmp_path, 3)
-    assert last(LINE) == ORDER
-
-
-def test_a_checkpoint_that_has_not_completed_does_not_count(tmp_path: Path) -> None:
-    (tmp_path / "checkpoints" / "job" / "chk-1").mkdir(parents=True)
-    arrivals = Arrivals(0.001, plan(tmp_path, failures=1))
-    arrivals(LINE)
-    assert arrivals(LINE) == ORDER
+    for number in range(3, 6):
+        complete_checkpoint(tmp_path, number)
+        assert last(LINE) == ORDER
 
 
 def test_orders_arrive_at_their_rate(tmp_path: Path) -> None:

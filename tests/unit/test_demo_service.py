@@ -173,6 +173,29 @@ def test_the_default_temper_is_slow_and_fails_now_and_then() -> None:
     assert 0.01 < outcomes.count("lose the answer") / 4000 < 0.03
 
 
+def test_answers_are_held_back_until_they_are_let_go(start: Start) -> None:
+    client = start(RELIABLE)
+    assert client("/answers", {"hold": 60.0}) == (200, {"held": 0})
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(charge, client, order) for order in "ab"]
+        deadline = time.monotonic() + 30
+        while client("/answers", {"hold": 60})[1] != {"held": 2}:
+            assert time.monotonic() < deadline
+        assert not any(call.done() for call in waiting)
+        assert client("/answers", {"hold": False}) == (200, {"held": 0})
+        assert [call.result(30)[0] for call in waiting] == [201, 201]
+
+
+def test_answers_that_nobody_lets_go_are_sent_in_time(start: Start) -> None:
+    client = start(RELIABLE)
+    client("/answers", {"hold": 0.05})
+    assert charge(client)[0] == 201
+
+
+def test_answers_are_held_for_a_time_only(start: Start) -> None:
+    assert start(RELIABLE)("/answers", {"hold": "long"})[0] == 400
+
+
 def start_process(database: Path, *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "pyflink_durable.demo.service", "--db", str(database), *options],

@@ -11,11 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pyflink_durable.demo import payments
 from pyflink_durable.demo.orders import Order, parse_order
 
 # Time enough for each failure to wait for a checkpoint of its own, twice the demo's interval.
 SECONDS_PER_FAILURE = 1.2
-_LOOK_AGAIN_SECONDS = 0.005
+_LOOK_AGAIN_SECONDS = 0.02
+# Longer than it takes to look again and to have the next order; the service is asked anew then.
+_HOLD_SECONDS = 3.0
+# Longer than it takes to cancel the operator, which else had its answers after all; and shorter
+# than the job waits before it restarts.
+_HOLD_AT_FAILURE_SECONDS = 0.5
 
 
 class InjectedFailure(Exception):
@@ -24,21 +30,27 @@ class InjectedFailure(Exception):
 
 @dataclass(frozen=True)
 class FailurePlan:
-    """When an attempt fails: as soon as a checkpoint completes after its first `orders` orders.
+    """When an attempt fails: as soon as a checkpoint knows of a charge that is under way.
 
-    A failure then finds calls in flight that the checkpoint knows (replayed or reconciled after
-    it) and at the checkpoint level a few that were made in the milliseconds since (made again:
-    nothing knows of them).
+    After an attempt's first `orders` orders the service keeps its answers back. When it has made a
+    charge and not answered, the next checkpoint to begin and to complete has that call in doubt. At
+    the checkpoint level there are also a few calls that were made in the milliseconds since (made
+    again: nothing knows of them).
 
     Attributes:
         failures: How many attempts fail.
-        orders: How many orders an attempt lets through before it waits for a checkpoint.
+        orders: How many orders an attempt lets through before it wants a charge to be under way.
+        gap: Seconds between two orders from then on, at the least. A checkpoint's barrier passes
+            behind an order: with a gap above the checkpoints' interval it does behind each.
+        url: The payment service.
         checkpoints: The job's checkpoint directory; a checkpoint is complete when it has metadata.
         markers: A directory that outlives the attempts: a file in it for every failure so far.
     """
 
     failures: int
     orders: int
+    gap: float
+    url: str
     checkpoints: Path
     markers: Path
 
@@ -46,6 +58,7 @@ class FailurePlan:
         return len(list(self.markers.iterdir())) < self.failures
 
     def fail(self) -> None:
+        payments.hold_answers(self.url, _HOLD_AT_FAILURE_SECONDS)
         number = len(list(self.markers.iterdir())) + 1
         (self.markers / f"failure-{number}").touch()
         raise InjectedFailure(f"failure {number} of {self.failures}, made by the demo")
@@ -72,23 +85,26 @@ class Arrivals:
         self._checkpoint_before: int | None = None
 
     def __call__(self, line: str) -> Order:
-        self._wait()
+        if self._arrived >= self._plan.orders and self._plan.is_due():
+            self._wait_for_failure()
+        else:
+            time.sleep(self._gap)
         self._arrived += 1
-        if self._arrived == self._plan.orders and self._plan.is_due():
-            self._checkpoint_before = newest_checkpoint(self._plan.checkpoints)
         return parse_order(line)
 
-    def _wait(self) -> None:
-        until = time.monotonic() + self._gap
+    def _wait_for_failure(self) -> None:
+        until = time.monotonic() + max(self._gap, self._plan.gap)
         while (left := until - time.monotonic()) > 0:
-            if self._checkpoint_before is None:
-                time.sleep(left)
-            else:
-                self._fail_after_checkpoint(self._checkpoint_before)
-                time.sleep(min(left, _LOOK_AGAIN_SECONDS))
+            self._fail_if_known()
+            time.sleep(min(left, _LOOK_AGAIN_SECONDS))
 
-    def _fail_after_checkpoint(self, before: int) -> None:
-        if newest_checkpoint(self._plan.checkpoints) > before:
+    def _fail_if_known(self) -> None:
+        held = payments.hold_answers(self._plan.url, _HOLD_SECONDS)
+        if self._checkpoint_before is None:
+            if held:
+                started = started_checkpoints(self._plan.checkpoints)
+                self._checkpoint_before = max(started, default=0)
+        elif newest_checkpoint(self._plan.checkpoints) > self._checkpoint_before:
             self._plan.fail()
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Handler = Callable[[Order, RunnerContext], Awaitable[dict[str, Any]]]
 
-_CHECKPOINT_INTERVAL_MS = 500
+CHECKPOINT_INTERVAL_MS = 500
 # Longer than the service takes for a charge: what was under way at the failure has arrived by the
 # time the reconciler asks for it.
 _RESTART_DELAY_MS = 1000
@@ -77,7 +77,7 @@ class JobFiles:
 
 
 def job_configuration(
-    files: JobFiles, restarts: int, checkpoint_interval_ms: int = _CHECKPOINT_INTERVAL_MS
+    files: JobFiles, restarts: int, checkpoint_interval_ms: int = CHECKPOINT_INTERVAL_MS
 ) -> Configuration:
     """Everything runs in one process, with the Python that runs this, in thread mode."""
     from pyflink.common import Configuration

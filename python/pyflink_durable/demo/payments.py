@@ -58,6 +58,15 @@ def send_receipt(url: str, order_id: str) -> dict[str, Any]:
     return receipt
 
 
+def hold_answers(url: str, seconds: float) -> int:
+    """Has the service keep its answers to charges for so long; gives how many it has kept.
+
+    What is charged and not answered is what a failure leaves in doubt.
+    """
+    held: int = _result(_request("POST", f"{url}/answers", json={"hold": seconds}))["held"]
+    return held
+
+
 def _request(method: str, url: str, **content: Any) -> httpx.Response:
     try:
         return _client().request(method, url, **content)

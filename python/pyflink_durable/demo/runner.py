@@ -20,6 +20,7 @@ from pyflink_durable.demo.arrivals import (
 )
 from pyflink_durable.demo.flinklog import FlinkLog, LogFollower
 from pyflink_durable.demo.job import (
+    CHECKPOINT_INTERVAL_MS,
     JobFiles,
     build_job,
     job_configuration,
@@ -100,6 +101,8 @@ def _submit(plan: Plan, url: str, files: JobFiles, markers: Path) -> JobClient:
     failures = FailurePlan(
         failures=plan.failures,
         orders=orders_before_failure(count, plan.failures),
+        gap=1.5 * CHECKPOINT_INTERVAL_MS / 1000,
+        url=url,
         checkpoints=files.checkpoints,
         markers=markers,
     )

@@ -11,7 +11,8 @@ now and then charges and then fails to say so. Only the standard library is used
 | GET /charges?order=ID                   | the list of the order's charges                      |
 | POST /receipts {"order": id}            | 201 and a receipt; harmless to repeat                |
 | GET /stats                              | counts of what is in the database                    |
-| POST /answers {"hold": true or false}   | keep the answers to charges back, or send them       |
+| POST /answers {"hold": true or false}   | keep the answers to charges back, or send them;      |
+|               {"hold": seconds}         | for as long as that; the answer says how many it has |
 """
 
 from __future__ import annotations
@@ -90,8 +91,9 @@ class PaymentService(ThreadingHTTPServer):
         self._temper = temper
         self._requests: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._may_answer = threading.Event()
-        self._may_answer.set()
+        self._answers = threading.Condition()
+        self._held_until = 0.0
+        self._held = 0
 
     @property
     def url(self) -> str:
@@ -109,12 +111,19 @@ class PaymentService(ThreadingHTTPServer):
             return 503, {"error": "busy, nothing was charged"}
         if outcome == "lose the answer":
             self._ledger.charge(order, amount, arrived, status=500)
-            self._may_answer.wait()
+            self._wait_while_held()
             time.sleep(self._temper.lost_answer_delay)
             return 500, {"error": "internal error"}
         charge = self._ledger.charge(order, amount, arrived, status=201)
-        self._may_answer.wait()
+        self._wait_while_held()
         return 201, asdict(charge)
+
+    def _wait_while_held(self) -> None:
+        with self._answers:
+            self._held += 1
+            while (left := self._held_until - time.monotonic()) > 0:
+                self._answers.wait(min(left, threading.TIMEOUT_MAX))
+            self._held -= 1
 
     def look_up(self, query: Mapping[str, Sequence[str]]) -> Answer:
         if "order" not in query:
@@ -131,11 +140,14 @@ class PaymentService(ThreadingHTTPServer):
 
     def hold_answers(self, body: Mapping[str, object]) -> Answer:
         """A charge that is made and not answered is what a crash leaves in doubt."""
-        if body.get("hold") is True:
-            self._may_answer.clear()
-        else:
-            self._may_answer.set()
-        return 200, {"hold": not self._may_answer.is_set()}
+        hold = body.get("hold")
+        if not isinstance(hold, (bool, int, float)):
+            raise BadRequest('"hold" must be true, false, or a number of seconds')
+        seconds = math.inf if hold is True else float(hold)
+        with self._answers:
+            self._held_until = time.monotonic() + seconds
+            self._answers.notify_all()
+            return 200, {"held": self._held if seconds else 0}
 
     def stats(self) -> Answer:
         return 200, asdict(self._ledger.stats())
