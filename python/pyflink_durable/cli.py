@@ -32,17 +32,21 @@ def main() -> None:
 @click.option("--address", help="A running cluster to look at: host:port of its REST API.")
 @click.option("--log-directory", type=click.Path(path_type=Path), help="Of a write-ahead log.")
 @click.option("--log-kafka", help="Brokers of a write-ahead log: host:port,host:port.")
+@click.option("--accept", multiple=True, metavar="CHECK", help="A check that may warn; repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 def doctor(
     flink_home: Path | None,
     address: str | None,
     log_directory: Path | None,
     log_kafka: str | None,
+    accept: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Look for what would make a durable job fail, here and in a cluster.
 
-    The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors.
+    The exit code is 0 if all is well, 1 if there are warnings, 2 if there are errors. Warnings of
+    a check that is given with --accept do not count: two slots, or a directory that every machine
+    mounts, may be what you want.
     """
     findings = list(check_client())
     if flink_home is not None:
@@ -53,11 +57,14 @@ def doctor(
         findings.append(check_log_directory(log_directory))
     if log_kafka is not None:
         findings += check_log_kafka(log_kafka)
+    unknown = sorted(set(accept) - {finding.check for finding in findings})
+    if unknown:
+        raise click.BadParameter(f"there is no check {', '.join(map(repr, unknown))} in this run")
     if as_json:
         print(json.dumps([_plain(finding) for finding in findings], indent=2))
     else:
         Console().print(_table(findings))
-    sys.exit(worst(findings))
+    sys.exit(worst(findings, accept))
 
 
 def _plain(finding: Finding) -> dict[str, object]:

@@ -260,6 +260,26 @@ def test_a_cluster_that_is_wrong(
     assert found[check]["remedy"]
 
 
+def test_no_program_is_run_that_a_cluster_names(
+    rest: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    program, witness = tmp_path / "python", tmp_path / "it ran"
+    program.write_text(f"#!/bin/sh\ntouch '{witness}'\n")
+    program.chmod(0o755)
+    address, answers = rest
+    named = {"key": "python.executable", "value": str(program)}
+    answers["/jobmanager/config"] = [
+        one for one in answers["/jobmanager/config"] if one["key"] != "python.executable"
+    ] + [named]
+
+    code, found = run_doctor("--address", address)
+
+    assert not witness.exists()
+    assert code == 1
+    assert "is not run on this machine" in found["python.executable"]["message"]
+    assert "on a TaskManager" in found["python.executable"]["remedy"]
+
+
 def test_an_address_where_nobody_listens() -> None:
     code, found = run_doctor("--address", "127.0.0.1:1")
     assert code == 2
@@ -286,6 +306,47 @@ def test_warnings_alone_are_exit_code_1(tmp_path: Path) -> None:
     settings = GOOD | {"taskmanager.numberOfTaskSlots": "4"}
     home = make_home(tmp_path / "flink", settings, JARS)
     assert run_doctor("--flink-home", str(home))[0] == 1
+
+
+SHARED = {"execution.checkpointing.dir": "file:///mnt/shared"}
+SLOTS = {"taskmanager.numberOfTaskSlots": "2"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "check"),
+    [(SLOTS, "slots"), (SHARED, "checkpoint directory")],
+    ids=["two slots", "a mount"],
+)
+def test_a_warning_counts_unless_it_is_accepted(
+    tmp_path: Path, settings: dict[str, str], check: str
+) -> None:
+    home = str(make_home(tmp_path / "flink", GOOD | settings, JARS))
+
+    code, found = run_doctor("--flink-home", home)
+    assert code == 1
+    assert found[check]["severity"] == "warning"
+
+    code, found = run_doctor("--flink-home", home, "--accept", check)
+    assert code == 0
+    assert found[check]["severity"] == "warning"
+
+
+def test_only_the_accepted_warning_does_not_count(tmp_path: Path) -> None:
+    home = str(make_home(tmp_path / "flink", GOOD | SLOTS | SHARED, JARS))
+    assert run_doctor("--flink-home", home, "--accept", "slots")[0] == 1
+    both = ("--accept", "slots", "--accept", "checkpoint directory")
+    assert run_doctor("--flink-home", home, *both)[0] == 0
+
+
+def test_an_error_is_not_accepted(tmp_path: Path) -> None:
+    home = str(make_home(tmp_path / "flink", GOOD, JARS[:1]))
+    assert run_doctor("--flink-home", home, "--accept", "flink-python")[0] == 2
+
+
+def test_a_check_that_there_is_not_cannot_be_accepted() -> None:
+    result = CliRunner().invoke(main, ["doctor", "--accept", "slosts"])
+    assert result.exit_code == 2
+    assert "there is no check 'slosts'" in result.output
 
 
 def test_a_person_reads_what_is_wrong_and_what_to_do(tmp_path: Path) -> None:

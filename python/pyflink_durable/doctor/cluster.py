@@ -43,7 +43,7 @@ def check_cluster(address: str) -> Iterator[Finding]:
     yield _taskmanagers(len(taskmanagers))
     yield from check_settings(settings)
     yield from check_shipping(settings, is_here=False)
-    yield check_python_executable(settings)
+    yield check_python_executable(settings, is_here=False)
 
 
 def _get(url: str, path: str) -> Any:

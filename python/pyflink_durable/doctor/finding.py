@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -47,6 +47,11 @@ def error(check: str, message: str, remedy: str) -> Finding:
     return Finding(check, Severity.ERROR, message, remedy)
 
 
-def worst(findings: Iterable[Finding]) -> Severity:
-    """How bad it is altogether."""
-    return max((finding.severity for finding in findings), default=Severity.OK)
+def worst(findings: Iterable[Finding], accepted: Container[str] = ()) -> Severity:
+    """How bad it is altogether, without warnings of checks that are accepted."""
+    counted = (
+        finding.severity
+        for finding in findings
+        if finding.severity is not Severity.WARNING or finding.check not in accepted
+    )
+    return max(counted, default=Severity.OK)

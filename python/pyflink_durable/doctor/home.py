@@ -58,7 +58,7 @@ def check_home(home: Path) -> Iterator[Finding]:
     yield check_opens(" ".join(settings.get(name, "") for name in opened))
     yield from check_settings(settings)
     yield from check_shipping(settings, is_here=True)
-    yield check_python_executable(settings)
+    yield check_python_executable(settings, is_here=True)
 
 
 def check_cluster_version(cluster: str) -> Finding:
@@ -129,8 +129,14 @@ def _flat(tree: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def check_python_executable(settings: Settings) -> Finding:
-    """Whether the Python of the TaskManagers goes with this one; asked if it is on this machine."""
+def check_python_executable(settings: Settings, *, is_here: bool) -> Finding:
+    """Whether the Python of the TaskManagers goes with this one.
+
+    Args:
+        settings: The configuration.
+        is_here: Whether it is of this machine. Only then is the program asked: what another machine
+            names is never run here, and may be anything here.
+    """
     check = "python.executable"
     program = settings.get(check, "").strip()
     if not program:
@@ -141,11 +147,14 @@ def check_python_executable(settings: Settings) -> Finding:
         )
     own = installed("pyflink-durable")
     install = f"{program} -m pip install pyflink-durable=={own}"
-    answer = _ask(program)
+    if not is_here and program == sys.executable:
+        return ok(check, f"{program}, as this Python; elsewhere run this command there, too")
+    answer = _ask(program) if is_here else None
     if answer is None:
         return warning(
             check,
-            f"{program} does not run on this machine, so it was not looked at",
+            f"{program} {'does not run' if is_here else 'is not run'} on this machine, so it was "
+            "not looked at",
             "Run this command on a TaskManager, too.",
         )
     if tuple(answer["python"]) != sys.version_info[:2]:
