@@ -19,9 +19,17 @@ def check_key_type(key_type: TypeInformation) -> None:
     """Refuses keys whose type says that they cannot tell elements apart; Flink refuses arrays.
 
     Raises:
-        ConfigurationError: The type is, or has a part that is, a float, a map or a list.
+        ConfigurationError: The type is, or has a part that is, a float, a map, a list, or a tuple
+            with a pickle.
     """
-    from pyflink.common.typeinfo import BasicType, BasicTypeInfo, ListTypeInfo, MapTypeInfo
+    from pyflink.common.typeinfo import (
+        BasicType,
+        BasicTypeInfo,
+        ListTypeInfo,
+        MapTypeInfo,
+        PickledBytesTypeInfo,
+        TupleTypeInfo,
+    )
 
     for part in _parts(key_type):
         if isinstance(part, BasicTypeInfo) and part._basic_type in (
@@ -33,6 +41,8 @@ def check_key_type(key_type: TypeInformation) -> None:
             )
         if isinstance(part, (ListTypeInfo, MapTypeInfo)):
             raise _refused(part, "it can be changed")
+        if isinstance(part, TupleTypeInfo) and PickledBytesTypeInfo() in part.get_field_types():
+            raise _refused(part, "Flink takes equal pickles in tuples for different keys")
 
 
 def _refused(part: TypeInformation, reason: str) -> ConfigurationError:

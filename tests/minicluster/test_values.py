@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from typing import Any
+from uuid import UUID
 
 import pytest
-from crashkit import Stage, World, durable, environment, run, scripted, write_outputs
-from pyflink.common import Row, Types
+from crashkit import JobFailed, Stage, World, durable, environment, run, scripted, write_outputs
+from pyflink.common import Row, TypeInformation, Types
 from pyflink.datastream import OutputTag, ProcessFunction
 from type_cases import LEAVES, nested, spell
 
@@ -134,3 +135,59 @@ def test_an_output_that_does_not_fit_is_a_dead_letter(world: World, is_async: bo
 
 def describe_letter(letter: DeadLetter) -> str:
     return f"{letter.value} {letter.error_type} {letter.message}"
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        (None, "an input whose key is None"),
+        ({"id": 1}, "the key {'id': 1}: a dict can be changed"),
+    ],
+    ids=str,
+)
+def test_a_key_that_tells_no_inputs_apart(world: World, key: Any, told: str) -> None:
+    env = environment(world)
+    inputs = scripted(env, world, [Stage(["good", "bad"])])
+    key_type = Types.STRING() if key is None else Types.PICKLED_BYTE_ARRAY()
+    keys = {"good": "a", "bad": key}
+    write_outputs(durable(inputs, echo, key=keys.__getitem__, key_type=key_type), world)
+
+    with pytest.raises(JobFailed) as failure:
+        run(env)
+
+    assert told in str(failure.value)
+    assert "'durable'" in str(failure.value) or "Operator durable" in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("key_type", "of_parts"),
+    [
+        (Types.PICKLED_BYTE_ARRAY(), lambda *parts: parts),
+        (Types.ROW([Types.PICKLED_BYTE_ARRAY(), Types.STRING()]), Row),
+    ],
+    ids=["pickled", "row"],
+)
+def test_a_key_of_pickled_parts(world: World, key_type: TypeInformation, of_parts: Any) -> None:
+    """Java looks at plain ones by itself, and asks Python about the others."""
+    env = environment(world)
+    results = durable(
+        scripted(env, world, [Stage(["a", "b", "a"])]),
+        count_of_key,
+        key=lambda name: of_parts(UUID(int=ord(name)), name),
+        key_type=key_type,
+    )
+    write_outputs(results, world)
+
+    run(env)
+
+    a, b = (str(UUID(int=ord(name))) for name in "ab")
+    assert sorted(world.outputs()) == [f"{a} a 1", f"{a} a 2", f"{b} b 1"]
+
+
+async def echo(name: str, ctx: RunnerContext) -> str:
+    return name
+
+
+async def count_of_key(name: str, ctx: RunnerContext) -> str:
+    seen = ctx.state["seen"] = ctx.state.get("seen", 0) + 1
+    return f"{ctx.key[0]} {ctx.key[1]} {seen}"

@@ -230,6 +230,7 @@ def test_a_package_without_its_jar(
         (Types.MAP(Types.STRING(), Types.INT()), "it can be changed"),
         (Types.LIST(Types.INT()), "it can be changed"),
         (Types.ROW([Types.LIST(Types.DOUBLE())]), "it can be changed"),
+        (Types.TUPLE([Types.PICKLED_BYTE_ARRAY()]), "equal pickles in tuples"),
     ],
     ids=str,
 )

@@ -14,7 +14,7 @@ from struct import Struct
 from typing import Any, Protocol
 
 from pyflink_durable.runtime.chained import take_chain
-from pyflink_durable.runtime.values import Outputs, StepOutputs, read_description
+from pyflink_durable.runtime.values import Outputs, StepOutputs, check_key, read_description
 
 Element = tuple[Any, int, int | None, int, int]
 """The value, the invocation's id, the timestamp in milliseconds (None if it has none), how many
@@ -114,6 +114,15 @@ class DurableOperation:
             take_chain(operation, self._converted, self.outputs)
         for _ in operation._main_operation.process_element((None, None)):
             """The host learns PyFlink's context; it emits nothing."""
+
+    def check_key(self, operator: str, pickled: bytes) -> None:
+        """Refuses a key that cannot tell inputs apart.
+
+        Args:
+            operator: The operator's name.
+            pickled: The key's pickle.
+        """
+        check_key(self._loads(pickled), operator)
 
     def start(self, values: Sequence[bytes], numbers: bytes, millis: int) -> tuple[Any, ...]:
         """Starts the handlers of elements, as many as there is time for.

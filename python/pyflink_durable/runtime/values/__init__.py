@@ -6,6 +6,7 @@ place in the value.
 """
 
 from pyflink_durable.runtime.values.description import Description, read_description
+from pyflink_durable.runtime.values.keys import check_key
 from pyflink_durable.runtime.values.misfit import Misfit
 from pyflink_durable.runtime.values.output_type import OutputType
 from pyflink_durable.runtime.values.outputs import UNTYPED, Emission, Outputs, StepOutputs
@@ -18,5 +19,6 @@ __all__ = [
     "OutputType",
     "Outputs",
     "StepOutputs",
+    "check_key",
     "read_description",
 ]

@@ -9,6 +9,11 @@ _REPR = Repr()
 _REPR.maxstring = _REPR.maxother = 80
 
 
+def shown(value: Any) -> str:
+    """A value as an error shows it, in few characters."""
+    return _REPR.repr(value)
+
+
 class Misfit(Exception):
     """Says which part of a value does not fit, and why; it is raised to the user as another error.
 
@@ -52,8 +57,7 @@ class Misfit(Exception):
         name = kind.__qualname__ if kind.__module__ == "builtins" else _full_name(kind)
         place = f"at {self.path}: " if self._places else ""
         reason = f" {self._reason}." if self._reason else ""
-        shown = _REPR.repr(self._value)
-        text = f"{what}: {place}{shown}, a {name}, is no {self._type_name}.{reason}"
+        text = f"{what}: {place}{shown(self._value)}, a {name}, is no {self._type_name}.{reason}"
         if self._out_of_range:
             return OverflowError(f"{text} Declare a larger type.")
         return TypeError(

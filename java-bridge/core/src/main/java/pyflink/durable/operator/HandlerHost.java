@@ -10,6 +10,13 @@ import javax.annotation.Nullable;
 interface HandlerHost<K, IN> {
 
     /**
+     * Looks at the key of an input that is about to be accepted.
+     *
+     * @throws RuntimeException if it cannot tell inputs apart
+     */
+    void checkKey(K key);
+
+    /**
      * Starts the handlers of invocations, as many as there is time for, and runs each until it
      * waits.
      *

@@ -203,6 +203,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     void accept(StreamRecord<IN> element) throws Exception {
         ensureRestored(); // selects other keys, so the element's own is taken after it
         K key = (K) task.getCurrentKey();
+        host.checkKey(key); // nothing of a bad input may be in a checkpoint
         IN value = copyInputs ? inputSerializer.copy(element.getValue()) : element.getValue();
         scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
         steps.accepted();

@@ -10,6 +10,7 @@ import org.apache.flink.streaming.api.operators.python.embedded.AbstractEmbedded
 import org.apache.flink.types.Row;
 import pyflink.durable.value.InputValues;
 import pyflink.durable.value.OutputValues;
+import pyflink.durable.value.PickledKeys;
 import pyflink.durable.value.ValueException;
 import pyflink.durable.value.ValueType;
 
@@ -21,6 +22,8 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
 
     private final AbstractEmbeddedPythonFunctionOperator<?> operator;
     private final String name;
+    private final ValueType<Object> keyType;
+    private final PickledKeys pickledKeys;
     private final InputValues<Object> inputs;
     private final OutputValues<?> outputs;
     private final Runnable afterClose;
@@ -40,6 +43,9 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
             Runnable afterClose) {
         this.operator = operator;
         this.name = name;
+        TypeInformation<Object> key = ((RowTypeInfo) inputType).getTypeAt(0);
+        this.keyType = ValueType.of(key);
+        this.pickledKeys = new PickledKeys(key);
         this.inputs = new InputValues<>(ValueType.of(((RowTypeInfo) inputType).getTypeAt(1)));
         this.outputs = outputs;
         this.afterClose = afterClose;
@@ -64,6 +70,22 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         interpreter = opened;
         openOperation.run();
         opened.exec("durable_operation.bind(operation)");
+    }
+
+    @Override
+    public void checkKey(Row key) {
+        Object value = key.getField(0);
+        if (value == null) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            "Operator %s got an input whose key is None. Inputs without a key would"
+                                    + " all wait for each other: leave them out before key_by, or"
+                                    + " give each a key of its own.",
+                            name));
+        }
+        if (!pickledKeys.arePlain(value)) {
+            interpreter.invokeMethod("durable_operation", "check_key", name, keyType.pickle(value));
+        }
     }
 
     @Override

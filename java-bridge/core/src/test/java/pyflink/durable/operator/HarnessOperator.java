@@ -103,6 +103,9 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
 
     private final class TestHost implements HandlerHost<Row, Row> {
         @Override
+        public void checkKey(Row key) {}
+
+        @Override
         public Object[] start(List<Invocation<Row, Row>> invocations, long millis) {
             int from = started.size();
             int count = Math.min(invocations.size(), startsPerStep);
