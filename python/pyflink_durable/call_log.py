@@ -8,14 +8,29 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
-class FileCallLog(BaseModel):
+class _CallLog(BaseModel):
+    """What every kind of log has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    instead_of: str | None = Field(default=None, min_length=1)
+    """The id of another log, in whose place this one is given on purpose.
+
+    A checkpoint goes with one log, and a restore refuses any other with an error that names the id.
+    What was called since that checkpoint is then made again. May stay: it names that one log.
+    """
+
+    def settings(self) -> dict[str, str]:
+        """What the Java side reads."""
+        return {} if self.instead_of is None else {"instead.of": self.instead_of}
+
+
+class FileCallLog(_CallLog):
     """A log in a directory: on a local disk for one machine, on a shared one for several.
 
     Each operator has a folder in it, named after the operator's uid. Every subtask writes segments
     of its own there, and after a failure reads those of all.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     type: Literal["file"] = "file"
 
@@ -33,18 +48,17 @@ class FileCallLog(BaseModel):
         return directory
 
     def settings(self) -> dict[str, str]:
-        """What the Java side reads."""
-        return {
+        return super().settings() | {
             "type": self.type,
             "directory": str(self.directory),
             "segment.size": f"{self.segment_megabytes} mb",
         }
 
 
-class KafkaCallLog(BaseModel):
+class KafkaCallLog(_CallLog):
     """A log in a Kafka topic, one for each operator.
 
-    The topic has one partition for each key group; it is made if it is missing.
+    The topic has one partition for each key group; the first start makes it if it is missing.
     """
 
     # the properties may hold passwords
@@ -74,8 +88,7 @@ class KafkaCallLog(BaseModel):
     """Further settings of the Kafka clients, such as ``security.protocol``."""
 
     def settings(self) -> dict[str, str]:
-        """What the Java side reads."""
-        settings = {
+        settings = super().settings() | {
             "type": self.type,
             "bootstrap.servers": self.bootstrap_servers,
             "append.timeout": f"{int(self.append_timeout * 1000)} ms",

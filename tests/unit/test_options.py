@@ -48,6 +48,12 @@ class TestDurableOptions:
         assert read.call_log == log
         assert type(read.call_log) is type(log)
 
+    @pytest.mark.parametrize("log", [FILE, KAFKA], ids=lambda log: log.type)
+    def test_a_log_may_be_given_instead_of_another(self, log: Any) -> None:
+        assert "instead.of" not in log.settings()
+        replacing = log.model_copy(update={"instead_of": "an-id"})
+        assert replacing.settings() == log.settings() | {"instead.of": "an-id"}
+
     def test_a_log_of_no_type_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="'file', 'kafka'"):
             DurableOptions(call_log={"type": "redis"})  # type: ignore[arg-type]

@@ -28,6 +28,12 @@ import java.util.function.Consumer;
 public interface CallLog extends AutoCloseable {
 
     /**
+     * Names this log for good: one that was lost and made anew in the same place has another. See
+     * {@link CallLogContext#requireLog}.
+     */
+    String id();
+
+    /**
      * Hands over what earlier attempts left and this one needs: see {@link CallLogContext#takes}.
      * Called once, before the first append. The entries of a key come in the order of their
      * appends.

@@ -1,12 +1,17 @@
 package pyflink.durable.log;
 
+import java.io.IOException;
 import java.util.Objects;
 import java.util.Optional;
 import javax.annotation.Nullable;
 import org.apache.flink.runtime.state.KeyGroupRange;
+import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 
 /** The attempt of a subtask that a {@link CallLog} is made for. */
 public final class CallLogContext {
+
+    /** The id of a log that must be there, and that nothing else is known of. */
+    public static final String ANY_LOG = "";
 
     private final String operatorUid;
     private final String jobId;
@@ -16,7 +21,13 @@ public final class CallLogContext {
     private final int attempt;
     private final KeyGroupRange keyGroups;
     @Nullable private final RestoredCheckpoint restored;
+    @Nullable private final String expectedLog;
 
+    /**
+     * @param restored what the attempt starts from; null if it starts without state
+     * @param expectedLog the id of the log that this goes with, or {@link #ANY_LOG}; null if it may
+     *     start with a new one
+     */
     public CallLogContext(
             String operatorUid,
             String jobId,
@@ -24,16 +35,19 @@ public final class CallLogContext {
             int parallelism,
             int maxParallelism,
             int attempt,
-            KeyGroupRange keyGroups,
-            @Nullable RestoredCheckpoint restored) {
+            @Nullable RestoredCheckpoint restored,
+            @Nullable String expectedLog) {
         this.operatorUid = Objects.requireNonNull(operatorUid, "operatorUid");
         this.jobId = Objects.requireNonNull(jobId, "jobId");
         this.subtask = subtask;
         this.parallelism = parallelism;
         this.maxParallelism = maxParallelism;
         this.attempt = attempt;
-        this.keyGroups = Objects.requireNonNull(keyGroups, "keyGroups");
+        this.keyGroups =
+                KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(
+                        maxParallelism, parallelism, subtask);
         this.restored = restored;
+        this.expectedLog = expectedLog;
     }
 
     public String operatorUid() {
@@ -50,6 +64,35 @@ public final class CallLogContext {
 
     public Optional<RestoredCheckpoint> restored() {
         return Optional.ofNullable(restored);
+    }
+
+    /**
+     * Refuses another log than the one that the restored checkpoint goes with: it would not know
+     * the calls that were made since. Each log calls this before it makes anything.
+     *
+     * @param place where it is, to name it in errors
+     * @param found the id of the log there, null if there is none
+     */
+    public void requireLog(String place, @Nullable String found) throws IOException {
+        boolean right = found != null && (ANY_LOG.equals(expectedLog) || found.equals(expectedLog));
+        if (expectedLog == null || right) {
+            return;
+        }
+        String name = expectedLog.equals(ANY_LOG) ? restored.jobId() : expectedLog;
+        throw new IOException(
+                String.format(
+                        "%s goes with the call log %s, and %s. Calls that were made since would be"
+                                + " made again. Look for the log: a disk that is not mounted, a"
+                                + " topic that was deleted, another setting. Only if it is lost, or"
+                                + " if this is an older savepoint that starts with a new log: look"
+                                + " in the outside systems for calls that were made since, and give"
+                                + " the call log instead_of=\"%s\".",
+                        restored,
+                        name,
+                        found == null
+                                ? "there is none in " + place
+                                : "in " + place + " is the log " + found,
+                        name));
     }
 
     /** The epoch of what is appended before the first snapshot. */

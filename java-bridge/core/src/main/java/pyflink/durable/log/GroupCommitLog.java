@@ -43,6 +43,11 @@ public final class GroupCommitLog implements CallLog {
     }
 
     @Override
+    public String id() {
+        return storage.id();
+    }
+
+    @Override
     public void recover(Consumer<LogEntry> receiver) throws IOException {
         storage.recover(receiver);
         synchronized (order) {

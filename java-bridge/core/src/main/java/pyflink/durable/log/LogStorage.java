@@ -11,6 +11,9 @@ import java.util.function.Consumer;
  */
 public interface LogStorage extends Closeable {
 
+    /** As {@link CallLog#id}. */
+    String id();
+
     /** As {@link CallLog#recover}. */
     void recover(Consumer<LogEntry> receiver) throws IOException;
 

@@ -1,6 +1,5 @@
 package pyflink.durable.operator;
 
-import java.io.IOException;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -16,7 +15,6 @@ import org.apache.flink.python.env.embedded.EmbeddedPythonEnvironmentManager;
 import org.apache.flink.runtime.checkpoint.CheckpointOptions;
 import org.apache.flink.runtime.io.AvailabilityProvider;
 import org.apache.flink.runtime.io.network.api.writer.ResultPartitionWriter;
-import org.apache.flink.runtime.state.AbstractKeyedStateBackend;
 import org.apache.flink.runtime.state.CheckpointStreamFactory;
 import org.apache.flink.runtime.state.StateInitializationContext;
 import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunctionInfo;
@@ -158,17 +156,20 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             String jobId = getContainingTask().getEnvironment().getJobID().toHexString();
             callLogOpening = new CallLogOpening(callLog, uid, jobId);
             callLogOpening.initializeState(context);
+        } else if (CallLogState.forget(context.getOperatorStateStore())) {
+            LOG.warn(
+                    "Operator {} had a call log and has none any more. What that held beyond the"
+                            + " restored checkpoint is forgotten: such calls run again.",
+                    name);
         }
     }
 
     @Nullable
-    private CallLog openCallLog(ClassLoader classLoader) throws IOException {
+    private CallLog openCallLog(ClassLoader classLoader) throws Exception {
         if (callLogOpening == null) {
             return null;
         }
-        AbstractKeyedStateBackend<?> backend =
-                (AbstractKeyedStateBackend<?>) getKeyedStateBackend();
-        return callLogOpening.open(getRuntimeContext(), backend.getKeyGroupRange(), classLoader);
+        return callLogOpening.open(getRuntimeContext(), classLoader);
     }
 
     /** What runs the handlers; a test has others than Python's. */

@@ -11,6 +11,7 @@ import static pyflink.durable.log.TestAttempt.MAX_PARALLELISM;
 import static pyflink.durable.log.TestAttempt.ofJob;
 
 import java.io.BufferedReader;
+import java.io.IOException;
 import java.io.InputStreamReader;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -423,6 +424,67 @@ public abstract class CallLogConformance {
         try (OpenLog one = open(ofJob("a0").attempt(1).uid("pay/in"))) {
             assertThat(slots(one.recovered)).containsExactly(0);
         }
+    }
+
+    // ------------------------------------------------------------------ the right log
+
+    @Test
+    void aRestoreTakesNoOtherLogThanTheOneOfItsCheckpoint() throws Exception {
+        String id;
+        try (OpenLog log = open(ofJob("a0"))) {
+            id = log.log.id();
+        }
+        TestAttempt restored = ofJob("a0").attempt(1).restoredFrom("a0", 4);
+        try (OpenLog same = open(restored.expecting(id))) {
+            assertThat(same.log.id()).isEqualTo(id);
+        }
+        assertThatThrownBy(() -> open(restored.expecting("another")))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("checkpoint 4 of job a0 goes with the call log another")
+                .hasMessageContaining("is the log " + id)
+                .hasMessageContaining("instead_of=\"another\"");
+    }
+
+    @Test
+    void aRestoreMakesNoLogWhereOneShouldBe() throws Exception {
+        TestAttempt restored = ofJob("a0").restoredFrom("a0", 4);
+        for (int i = 0; i < 2; i++) { // the first must not have made it for the second
+            assertThatThrownBy(() -> open(restored.expecting("another")))
+                    .isInstanceOf(IOException.class)
+                    .hasMessageContaining("goes with the call log another, and there is none in");
+        }
+        // release 0.1 did not tell which log it was
+        assertThatThrownBy(() -> open(restored.expecting(CallLogContext.ANY_LOG)))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("goes with the call log a0, and there is none in")
+                .hasMessageContaining("instead_of=\"a0\"");
+        open(restored.expecting(null)).close();
+        open(restored.expecting(CallLogContext.ANY_LOG)).close();
+    }
+
+    @Test
+    void subtasksThatMakeTheLogTogetherMakeOne() throws Exception {
+        int subtasks = MAX_PARALLELISM;
+        List<CompletableFuture<String>> ids = new ArrayList<>();
+        for (int i = 0; i < subtasks; i++) {
+            TestAttempt attempt = ofJob("a0").subtask(i, subtasks);
+            CompletableFuture<String> id = new CompletableFuture<>();
+            ids.add(id);
+            new Thread(
+                            () -> {
+                                try (OpenLog log = open(attempt)) {
+                                    id.complete(log.log.id());
+                                } catch (Throwable e) {
+                                    id.completeExceptionally(e);
+                                }
+                            })
+                    .start();
+        }
+        List<String> made = new ArrayList<>();
+        for (CompletableFuture<String> each : ids) {
+            made.add(each.get(OpenLog.DEADLINE_SECONDS, TimeUnit.SECONDS));
+        }
+        assertThat(made).hasSize(subtasks).containsOnly(made.get(0));
     }
 
     protected static List<Integer> slots(List<LogEntry> entries) {

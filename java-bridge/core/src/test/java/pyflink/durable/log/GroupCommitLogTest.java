@@ -159,6 +159,11 @@ class GroupCommitLogTest {
         }
 
         @Override
+        public String id() {
+            return "disk";
+        }
+
+        @Override
         public void recover(Consumer<LogEntry> receiver) {}
 
         @Override

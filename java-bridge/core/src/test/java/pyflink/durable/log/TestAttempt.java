@@ -4,7 +4,6 @@ import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 
 /** Describes the attempt of a subtask that a test opens a log for. */
 public final class TestAttempt {
@@ -17,6 +16,7 @@ public final class TestAttempt {
     private int parallelism = 1;
     private int attempt;
     private RestoredCheckpoint restored;
+    private String expectedLog;
 
     public static TestAttempt ofJob(String job) {
         TestAttempt made = new TestAttempt();
@@ -45,24 +45,27 @@ public final class TestAttempt {
         return this;
     }
 
+    /** The log that the restored checkpoint goes with. */
+    public TestAttempt expecting(String logId) {
+        this.expectedLog = logId;
+        return this;
+    }
+
     public CallLogContext context() {
         return new CallLogContext(
-                uid,
-                job,
-                subtask,
-                parallelism,
-                MAX_PARALLELISM,
-                attempt,
-                KeyGroupRangeAssignment.computeKeyGroupRangeForOperatorIndex(
-                        MAX_PARALLELISM, parallelism, subtask),
-                restored);
+                uid, job, subtask, parallelism, MAX_PARALLELISM, attempt, restored, expectedLog);
     }
 
     /** Opens the log and reads what is for this attempt. */
     public OpenLog open(Map<String, String> settings) throws IOException {
         CallLog log = CallLogFactory.open(settings, context(), TestAttempt.class.getClassLoader());
         List<LogEntry> recovered = new ArrayList<>();
-        log.recover(recovered::add);
+        try {
+            log.recover(recovered::add);
+        } catch (IOException | RuntimeException e) {
+            log.close();
+            throw e;
+        }
         return new OpenLog(log, recovered);
     }
 }

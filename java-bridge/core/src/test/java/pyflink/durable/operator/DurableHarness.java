@@ -13,13 +13,17 @@ import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
+import org.apache.flink.configuration.Configuration;
+import org.apache.flink.configuration.StateChangelogOptions;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.SharedStateRegistry;
 import org.apache.flink.runtime.state.SharedStateRegistryImpl;
 import org.apache.flink.runtime.state.StateBackend;
+import org.apache.flink.runtime.state.StateBackendLoader;
 import org.apache.flink.runtime.state.hashmap.HashMapStateBackend;
+import org.apache.flink.state.forst.ForStStateBackend;
 import org.apache.flink.state.rocksdb.EmbeddedRocksDBStateBackend;
 import org.apache.flink.streaming.api.functions.python.KeyByKeySelector;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
@@ -46,12 +50,39 @@ final class DurableHarness implements AutoCloseable {
     enum Backend {
         HASHMAP,
         ROCKSDB,
-        ROCKSDB_INCREMENTAL;
+        ROCKSDB_INCREMENTAL,
+        FORST,
+        CHANGELOG_HASHMAP,
+        CHANGELOG_ROCKSDB;
 
-        private StateBackend create() {
-            return this == HASHMAP
-                    ? new HashMapStateBackend()
-                    : new EmbeddedRocksDBStateBackend(this == ROCKSDB_INCREMENTAL);
+        private StateBackend create() throws Exception {
+            switch (this) {
+                case HASHMAP:
+                    return new HashMapStateBackend();
+                case ROCKSDB:
+                    return new EmbeddedRocksDBStateBackend(false);
+                case ROCKSDB_INCREMENTAL:
+                    return new EmbeddedRocksDBStateBackend(true);
+                case FORST:
+                    return new ForStStateBackend();
+                case CHANGELOG_HASHMAP:
+                    return withChangelog(HASHMAP.create());
+                case CHANGELOG_ROCKSDB:
+                    return withChangelog(ROCKSDB_INCREMENTAL.create());
+                default:
+                    throw new AssertionError(this);
+            }
+        }
+
+        boolean hasChangelog() {
+            return this == CHANGELOG_HASHMAP || this == CHANGELOG_ROCKSDB;
+        }
+
+        private static StateBackend withChangelog(StateBackend backend) throws Exception {
+            Configuration job = new Configuration();
+            job.set(StateChangelogOptions.ENABLE_STATE_CHANGE_LOG, true);
+            return StateBackendLoader.fromApplicationOrConfigOrDefault(
+                    backend, job, new Configuration(), DurableHarness.class.getClassLoader(), null);
         }
     }
 
@@ -159,7 +190,11 @@ final class DurableHarness implements AutoCloseable {
         }
 
         Setup callLog(MemoryCallLog log) {
-            callLog = log.settings();
+            return callLog(log.settings());
+        }
+
+        Setup callLog(Map<String, String> settings) {
+            callLog = settings;
             return this;
         }
 
@@ -284,9 +319,13 @@ final class DurableHarness implements AutoCloseable {
     }
 
     long savepoint(SnapshotType type) throws Exception {
+        savepointState(type);
+        return CHECKPOINTS.get();
+    }
+
+    OperatorSubtaskState savepointState(SnapshotType type) throws Exception {
         long id = CHECKPOINTS.incrementAndGet();
-        flink.snapshotWithLocalState(id, id, type);
-        return id;
+        return flink.snapshotWithLocalState(id, id, type).getJobManagerOwnedState();
     }
 
     /** Tells the operator that a checkpoint has completed, and lets it go on. */

@@ -90,6 +90,11 @@ final class MemoryCallLog {
         }
 
         @Override
+        public String id() {
+            return name;
+        }
+
+        @Override
         public void recover(Consumer<LogEntry> receiver) {
             durable.stream()
                     .filter(record -> record.epoch >= context.firstEpoch())

@@ -1,5 +1,6 @@
 package pyflink.durable.operator;
 
+import java.io.IOException;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import pyflink.durable.log.CallLog;
@@ -19,7 +20,9 @@ public final class MemoryCallLogFactory implements CallLogFactory {
     }
 
     @Override
-    public CallLog create(Map<String, String> settings, CallLogContext context) {
-        return LOGS.get(settings.get("name")).open(context);
+    public CallLog create(Map<String, String> settings, CallLogContext context) throws IOException {
+        String name = settings.get("name");
+        context.requireLog("memory", name);
+        return LOGS.get(name).open(context);
     }
 }

@@ -7,7 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -82,7 +84,7 @@ class RescaleTest {
             for (int i = 0; i < KEYS; i += 4) { // some have ended already
                 harness.end(DurableHarness.key(kind, i) + ":1");
             }
-            one = harness.snapshot();
+            one = toRescale(harness, backend);
             outputs.addAll(harness.outputs());
         }
         assertThat(outputs).hasSize(KEYS / 4);
@@ -110,7 +112,7 @@ class RescaleTest {
                         }
                     }
                 }
-                three[subtask] = harness.snapshot();
+                three[subtask] = toRescale(harness, backend);
                 outputs.addAll(harness.outputs());
             }
         }
@@ -148,5 +150,17 @@ class RescaleTest {
             assertThat(outputs).containsSubsequence(ofKey);
         }
         assertThat(outputs).containsExactlyInAnyOrderElementsOf(expected);
+    }
+
+    /**
+     * With Flink's changelog, a savepoint: of two rescalings with no materialization in between,
+     * the restore of the second puts old changes over newer ones, since each handle has those of
+     * all key groups ({@code ChangelogBackendRestoreOperation}). A savepoint has none.
+     */
+    private static OperatorSubtaskState toRescale(DurableHarness harness, Backend backend)
+            throws Exception {
+        return backend.hasChangelog()
+                ? harness.savepointState(SavepointType.savepoint(SavepointFormatType.NATIVE))
+                : harness.snapshot();
     }
 }

@@ -8,6 +8,8 @@ import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** What the call log keeps of a call, when the call may go on, and what a failover gets back. */
 @Timeout(60)
@@ -28,6 +30,16 @@ class WriteAheadTest {
             throws Exception {
         harness.send("a", value);
         return harness.operator.handler("a:" + value);
+    }
+
+    @ParameterizedTest
+    @EnumSource(DurableHarness.Backend.class)
+    void theLogIsOpenedOnEveryStateBackend(DurableHarness.Backend backend) throws Exception {
+        try (DurableHarness harness = DurableHarness.setup().backend(backend).callLog(log).open()) {
+            send(harness, "1").call(0, "charge");
+            log.attempt().flush();
+            assertThat(log.entries()).containsExactly("0 charge PENDING");
+        }
     }
 
     @Test

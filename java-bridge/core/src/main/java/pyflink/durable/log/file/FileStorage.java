@@ -73,23 +73,38 @@ final class FileStorage implements LogStorage {
     /** Takes the log over from earlier attempts. */
     static FileStorage open(Path parent, int segmentSize, CallLogContext context)
             throws IOException {
-        LogDirectory directory = LogDirectory.of(parent, context.operatorUid());
+        LogDirectory directory = LogDirectory.open(parent, context);
         LogWriter writer = context.writer(directory.nextGeneration());
         LogFile claim = LogFile.newClaim(directory.path(), writer);
         FileStorage storage = new FileStorage(directory, segmentSize, context, writer, claim);
-        // The own claim comes first: of two that open at once, neither overlooks the other.
-        storage.writeClaim();
-        storage.takeClaims();
-        return storage;
+        try {
+            // The own claim comes first: of two that open at once, neither overlooks the other.
+            storage.writeClaim();
+            storage.takeClaims();
+            return storage;
+        } catch (IOException | RuntimeException e) {
+            storage.close();
+            throw e;
+        }
+    }
+
+    @Override
+    public String id() {
+        return directory.id();
     }
 
     private void writeClaim() throws IOException {
         // Renamed into place: whoever sees a claim can read it.
-        Path partial = claim.path().resolveSibling(claim.path().getFileName() + ".partial");
-        try (FrameWriter file = new FrameWriter(partial, buffer)) {
-            file.write(List.of(header(context.firstEpoch()).toBytes()));
+        Path partial =
+                claim.path().resolveSibling(claim.path().getFileName() + LogDirectory.PARTIAL);
+        try {
+            try (FrameWriter file = new FrameWriter(partial, buffer)) {
+                file.write(List.of(header(context.firstEpoch()).toBytes()));
+            }
+            Files.move(partial, claim.path(), StandardCopyOption.ATOMIC_MOVE);
+        } finally {
+            Files.deleteIfExists(partial);
         }
-        Files.move(partial, claim.path(), StandardCopyOption.ATOMIC_MOVE);
         directory.force();
     }
 

@@ -3,41 +3,128 @@ package pyflink.durable.log.file;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32C;
+import javax.annotation.Nullable;
+import pyflink.durable.log.CallLogContext;
 
-/** The directory that holds the files of one operator. */
+/**
+ * The directory that holds the files of one operator. Its id is the name of the only file in the
+ * folder {@value #IDENTITY} in it: a folder with something in it can be put in place at once, and
+ * by one of those who try.
+ */
 final class LogDirectory {
 
-    private final Path path;
+    static final String PARTIAL = ".partial";
 
-    private LogDirectory(Path path) {
+    private static final String IDENTITY = "identity";
+
+    /** Release 0.1 gave its directories none. */
+    private static final String NO_IDENTITY = "(of release 0.1)";
+
+    /** Longer than a file that is being made has that name. */
+    private static final Duration ABANDONED = Duration.ofHours(1);
+
+    private final Path path;
+    private final String id;
+
+    private LogDirectory(Path path, String id) {
         this.path = path;
+        this.id = id;
     }
 
-    /** Makes the directory of an operator inside that of the log. */
-    static LogDirectory of(Path parent, String operatorUid) throws IOException {
-        Path path = parent.resolve(nameOf(operatorUid));
+    /**
+     * Opens the directory of an operator inside that of the log; makes it, unless the attempt
+     * expects to find it.
+     */
+    static LogDirectory open(Path parent, CallLogContext context) throws IOException {
+        Path path = parent.resolve(nameOf(context.operatorUid()));
+        context.requireLog("the directory " + path, find(path));
         try {
-            Files.createDirectories(path);
+            Files.createDirectories(path, OwnerOnly.directory(path));
+            Optional<String> id = idIn(path);
+            if (id.isEmpty()) {
+                putIdentity(path);
+                id = idIn(path);
+            }
+            LogDirectory directory = new LogDirectory(path, id.orElseThrow());
+            directory.deleteAbandoned();
+            directory.force();
+            force(parent);
+            return directory;
         } catch (IOException e) {
-            throw new IOException(
-                    String.format(
-                            "The call log cannot make its directory %s (%s). The setting"
-                                    + " 'directory' must name a place that every TaskManager can"
-                                    + " write to.",
-                            path, e),
-                    e);
+            throw unusable(path, e);
         }
-        LogDirectory directory = new LogDirectory(path);
-        force(parent);
-        return directory;
+    }
+
+    @Nullable
+    private static String find(Path path) throws IOException {
+        try {
+            return Files.isDirectory(path) ? idIn(path).orElse(NO_IDENTITY) : null;
+        } catch (IOException e) {
+            throw unusable(path, e);
+        }
+    }
+
+    private static IOException unusable(Path path, IOException cause) {
+        return new IOException(
+                String.format(
+                        "The call log cannot make its directory %s (%s). The setting 'directory'"
+                                + " must name a place that every TaskManager can write to.",
+                        path, cause),
+                cause);
+    }
+
+    private static Optional<String> idIn(Path path) throws IOException {
+        try (Stream<Path> names = Files.list(path.resolve(IDENTITY))) {
+            return names.map(each -> each.getFileName().toString()).findFirst();
+        } catch (NoSuchFileException e) {
+            return Optional.empty();
+        }
+    }
+
+    private static void putIdentity(Path path) throws IOException {
+        String id = UUID.randomUUID().toString();
+        Path partial = path.resolve(id + PARTIAL);
+        Path name = partial.resolve(id);
+        Files.createDirectory(partial, OwnerOnly.directory(partial));
+        Files.createFile(name, OwnerOnly.file(name));
+        force(partial);
+        try {
+            Files.move(partial, path.resolve(IDENTITY), StandardCopyOption.ATOMIC_MOVE);
+        } catch (FileSystemException e) {
+            Files.delete(name);
+            Files.delete(partial);
+            if (idIn(path).isEmpty()) { // else another subtask was faster
+                throw e;
+            }
+        }
+    }
+
+    /** Deletes what processes that were killed have not put in place. */
+    private void deleteAbandoned() throws IOException {
+        Instant limit = Instant.now().minus(ABANDONED);
+        for (Path each : list()) {
+            if (each.toString().endsWith(PARTIAL)
+                    && Files.isRegularFile(each)
+                    && Files.getLastModifiedTime(each).toInstant().isBefore(limit)) {
+                Files.deleteIfExists(each);
+            }
+        }
     }
 
     /** The uid if it makes a file name, with a checksum that tells apart those that do not. */
@@ -51,6 +138,10 @@ final class LogDirectory {
 
     Path path() {
         return path;
+    }
+
+    String id() {
+        return id;
     }
 
     /** All claims. */
@@ -79,18 +170,20 @@ final class LogDirectory {
 
     private List<LogFile> files(boolean segments) throws IOException {
         List<LogFile> files = new ArrayList<>();
-        try (Stream<Path> paths = Files.list(path)) {
-            paths.forEach(
-                    each ->
-                            LogFile.of(each)
-                                    .filter(file -> file.isSegment() == segments)
-                                    .ifPresent(files::add));
+        for (Path each : list()) {
+            LogFile.of(each).filter(file -> file.isSegment() == segments).ifPresent(files::add);
         }
         files.sort(
                 Comparator.comparingLong(LogFile::generation)
                         .thenComparingLong(LogFile::number)
                         .thenComparing(LogFile::toString));
         return files;
+    }
+
+    private List<Path> list() throws IOException {
+        try (Stream<Path> paths = Files.list(path)) {
+            return paths.collect(Collectors.toList());
+        }
     }
 
     private static void force(Path directory) throws IOException {

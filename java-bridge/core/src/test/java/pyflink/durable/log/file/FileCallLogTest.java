@@ -15,6 +15,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
+import org.apache.flink.util.FileUtils;
+import org.assertj.core.api.InstanceOfAssertFactories;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import pyflink.durable.log.CallLogConformance;
@@ -72,7 +74,9 @@ class FileCallLogTest extends CallLogConformance {
             log.log.onCheckpointComplete(2);
             log.append(entry(0, 2)); // behind the deletion
         }
-        assertThat(names("")).hasSize(1).allMatch(name -> name.contains("-e00000002-"));
+        assertThat(names("").stream().filter(name -> !name.equals("identity")))
+                .singleElement(InstanceOfAssertFactories.STRING)
+                .contains("-e00000002-");
     }
 
     @Test
@@ -248,12 +252,7 @@ class FileCallLogTest extends CallLogConformance {
     void aWriterNeverReportsSuccessWhenItsDirectoryIsGone() throws Exception {
         try (OpenLog log = open(ofJob("a0"))) {
             log.append(entry(0, 0));
-            try (Stream<Path> files = Files.list(operatorDirectory())) {
-                for (Path each : files.collect(toList())) {
-                    Files.delete(each);
-                }
-            }
-            Files.delete(operatorDirectory());
+            FileUtils.deleteDirectory(operatorDirectory().toFile());
             log.log.onSnapshot(1);
             assertThatThrownBy(() -> log.append(entry(0, 1)))
                     .hasMessageContaining("cannot write to")
@@ -281,7 +280,7 @@ class FileCallLogTest extends CallLogConformance {
     }
 
     private Path operatorDirectory() throws IOException {
-        return LogDirectory.of(directory, "orders").path();
+        return LogDirectory.open(directory, ofJob("a0").context()).path();
     }
 
     private List<String> names(String ending) throws IOException {

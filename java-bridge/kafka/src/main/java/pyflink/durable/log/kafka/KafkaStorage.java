@@ -48,6 +48,7 @@ final class KafkaStorage implements LogStorage {
     private final KafkaSettings settings;
     private final CallLogContext context;
     private final KafkaTopic topic;
+    private final String id;
     private final int maxEntryBytes;
     private final KafkaProducer<byte[], byte[]> producer;
 
@@ -65,10 +66,15 @@ final class KafkaStorage implements LogStorage {
     private final Map<TopicPartition, Long> trimmed = new ConcurrentHashMap<>();
 
     private KafkaStorage(
-            KafkaSettings settings, CallLogContext context, KafkaTopic topic, int maxEntryBytes) {
+            KafkaSettings settings,
+            CallLogContext context,
+            KafkaTopic topic,
+            String id,
+            int maxEntryBytes) {
         this.settings = settings;
         this.context = context;
         this.topic = topic;
+        this.id = id;
         this.maxEntryBytes = maxEntryBytes;
         this.producer =
                 new KafkaProducer<>(
@@ -77,7 +83,7 @@ final class KafkaStorage implements LogStorage {
 
     static KafkaStorage open(KafkaSettings settings, CallLogContext context) throws IOException {
         try {
-            return open(settings, context, new KafkaTopic(settings, context.maxParallelism()));
+            return open(settings, context, new KafkaTopic(settings, context));
         } catch (KafkaException e) {
             Throwable cause = e.getCause() == null ? e : e.getCause();
             throw new IOException(
@@ -91,12 +97,17 @@ final class KafkaStorage implements LogStorage {
     private static KafkaStorage open(
             KafkaSettings settings, CallLogContext context, KafkaTopic topic) throws IOException {
         try {
-            topic.require();
-            return new KafkaStorage(settings, context, topic, topic.maxEntryBytes());
+            return new KafkaStorage(
+                    settings, context, topic, topic.require(), topic.maxEntryBytes());
         } catch (IOException | RuntimeException e) {
             topic.close();
             throw e;
         }
+    }
+
+    @Override
+    public String id() {
+        return id;
     }
 
     @Override

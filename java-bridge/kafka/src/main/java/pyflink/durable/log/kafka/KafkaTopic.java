@@ -28,6 +28,7 @@ import org.apache.kafka.common.errors.TopicExistsException;
 import org.apache.kafka.common.errors.UnknownTopicOrPartitionException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import pyflink.durable.log.CallLogContext;
 
 /** The topic of an operator: made or checked at the start, trimmed after checkpoints. */
 final class KafkaTopic implements Closeable {
@@ -39,7 +40,7 @@ final class KafkaTopic implements Closeable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(2);
 
     private final KafkaSettings settings;
-    private final int partitions;
+    private final CallLogContext context;
     private final Admin admin;
     private final long deadline;
     private volatile KafkaFuture<Void> lastDeletion = KafkaFuture.completedFuture(null);
@@ -47,12 +48,9 @@ final class KafkaTopic implements Closeable {
     /** The settings of a topic that can hold entries until a checkpoint covers them. */
     private final Map<String, String> configs = new HashMap<>();
 
-    /**
-     * @param partitions one per key group, so that one subtask alone writes a partition
-     */
-    KafkaTopic(KafkaSettings settings, int partitions) {
+    KafkaTopic(KafkaSettings settings, CallLogContext context) {
         this.settings = settings;
-        this.partitions = partitions;
+        this.context = context;
         this.admin = Admin.create(settings.admin());
         this.deadline = System.nanoTime() + settings.recoveryTimeout().toNanos();
         configs.put(TopicConfig.CLEANUP_POLICY_CONFIG, TopicConfig.CLEANUP_POLICY_DELETE);
@@ -66,9 +64,17 @@ final class KafkaTopic implements Closeable {
         return settings.topic();
     }
 
-    /** Creates the topic unless it is there, and waits until each partition has a leader. */
-    void require() throws IOException {
+    /**
+     * Creates the topic, unless it is there or should be, and waits until each partition has a
+     * leader.
+     *
+     * @return the topic's id, which a topic of the same name that is made later does not have
+     */
+    String require() throws IOException {
         Optional<TopicDescription> found = describe();
+        context.requireLog(
+                "the topic " + name() + " at " + settings.bootstrapServers(),
+                found.map(topic -> topic.topicId().toString()).orElse(null));
         if (found.isEmpty()) {
             create();
         }
@@ -78,14 +84,20 @@ final class KafkaTopic implements Closeable {
             found = describe();
         }
         int present = found.get().partitions().size();
-        if (present != partitions) {
+        if (present != partitions()) {
             throw new IOException(
                     String.format(
                             "The topic %s has %d partitions, but the call log needs one per key"
                                     + " group, and the max parallelism of the operator is %d."
                                     + " Name another topic, or set the max parallelism to %d.",
-                            name(), present, partitions, present));
+                            name(), present, partitions(), present));
         }
+        return found.get().topicId().toString();
+    }
+
+    /** One per key group, so that one subtask alone writes a partition. */
+    private int partitions() {
+        return context.maxParallelism();
     }
 
     /**
@@ -107,14 +119,8 @@ final class KafkaTopic implements Closeable {
             LOG.info("The settings of the topic {} cannot be checked: {}", name(), e.getMessage());
             return settings.maxEntryBytes();
         }
-        String policy = found.get(TopicConfig.CLEANUP_POLICY_CONFIG).value();
-        if (!policy.equals(TopicConfig.CLEANUP_POLICY_DELETE)) {
-            throw new IOException(
-                    String.format(
-                            "The topic %s has cleanup.policy=%s, which would drop entries that a"
-                                    + " restore needs. Set cleanup.policy=delete.",
-                            name(), policy));
-        }
+        requireSetting(found, TopicConfig.CLEANUP_POLICY_CONFIG);
+        requireSetting(found, TopicConfig.RETENTION_BYTES_CONFIG);
         String retention = found.get(TopicConfig.RETENTION_MS_CONFIG).value();
         if (!retention.equals("-1")) {
             LOG.warn(
@@ -126,6 +132,17 @@ final class KafkaTopic implements Closeable {
         }
         return settings.maxEntryBytes(
                 Integer.parseInt(found.get(TopicConfig.MAX_MESSAGE_BYTES_CONFIG).value()));
+    }
+
+    private void requireSetting(Config found, String setting) throws IOException {
+        String value = found.get(setting).value();
+        if (!value.equals(configs.get(setting))) {
+            throw new IOException(
+                    String.format(
+                            "The topic %s has %s=%s, which would drop entries that a restore"
+                                    + " needs. Set %s=%s: what checkpoints cover is deleted anyway.",
+                            name(), setting, value, setting, configs.get(setting)));
+        }
     }
 
     /** Deletes records in the background; a failure is logged and given to the caller. */
@@ -175,21 +192,21 @@ final class KafkaTopic implements Closeable {
 
     private void create() throws IOException {
         NewTopic topic =
-                new NewTopic(name(), Optional.of(partitions), settings.replicationFactor())
+                new NewTopic(name(), Optional.of(partitions()), settings.replicationFactor())
                         .configs(configs);
         try {
             await(
                     "create",
                     () -> admin.createTopics(List.of(topic)).all(),
                     TopicExistsException.class);
-            LOG.info("Created the topic {} with {} partitions", name(), partitions);
+            LOG.info("Created the topic {} with {} partitions", name(), partitions());
         } catch (TopicExistsException e) {
             LOG.debug("Another subtask has created the topic {}", name());
         } catch (IOException e) {
             throw new IOException(
                     String.format(
                             "%s. Create it yourself, with %d partitions and the settings %s.",
-                            e.getMessage(), partitions, configs),
+                            e.getMessage(), partitions(), configs),
                     e);
         }
     }

@@ -25,6 +25,7 @@ import org.junit.jupiter.api.condition.JRE;
 import org.junit.jupiter.api.io.TempDir;
 import pyflink.durable.log.CallLogConformance;
 import pyflink.durable.log.OpenLog;
+import pyflink.durable.log.TestAttempt;
 
 /** Kafka's broker needs Java 17; its client, and so the jar, runs on 11. */
 @EnabledForJreRange(min = JRE.JAVA_17)
@@ -121,6 +122,35 @@ class KafkaCallLogTest extends CallLogConformance {
         assertThatThrownBy(() -> open(ofJob("a0")))
                 .isInstanceOf(IOException.class)
                 .hasMessageContaining("cleanup.policy=compact");
+    }
+
+    @Test
+    void refusesATopicThatDropsWhatIsTooMuch() throws Exception {
+        create(
+                new NewTopic(topic(), MAX_PARALLELISM, (short) 1)
+                        .configs(Map.of("retention.bytes", "1000000000")));
+        assertThatThrownBy(() -> open(ofJob("a0")))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("retention.bytes=1000000000")
+                .hasMessageContaining("Set retention.bytes=-1");
+    }
+
+    @Test
+    void aTopicThatWasMadeAnewIsAnotherLog() throws Exception {
+        String id;
+        try (OpenLog log = open(ofJob("a0"))) {
+            id = log.log.id();
+        }
+        try (Admin admin = admin()) {
+            admin.deleteTopics(List.of(topic())).all().get();
+        }
+        TestAttempt restored = ofJob("a0").restoredFrom("a0", 1).expecting(id);
+        assertThatThrownBy(() -> open(restored))
+                .hasMessageContaining("there is none in the topic " + topic() + " at ");
+        open(ofJob("b0")).close();
+        assertThatThrownBy(() -> open(restored))
+                .hasMessageContaining("goes with the call log " + id + ", and in the topic")
+                .hasMessageContaining("a topic that was deleted");
     }
 
     @Test
