@@ -55,9 +55,8 @@ public interface CallLog extends AutoCloseable {
 
     /**
      * A checkpoint has completed: entries of earlier epochs may be deleted, and so may all that was
-     * handed over by {@link #recover}. An entry that is in no journal yet, because its input has
-     * not come back, is not in the checkpoint: it must have been appended again after {@link
-     * #onSnapshot}. Nothing is deleted before those appends are durable.
+     * handed over by {@link #recover}. The checkpoint has those, too, whose inputs have not come
+     * back.
      */
     void onCheckpointComplete(long checkpointId);
 

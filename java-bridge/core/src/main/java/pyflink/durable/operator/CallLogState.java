@@ -2,6 +2,7 @@ package pyflink.durable.operator;
 
 import java.util.Iterator;
 import java.util.Set;
+import java.util.function.Supplier;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.state.BroadcastState;
 import org.apache.flink.api.common.state.ListStateDescriptor;
@@ -50,7 +51,7 @@ final class CallLogState {
                             .get()
                             .iterator();
             unionJob = jobs.hasNext() ? jobs.next() : null;
-            forget(store.getRegisteredStateNames(), UNION_NAME);
+            forget(store::getRegisteredStateNames, UNION_NAME);
         }
         return new CallLogState(
                 store.getBroadcastState(
@@ -67,14 +68,14 @@ final class CallLogState {
      * @return whether there was one
      */
     static boolean forget(OperatorStateStore store) {
-        boolean union = forget(store.getRegisteredStateNames(), UNION_NAME);
-        return forget(store.getRegisteredBroadcastStateNames(), NAME) || union;
+        boolean union = forget(store::getRegisteredStateNames, UNION_NAME);
+        return forget(store::getRegisteredBroadcastStateNames, NAME) || union;
     }
 
     /** The names are those of the backend's own map: Flink has no other way to drop such state. */
-    private static boolean forget(Set<String> names, String name) {
-        boolean removed = names.remove(name);
-        if (names.contains(name)) {
+    private static boolean forget(Supplier<Set<String>> names, String name) {
+        boolean removed = names.get().remove(name);
+        if (names.get().contains(name)) {
             throw new IllegalStateException(
                     "This version of Flink keeps the state "
                             + name

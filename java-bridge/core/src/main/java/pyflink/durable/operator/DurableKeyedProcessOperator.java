@@ -63,6 +63,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private transient PythonHost<IN> python;
     private transient JobPython jobPython;
     @Nullable private transient CallLogOpening callLogOpening;
+    private transient boolean logIsGivenUp;
 
     private transient boolean fromCheckpoint;
 
@@ -138,6 +139,9 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
 
         openHost();
 
+        if (logIsGivenUp) {
+            new UnclaimedState<>(getKeyedStateBackend(), getRuntimeContext()).clear();
+        }
         ClassLoader classLoader = getContainingTask().getUserCodeClassLoader();
         engine.open(
                 getKeyedStateBackend(),
@@ -157,6 +161,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             callLogOpening = new CallLogOpening(callLog, uid, jobId);
             callLogOpening.initializeState(context);
         } else if (CallLogState.forget(context.getOperatorStateStore())) {
+            logIsGivenUp = true;
             LOG.warn(
                     "Operator {} had a call log and has none any more. What that held beyond the"
                             + " restored checkpoint is forgotten: such calls run again.",

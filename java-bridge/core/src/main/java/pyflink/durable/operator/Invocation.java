@@ -21,7 +21,7 @@ final class Invocation<K, IN> {
     private final Input<IN> input;
     private final WatermarkHold.Group watermarks;
     @Nullable private Journal journal;
-    @Nullable private volatile WriteAhead.Owner owner;
+    @Nullable private volatile Owner owner;
     private Stage stage = Stage.IN_LINE;
     private boolean saved;
 
@@ -80,11 +80,11 @@ final class Invocation<K, IN> {
 
     /** Whose entries its calls are in the call log; null without a log. */
     @Nullable
-    WriteAhead.Owner owner() {
+    Owner owner() {
         return owner;
     }
 
-    void setOwner(WriteAhead.Owner newOwner) {
+    void setOwner(Owner newOwner) {
         owner = newOwner;
     }
 

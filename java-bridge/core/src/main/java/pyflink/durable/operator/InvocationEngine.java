@@ -105,12 +105,13 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             boolean objectReuse,
             @Nullable CallLog callLog,
             boolean fromCheckpoint)
-            throws IOException {
+            throws Exception {
         if (callLog != null) {
             writeAhead =
                     new WriteAhead<>(
                             name,
                             callLog,
+                            new Unclaimed<>(new UnclaimedState<>(backend, context)),
                             backend.getKeySerializer(),
                             context.getTaskInfo().getMaxNumberOfParallelSubtasks(),
                             counters,

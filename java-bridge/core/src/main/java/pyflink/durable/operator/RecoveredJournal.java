@@ -1,7 +1,8 @@
 package pyflink.durable.operator;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.TreeMap;
-import java.util.function.BiConsumer;
 import pyflink.durable.journal.Call;
 import pyflink.durable.journal.Journal;
 import pyflink.durable.log.LogEntry;
@@ -9,15 +10,15 @@ import pyflink.durable.log.LogEntry;
 /** What the call log holds of one invocation: the newest state of each slot that it names. */
 final class RecoveredJournal {
 
-    private final WriteAhead.Owner owner;
+    private final Owner owner;
     private final TreeMap<Integer, Call> calls = new TreeMap<>();
     private int clearedFrom = Integer.MAX_VALUE;
 
-    RecoveredJournal(WriteAhead.Owner owner) {
+    RecoveredJournal(Owner owner) {
         this.owner = owner;
     }
 
-    WriteAhead.Owner owner() {
+    Owner owner() {
         return owner;
     }
 
@@ -62,11 +63,13 @@ final class RecoveredJournal {
         return calls.size();
     }
 
-    /** The entries that say the same; null for slots that were dropped. */
-    void forEachEntry(BiConsumer<Integer, Call> receiver) {
+    /** The entries that say the same, in an order in which they may be added. */
+    List<LogEntry> entries() {
+        List<LogEntry> entries = new ArrayList<>();
         if (clearedFrom != Integer.MAX_VALUE) {
-            receiver.accept(clearedFrom, null);
+            entries.add(owner.entry(clearedFrom, null));
         }
-        calls.forEach(receiver);
+        calls.forEach((slot, call) -> entries.add(owner.entry(slot, call)));
+        return entries;
     }
 }

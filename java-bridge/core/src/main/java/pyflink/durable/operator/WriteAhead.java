@@ -1,12 +1,9 @@
 package pyflink.durable.operator;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Queue;
 import java.util.SortedSet;
 import java.util.TreeSet;
@@ -37,8 +34,8 @@ import pyflink.durable.log.LogEntry;
  *   <li>What was recovered belongs to a key, an invocation and the digest of an input. An input
  *       that came back with another value gets none of it: the outcome of a call for one order
  *       would answer the call for another.
- *   <li>What was recovered and not yet asked for is appended again at each snapshot. Its input may
- *       come back after the next checkpoint, with whose completion the old entries are deleted.
+ *   <li>What was recovered and not yet asked for is in every checkpoint, see {@link Unclaimed}: its
+ *       input may come back after the next one, with whose completion the old entries are deleted.
  *   <li>A failed append is the error of the call that waits for it. If none waits, it fails the
  *       task: the next entries would be written behind a hole.
  *   <li>Only a completed checkpoint has entries deleted, never a savepoint: a failure after a
@@ -48,40 +45,6 @@ import pyflink.durable.log.LogEntry;
 final class WriteAhead<K, IN> implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
-
-    /** Whose entries these are. */
-    static final class Owner {
-        private final int keyGroup;
-        private final byte[] key;
-        private final String invocationId;
-        private final long sequence;
-        private final String inputDigest;
-
-        Owner(int keyGroup, byte[] key, String invocationId, long sequence, String inputDigest) {
-            this.keyGroup = keyGroup;
-            this.key = key;
-            this.invocationId = invocationId;
-            this.sequence = sequence;
-            this.inputDigest = inputDigest;
-        }
-
-        static Owner of(LogEntry entry) {
-            return new Owner(
-                    entry.keyGroup(),
-                    entry.key(),
-                    entry.invocationId(),
-                    entry.sequence(),
-                    entry.inputDigest());
-        }
-
-        private LogEntry entry(int slot, @Nullable Call call) {
-            return new LogEntry(keyGroup, key, invocationId, sequence, inputDigest, slot, call);
-        }
-
-        private List<Object> name() {
-            return List.of(ByteBuffer.wrap(key), invocationId);
-        }
-    }
 
     /** In place of a number of slots: the input is to be identified by its older digest. */
     static final int OTHER_VERSION = -1;
@@ -93,7 +56,7 @@ final class WriteAhead<K, IN> implements AutoCloseable {
     private final DurableCounters counters;
     private final Runnable wake;
 
-    private final Map<List<Object>, RecoveredJournal> recovered = new HashMap<>();
+    private final Unclaimed<K> unclaimed;
     private final Queue<Object[]> released = new ConcurrentLinkedQueue<>();
     private final SortedSet<Long> checkpoints = new TreeSet<>();
 
@@ -108,12 +71,14 @@ final class WriteAhead<K, IN> implements AutoCloseable {
     WriteAhead(
             String operator,
             CallLog log,
+            Unclaimed<K> unclaimed,
             TypeSerializer<K> keySerializer,
             int maxParallelism,
             DurableCounters counters,
             Runnable wake) {
         this.operator = operator;
         this.log = log;
+        this.unclaimed = unclaimed;
         this.keySerializer = keySerializer;
         this.maxParallelism = maxParallelism;
         this.counters = counters;
@@ -123,25 +88,20 @@ final class WriteAhead<K, IN> implements AutoCloseable {
     // ------------------------------------------------------------------ after a failure
 
     /** Reads what earlier attempts left. */
-    void recover() throws IOException {
-        log.recover(
-                entry -> {
-                    Owner owner = Owner.of(entry);
-                    recovered
-                            .computeIfAbsent(owner.name(), name -> new RecoveredJournal(owner))
-                            .add(entry);
-                });
-        if (!recovered.isEmpty()) {
+    void recover() throws Exception {
+        unclaimed.restore();
+        log.recover(unclaimed::add);
+        if (unclaimed.size() > 0) {
             LOG.info(
                     "Operator {} recovered calls of {} invocations from its call log",
                     operator,
-                    recovered.size());
+                    unclaimed.size());
         }
     }
 
     /** How many invocations the log knows whose input has not come back. */
     int waiting() {
-        return recovered.size();
+        return unclaimed.size();
     }
 
     /**
@@ -159,13 +119,13 @@ final class WriteAhead<K, IN> implements AutoCloseable {
                         invocationId,
                         invocation.input().sequence(),
                         inputDigest);
-        RecoveredJournal found = recovered.get(owner.name());
-        if (found != null && !version(found.owner().inputDigest).equals(version(inputDigest))) {
+        RecoveredJournal found = unclaimed.get(owner);
+        if (found != null && !version(found.owner().inputDigest()).equals(version(inputDigest))) {
             return OTHER_VERSION;
         }
         invocation.setOwner(owner);
-        recovered.remove(owner.name());
-        if (found != null && found.owner().inputDigest.equals(inputDigest)) {
+        unclaimed.remove(owner);
+        if (found != null && found.owner().inputDigest().equals(inputDigest)) {
             counters.add("recovered", found.mergeInto(invocation.journal()));
         } else if (found != null) {
             counters.add("unclaimed", found.size());
@@ -273,16 +233,13 @@ final class WriteAhead<K, IN> implements AutoCloseable {
 
     // ------------------------------------------------------------------ checkpoints
 
-    /** A snapshot begins; to be called before the journals are saved. */
-    void snapshotBegins(long checkpointId, boolean savepoint) {
+    /** A snapshot begins; to be called before the journals are saved. Selects other keys. */
+    void snapshotBegins(long checkpointId, boolean savepoint) throws Exception {
         log.onSnapshot(checkpointId);
         if (!savepoint) {
             checkpoints.add(checkpointId);
         }
-        for (RecoveredJournal journal : recovered.values()) {
-            journal.forEachEntry(
-                    (slot, call) -> append(journal.owner().entry(slot, call), this::failTask));
-        }
+        unclaimed.saveChanges();
     }
 
     /** A checkpoint has completed: the log may forget what it holds. */

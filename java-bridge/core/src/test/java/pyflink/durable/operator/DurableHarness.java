@@ -15,7 +15,9 @@ import org.apache.flink.api.common.typeinfo.Types;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateChangelogOptions;
+import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
+import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.apache.flink.runtime.checkpoint.SnapshotType;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.apache.flink.runtime.state.SharedStateRegistry;
@@ -326,6 +328,18 @@ final class DurableHarness implements AutoCloseable {
     OperatorSubtaskState savepointState(SnapshotType type) throws Exception {
         long id = CHECKPOINTS.incrementAndGet();
         return flink.snapshotWithLocalState(id, id, type).getJobManagerOwnedState();
+    }
+
+    /**
+     * A snapshot to be restored with another parallelism. With Flink's changelog a savepoint: of
+     * two rescalings with no materialization in between, the restore of the second puts old changes
+     * over newer ones, since each handle has those of all key groups ({@code
+     * ChangelogBackendRestoreOperation}). A savepoint has none.
+     */
+    OperatorSubtaskState toRescale(Backend backend) throws Exception {
+        return backend.hasChangelog()
+                ? savepointState(SavepointType.savepoint(SavepointFormatType.NATIVE))
+                : snapshot();
     }
 
     /** Tells the operator that a checkpoint has completed, and lets it go on. */

@@ -73,6 +73,11 @@ final class MemoryCallLog {
         return entries;
     }
 
+    /** Deletes everything, as a sibling does to whom a checkpoint's completion was told. */
+    void forgetAll() {
+        durable.clear();
+    }
+
     /** The log as one attempt has it open. */
     final class Attempt implements CallLog {
         private final CallLogContext context;
@@ -98,6 +103,7 @@ final class MemoryCallLog {
         public void recover(Consumer<LogEntry> receiver) {
             durable.stream()
                     .filter(record -> record.epoch >= context.firstEpoch())
+                    .filter(record -> context.keyGroups().contains(record.entry.keyGroup()))
                     .forEach(record -> receiver.accept(record.entry));
         }
 

@@ -7,9 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import org.apache.flink.core.execution.SavepointFormatType;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-import org.apache.flink.runtime.checkpoint.SavepointType;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -84,7 +82,7 @@ class RescaleTest {
             for (int i = 0; i < KEYS; i += 4) { // some have ended already
                 harness.end(DurableHarness.key(kind, i) + ":1");
             }
-            one = toRescale(harness, backend);
+            one = harness.toRescale(backend);
             outputs.addAll(harness.outputs());
         }
         assertThat(outputs).hasSize(KEYS / 4);
@@ -112,7 +110,7 @@ class RescaleTest {
                         }
                     }
                 }
-                three[subtask] = toRescale(harness, backend);
+                three[subtask] = harness.toRescale(backend);
                 outputs.addAll(harness.outputs());
             }
         }
@@ -150,17 +148,5 @@ class RescaleTest {
             assertThat(outputs).containsSubsequence(ofKey);
         }
         assertThat(outputs).containsExactlyInAnyOrderElementsOf(expected);
-    }
-
-    /**
-     * With Flink's changelog, a savepoint: of two rescalings with no materialization in between,
-     * the restore of the second puts old changes over newer ones, since each handle has those of
-     * all key groups ({@code ChangelogBackendRestoreOperation}). A savepoint has none.
-     */
-    private static OperatorSubtaskState toRescale(DurableHarness harness, Backend backend)
-            throws Exception {
-        return backend.hasChangelog()
-                ? harness.savepointState(SavepointType.savepoint(SavepointFormatType.NATIVE))
-                : harness.snapshot();
     }
 }

@@ -176,7 +176,7 @@ class WriteAheadTest {
                 after.complete(after.checkpoint());
                 long second = after.checkpoint();
                 after.complete(second);
-                assertThat(log.entries()).containsExactly("0 charge PENDING");
+                assertThat(log.entries()).as("the checkpoint holds it").isEmpty();
 
                 try (DurableHarness later = restore(after, second)) {
                     assertThat(send(later, "1").journal()).containsExactly("charge PENDING");
