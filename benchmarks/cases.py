@@ -192,7 +192,7 @@ def keyed_numbers(env: StreamExecutionEnvironment, elements: int, keys: int = KE
         WatermarkStrategy.no_watermarks(),
         "numbers",
         Types.LONG(),
-    )
+    ).uid("numbers")
     pairs = numbers.map(lambda number: (number % keys, number), pair)
     return pairs.key_by(lambda value: value[0], Types.LONG())
 
@@ -242,7 +242,9 @@ def run_job(case: Case, backend: str, size: int, elements: int) -> Run:
                 keyed, handler, output_type=Types.LONG(), options=options, uid=case.name
             )
         elif case.handler is not None:
-            results = durable_process(keyed, case.handler(size), output_type=Types.LONG())
+            results = durable_process(
+                keyed, case.handler(size), output_type=Types.LONG(), uid=case.name
+            )
         else:
             results = keyed.process(Stock(size), Types.LONG())
         discard(results)

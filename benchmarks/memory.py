@@ -33,6 +33,7 @@ def never_ending(env: Any) -> Any:
     source = NumberSequenceSource(0, 10**9)
     return (
         env.from_source(source, WatermarkStrategy.no_watermarks(), "hold", Types.LONG())
+        .uid("hold")
         .map(wait, Types.LONG())
         .filter(lambda number: False)
     )

@@ -94,6 +94,8 @@ def main() -> int:
         lines += measure_idle(console)
     if arguments.state:
         lines += measure_state(console)
+    if arguments.converters:
+        lines += measure_values(console)
     console.print(table)
     RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
     console.print(f"written to {RESULTS.name}")
@@ -157,6 +159,19 @@ def measure_state(console: Console) -> list[dict[str, object]]:
     return lines
 
 
+def measure_values(console: Console) -> list[dict[str, object]]:
+    """Microseconds that an element takes from Java to Python, and back."""
+    from converters import measure_converters
+
+    console.log("converters")
+    table = Table("values", "direction", "converters", "us/element")
+    lines = measure_converters()
+    for line in lines:
+        table.add_row(*map(str, line.values()))
+    console.print(table)
+    return lines
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     names = [case.name for case in CASES]
@@ -166,6 +181,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--scale", type=float, default=1.0, help="fraction of the elements")
     parser.add_argument("--no-idle", dest="idle", action="store_false")
     parser.add_argument("--no-state", dest="state", action="store_false")
+    parser.add_argument("--no-converters", dest="converters", action="store_false")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a limit is missed")
     return parser.parse_args()
 
