@@ -26,7 +26,6 @@ final class Drain<K, IN> {
     private final WaitLimit wait;
     private final long millis;
     private long moves;
-    private long lastCompleted;
 
     /**
      * @param millis for how long no checkpoint may complete and nothing move
@@ -76,11 +75,8 @@ final class Drain<K, IN> {
         return Waits.of(scheduler, gate, timers.getCurrentProcessingTime()).isForOutside();
     }
 
-    /** A checkpoint has completed. With the news of an aborted one Flink repeats the last one's. */
-    void checkpointCompleted(long checkpointId) {
-        if (checkpointId > lastCompleted) {
-            lastCompleted = checkpointId;
-            wait.reset();
-        }
+    /** Another checkpoint has completed. */
+    void checkpointCompleted() {
+        wait.reset();
     }
 }

@@ -54,18 +54,21 @@ final class DurableCounters {
      * @param waiting how many inputs wait for their turn, or for a checkpoint
      * @param atGate how many calls wait for a checkpoint
      * @param notBack how many invocations the call log knows whose input has not come back
+     * @param stalledSeconds for how long nothing has moved, see {@link Watch}
      */
     DurableCounters(
             MetricGroup operatorGroup,
             Gauge<Integer> running,
             Gauge<Integer> waiting,
             Gauge<Integer> atGate,
-            Gauge<Integer> notBack) {
+            Gauge<Integer> notBack,
+            Gauge<Long> stalledSeconds) {
         MetricGroup group = operatorGroup.addGroup("durable");
         group.gauge("running", running);
         group.gauge("waiting", waiting);
         group.gauge("atGate", atGate);
         group.gauge("notBack", notBack);
+        group.gauge("stalledSeconds", stalledSeconds);
         toolLatency = group.histogram(TOOL_LATENCY, new DescriptiveStatisticsHistogram(1_000));
         for (String name : NAMES) {
             counters.put(name, group.counter(name, new ThreadSafeSimpleCounter()));

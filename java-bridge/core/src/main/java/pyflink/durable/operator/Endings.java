@@ -93,9 +93,11 @@ final class Endings<K, IN> {
      */
     void add(Object[] ended, Object[] outputs) {
         for (int i = 0; i < ended.length; i += 4) {
+            Invocation<K, IN> invocation = scheduler.running(((Number) ended[i]).longValue());
+            invocation.markEnded();
             endings.add(
                     new Ending<>(
-                            scheduler.running(((Number) ended[i]).longValue()),
+                            invocation,
                             (Object[]) ended[i + 2],
                             (Object[]) ended[i + 3],
                             outputs,

@@ -24,6 +24,7 @@ final class Invocation<K, IN> {
     @Nullable private volatile Owner owner;
     private Stage stage = Stage.IN_LINE;
     private boolean saved;
+    private boolean ended;
 
     /**
      * @param id names the invocation within this attempt of this subtask
@@ -86,6 +87,15 @@ final class Invocation<K, IN> {
 
     void setOwner(Owner newOwner) {
         owner = newOwner;
+    }
+
+    /** Whether its handler has ended; its outputs may have to wait. */
+    boolean hasEnded() {
+        return ended;
+    }
+
+    void markEnded() {
+        ended = true;
     }
 
     boolean hasJournalChanges() {

@@ -58,6 +58,8 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     @Nullable private WriteAhead<K, IN> writeAhead;
     private Valve valve;
     private Drain<K, IN> drain;
+    private CheckpointNews checkpoints;
+    private Watch<K, IN> watch;
     private HandlerSteps<K, IN> steps;
     private UserState userState;
     private TypeSerializer<IN> inputSerializer;
@@ -88,7 +90,8 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         () -> scheduler == null ? 0 : scheduler.runningCount(),
                         () -> scheduler == null ? 0 : scheduler.waitingCount(),
                         this::atGate,
-                        () -> writeAhead == null ? 0 : writeAhead.waiting());
+                        () -> writeAhead == null ? 0 : writeAhead.waiting(),
+                        this::stalledSeconds);
         this.bridge = new DurableBridge(this, counters);
     }
 
@@ -148,6 +151,8 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
                         progress,
                         timers,
                         limits.checkpointInterval + limits.drainTimeout);
+        checkpoints = new CheckpointNews(timers);
+        watch = new Watch<>(name, limits, scheduler, gate, valve, progress, checkpoints, timers);
         steps =
                 new HandlerSteps<>(
                         name,
@@ -226,6 +231,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     /** Waits until nothing is in flight, and ends the host. */
     void endInput() throws Exception {
         ensureRestored();
+        watch.inputEnded();
         steps.goOn();
         while (scheduler.hasInFlight()) {
             drain.requireCheckpoints();
@@ -342,6 +348,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             gate.snapshotTaken(checkpointId);
         }
         valve.snapshotTaken();
+        checkpoints.snapshotTaken();
         select(selected);
     }
 
@@ -350,7 +357,9 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         if (writeAhead != null) {
             writeAhead.complete(checkpointId);
         }
-        drain.checkpointCompleted(checkpointId);
+        if (checkpoints.completed(checkpointId)) {
+            drain.checkpointCompleted();
+        }
         if (gate.complete(checkpointId)) {
             bridge.wake();
         }
@@ -359,6 +368,11 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     /** How many calls wait for a checkpoint. */
     int atGate() {
         return gate == null ? 0 : gate.size();
+    }
+
+    /** For how long the work has stood still, when that has been told; any thread. */
+    long stalledSeconds() {
+        return watch == null ? 0 : watch.stalledSeconds();
     }
 
     DurableBridge bridge() {

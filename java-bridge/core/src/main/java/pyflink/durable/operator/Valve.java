@@ -111,14 +111,19 @@ final class Valve {
     }
 
     private boolean letsThrough() {
-        if (network.isRecovering() || isOpen()) {
+        if (network.isRecovering() || opens()) {
             countPassed();
             return true;
         }
         return false;
     }
 
-    private boolean isOpen() {
+    /** Whether it lets inputs through that the operator has no room for. */
+    boolean isOpen() {
+        return open || network.isRecovering();
+    }
+
+    private boolean opens() {
         if (open && (isUsedUp() || isAtLimit())) {
             open = false;
             heldBack.reset();

@@ -10,7 +10,8 @@ abstract class BridgeFixture {
 
     final RecordingHost host = new RecordingHost();
     final DurableCounters counters =
-            new DurableCounters(new UnregisteredMetricsGroup(), () -> 0, () -> 0, () -> 0, () -> 0);
+            new DurableCounters(
+                    new UnregisteredMetricsGroup(), () -> 0, () -> 0, () -> 0, () -> 0, () -> 0L);
     final DurableBridge bridge = new DurableBridge(host, counters);
     final long id = host.invocation.id();
 
