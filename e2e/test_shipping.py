@@ -50,19 +50,25 @@ def rates(folder: Path, rate: int) -> Path:
     return zipped(folder / f"rates-{rate}.zip", content)
 
 
+def options(inbox: Inbox, needs: str = "nothing") -> list[str | Path]:
+    """The job's arguments."""
+    files = ["--orders", inbox.orders, "--output", inbox.answers]
+    return [*files, "--needs", needs, "--name", inbox.folder.name]
+
+
 class Run:
     """One job and its orders."""
 
-    def __init__(
-        self, cluster: Cluster, folder: Path, *ships: str | Path, needs: str = "nothing"
-    ) -> None:
-        self.inbox = Inbox.make(folder)
-        self.job: Job = cluster.start(
-            JOB,
-            *("--orders", self.inbox.orders, "--output", self.inbox.answers),
-            *("--needs", needs, "--name", folder.name),
-            ships=ships,
-        )
+    def __init__(self, inbox: Inbox, job: Job) -> None:
+        self.inbox = inbox
+        self.job = job
+
+    @classmethod
+    def start(
+        cls, cluster: Cluster, folder: Path, *ships: str | Path, needs: str = "nothing"
+    ) -> Run:
+        inbox = Inbox.make(folder)
+        return cls(inbox, cluster.start(JOB, *options(inbox, needs), ships=ships))
 
     def ask(self, name: str) -> dict[str, Any]:
         """The answer to an order of this name."""
@@ -84,7 +90,7 @@ def test_a_new_archive_brings_its_own_code_and_a_failover_finds_all_of_it(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     for rate in (7, 19):
-        run = Run(cluster, tmp_path / f"job-{rate}", "-pyfs", rates(tmp_path / "code", rate))
+        run = Run.start(cluster, tmp_path / f"job-{rate}", "-pyfs", rates(tmp_path / "code", rate))
         assert run.ask("first") == {"map": rate, "handler": rate}
         assert run.fail_over() == {"map": rate, "handler": rate}
         assert run.ask("late") == {"map": rate, "handler": rate, "late": rate}
@@ -94,10 +100,10 @@ def test_a_new_archive_brings_its_own_code_and_a_failover_finds_all_of_it(
 def test_two_jobs_with_two_releases_of_a_module_do_not_run_each_others_code(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    old = Run(cluster, tmp_path / "old", "-pyfs", rates(tmp_path / "code", 7))
+    old = Run.start(cluster, tmp_path / "old", "-pyfs", rates(tmp_path / "code", 7))
     assert old.ask("first") == {"map": 7, "handler": 7}
 
-    new = Run(cluster, tmp_path / "new", "-pyfs", rates(tmp_path / "code", 19))
+    new = Run.start(cluster, tmp_path / "new", "-pyfs", rates(tmp_path / "code", 19))
     refusal = wait_until(new.job.root_exception, "the refusal of the second job")
     assert "job 'new' brings rates with other content than job 'old'" in refusal
     assert "taskmanager.numberOfTaskSlots" in refusal
@@ -144,7 +150,7 @@ def test_requirements_of_machine_code_outlive_a_failover_and_another_release_is_
     cluster: Cluster, tmp_path: Path
 ) -> None:
     code = ("-pyfs", rates(tmp_path / "code", 7))
-    old = Run(
+    old = Run.start(
         cluster, tmp_path / "old", *code, "-pyreq", requirements(tmp_path, 1), needs="package"
     )
     found = {"map": 7, "handler": 7, "package": 1}
@@ -153,7 +159,7 @@ def test_requirements_of_machine_code_outlive_a_failover_and_another_release_is_
     assert old.ask("late") == found | {"late": 7, "late package": 1}
     old.job.cancel()
 
-    new = Run(
+    new = Run.start(
         cluster, tmp_path / "new", *code, "-pyreq", requirements(tmp_path, 2), needs="package"
     )
     refusal = wait_until(new.job.root_exception, "the refusal of the second release")
@@ -166,7 +172,7 @@ def test_requirements_of_machine_code_outlive_a_failover_and_another_release_is_
 
 def test_data_in_archives_is_found_in_every_attempt(cluster: Cluster, tmp_path: Path) -> None:
     data = zipped(tmp_path / "data.zip", {"rate.txt": "7 %"})
-    run = Run(
+    run = Run.start(
         cluster,
         tmp_path / "job",
         *("-pyfs", rates(tmp_path / "code", 7)),
@@ -184,9 +190,28 @@ def test_a_python_in_an_archive_is_refused_before_it_ends_the_taskmanager(
 ) -> None:
     venv = zipped(tmp_path / "venv.zip", {"bin/python": ""})
     with pytest.raises(ProcessFailed, match=r"a Python in one of the job's python\.archives"):
-        Run(
+        Run.start(
             cluster,
             tmp_path / "job",
             *("-pyfs", rates(tmp_path / "code", 7)),
             *("-pyarch", f"{venv}#venv", "-pyexec", "venv/bin/python"),
         )
+
+
+def test_an_application_brings_its_code_and_data(tmp_path: Path) -> None:
+    """Application mode: the JobManager builds the job, and there is no `flink run`."""
+    inbox = Inbox.make(tmp_path / "job")
+    data = zipped(tmp_path / "data.zip", {"rate.txt": "7 %"})
+    code = rates(tmp_path / "code", 7)
+    application = [
+        *(f"-Dpython.files={code}", f"-Dpython.archives={data}#tables"),
+        *("-py", JOB, *options(inbox, needs="data")),
+    ]
+    with Cluster(tmp_path / "cluster", taskmanagers=1, application=application) as cluster:
+        run = Run(inbox, cluster.application_job())
+        found = {"map": 7, "handler": 7, "data": "7 %"}
+        assert run.ask("first") == found
+        assert run.fail_over() == found
+        run.job.wait_checkpoint()
+        cluster.taskmanagers[0].kill()
+        assert run.ask("late") == found | {"late": 7}

@@ -28,6 +28,15 @@ _JOB_ID = re.compile(r"Job has been submitted with JobID ([0-9a-f]{32})")
 class Cluster:
     """Starts with the ``with`` block and ends with it.
 
+    Args:
+        folder: Its own.
+        taskmanagers: How many.
+        settings: Flink's, beside those of all clusters.
+        jars: More for ``lib``.
+        flink_python_in_lib: See `FlinkHome.make`.
+        application: Makes it a cluster of one job (application mode), which the JobManager builds:
+            ``-D`` settings, ``-py``, the script, and its arguments.
+
     Attributes:
         home: Its Flink home; ``conf/config.yaml`` is what it runs with.
         rest: Its REST API.
@@ -43,8 +52,10 @@ class Cluster:
         settings: Mapping[str, str] | None = None,
         jars: Iterable[Path] = (),
         flink_python_in_lib: bool = True,
+        application: Sequence[str | Path] = (),
     ) -> None:
         self._folder = folder
+        self._application = application
         self._logs = folder / "logs"
         self._logs.mkdir(parents=True)
         self._taskmanager_count = taskmanagers
@@ -117,7 +128,13 @@ class Cluster:
         self._stop()
 
     def _start(self) -> None:
-        self.jobmanager = self._run("jobmanager", "jobmanager.sh")
+        if self._application:
+            driver = ("--job-classname", "org.apache.flink.client.python.PythonDriver")
+            self.jobmanager = self._run(
+                "jobmanager", "standalone-job.sh", *driver, *map(str, self._application)
+            )
+        else:
+            self.jobmanager = self._run("jobmanager", "jobmanager.sh")
         for number in range(self._taskmanager_count):
             # Each has an id of its own, by which a restarted one is told from its predecessor.
             self.taskmanagers.append(self._run(f"taskmanager-{number}", "taskmanager.sh"))
@@ -130,8 +147,8 @@ class Cluster:
             "the registration of all TaskManagers",
         )
 
-    def _run(self, name: str, program: str) -> Process:
-        command = [self.home.program(program), "start-foreground"]
+    def _run(self, name: str, program: str, *arguments: str) -> Process:
+        command = [self.home.program(program), "start-foreground", *arguments]
         environment = self.home.environment(self._logs)
         return Process(name, command, self._logs, environment=environment, restart=True)
 
@@ -210,6 +227,11 @@ class Cluster:
         """The one job that has not ended, whoever submitted it."""
         (job_id,) = self.rest.unfinished_jobs()
         return Job(job_id, self.rest)
+
+    def application_job(self) -> Job:
+        """The job of an application, when the JobManager has built it."""
+        wait_until(lambda: len(self.rest.unfinished_jobs()) == 1, "the application's job")
+        return self.only_job()
 
     def cancel_all(self) -> None:
         """Cancels what still runs."""
