@@ -14,7 +14,7 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.python_setup import check_python, local_python
 from pyflink_durable.tool_options import ToolCallOptions
 from pyflink_durable.unpicklable import refuse_unpicklable
-from pyflink_durable.value_types import check_key_type
+from pyflink_durable.value_types import check_key_type, check_supported
 
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
@@ -55,6 +55,8 @@ def durable_process(
     check_handler(handler)
     _check_output_type(output_type)
     check_key_type(_key_type_of(stream))
+    check_supported(stream._j_data_stream.getTransformation().getOutputType(), "the input")
+    check_supported(output_type.get_java_type_info(), "output_type")
     env = stream.get_execution_environment()
     options = _with_tool_calls_of(env, _check_options(options))
     _check_runtime_mode(env)

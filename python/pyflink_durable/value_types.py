@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from pyflink_durable.errors import ConfigurationError
+from pyflink_durable.jar import load_bridge_class
 
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
 
+
+_TYPE_INFORMATION = "org.apache.flink.api.common.typeinfo.TypeInformation"
 
 _PARTS = ("elem_type", "_key_type_info", "_value_type_info")
 """Where PyFlink's types keep what they are made of; rows and tuples have ``_field_types``."""
@@ -43,6 +46,37 @@ def check_key_type(key_type: TypeInformation) -> None:
             raise _refused(part, "it can be changed")
         if isinstance(part, TupleTypeInfo) and PickledBytesTypeInfo() in part.get_field_types():
             raise _refused(part, "Flink takes equal pickles in tuples for different keys")
+
+
+def check_supported(j_type: Any, what: str) -> None:
+    """Refuses a type that has no counterpart in Python, before a task does.
+
+    Args:
+        j_type: The type of Java.
+        what: Names it in the error.
+
+    Raises:
+        ConfigurationError: The type is, or has a part that is, one of Java's own.
+    """
+    from py4j.protocol import Py4JJavaError
+    from pyflink.java_gateway import get_gateway
+
+    gateway = get_gateway()
+    value_type = load_bridge_class("pyflink.durable.value.ValueType")
+    type_class = value_type.getClassLoader().loadClass(_TYPE_INFORMATION)
+    classes = gateway.new_array(gateway.jvm.java.lang.Class, 1)
+    classes[0] = type_class
+    arguments = gateway.new_array(gateway.jvm.Object, 1)
+    arguments[0] = j_type
+    try:
+        value_type.getMethod("of", classes).invoke(None, arguments)
+    except Py4JJavaError as error:
+        cause = error.java_exception.getCause()
+        raise ConfigurationError(
+            f"{what}: {cause.getMessage()}. Bring such values into a form of pyflink.common.Types, "
+            "such as Types.ROW_NAMED(...), with a map before; any Python object is "
+            "Types.PICKLED_BYTE_ARRAY()"
+        ) from error
 
 
 def _refused(part: TypeInformation, reason: str) -> ConfigurationError:

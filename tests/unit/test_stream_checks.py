@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyflink.common import Configuration, Types
+from pyflink.common import Configuration, TypeInformation, Types
 from pyflink.datastream import DataStream, RuntimeExecutionMode, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
@@ -250,3 +250,20 @@ def test_keys_that_cannot_tell_elements_apart(
 def test_keys_that_can(env: StreamExecutionEnvironment, key_type: Any) -> None:
     inputs = env.from_collection([1, 2], Types.INT())
     process(env, stream=inputs.key_by(lambda value: value, key_type))
+
+
+class OfJava(TypeInformation):  # type: ignore[misc]
+    """What a connector of Java may declare, such as Avro's records."""
+
+    def get_java_type_info(self) -> Any:
+        jvm = get_gateway().jvm
+        generic = jvm.org.apache.flink.api.java.typeutils.GenericTypeInfo
+        return generic(jvm.java.lang.StringBuilder("").getClass())
+
+
+@pytest.mark.parametrize("output_type", [OfJava(), Types.LIST(OfJava())], ids=["top", "in a list"])
+def test_an_output_type_of_java_alone(env: StreamExecutionEnvironment, output_type: Any) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        process(env, output_type=output_type)
+    assert "output_type: Values of type GenericType<java.lang.StringBuilder>" in str(error.value)
+    assert "Types.ROW_NAMED(...), with a map before" in str(error.value)
