@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from pyflink_durable.one_line import one_line
+
 
 class DurableExecutionError(Exception):
     """Base of all errors raised by this package; catch it to handle any of them."""
@@ -70,7 +72,7 @@ class JournalMismatch(DurableExecutionError):
             ": a handler must make the same calls in the same order each time it runs for one ",
             "input",
         ]
-        return "".join(parts)
+        return one_line("".join(parts))
 
 
 class ResultNotSerializable(DurableExecutionError):
@@ -174,8 +176,8 @@ class CallTimedOut(DurableExecutionError, TimeoutError):
 
     def __str__(self) -> str:
         return (
-            f"{self.function_id} ran into its timeout of {self.timeout} s; its reconciler says "
-            "that it has not happened"
+            f"{one_line(self.function_id)} ran into its timeout of {self.timeout} s; its "
+            "reconciler says that it has not happened"
         )
 
 
@@ -198,7 +200,9 @@ class CallCancelled(DurableExecutionError):
         self.raised = raised
 
     def __str__(self) -> str:
-        return f"{self.function_id} raised {self.raised}, and nobody had cancelled the call"
+        return (
+            f"{one_line(self.function_id)} raised {self.raised}, and nobody had cancelled the call"
+        )
 
 
 class ThreadNotStarted(DurableExecutionError):
@@ -303,4 +307,4 @@ class ConfigurationError(DurableExecutionError, ValueError):
 
 def _show(identity: tuple[str, str]) -> str:
     function_id, args_digest = identity
-    return f"{function_id} (arguments {args_digest})"
+    return f"{one_line(function_id)} (arguments {args_digest})"

@@ -60,6 +60,7 @@ def durable_process(
     env = stream.get_execution_environment()
     options = _with_tool_calls_of(env, _check_options(options))
     _check_runtime_mode(env)
+    _check_names(name, uid)
     _check_uid(env, uid, options)
     _name_sources_without_uid(stream)
     _prepare_python(env)
@@ -229,6 +230,16 @@ def _name_sources_without_uid(stream: Any) -> None:
             "sink_to gives",
             list(new.values()),
         )
+
+
+def _check_names(name: Any, uid: Any) -> None:
+    """They are in log lines, names of threads and paths."""
+    for argument, given in (("name", name), ("uid", "uid" if uid is None else uid)):
+        if not isinstance(given, str) or not given or not given.isprintable():
+            raise ConfigurationError(
+                f"{argument} must be a str of printable characters, without line breaks, not "
+                f"{given!r}"
+            )
 
 
 def _check_uid(env: Any, uid: str | None, options: DurableOptions) -> None:

@@ -154,6 +154,13 @@ def test_a_mode_other_than_streaming(
     process(env)
 
 
+@pytest.mark.parametrize("argument", ["name", "uid"])
+@pytest.mark.parametrize("given", ["orders\n2026-01-01 ERROR", "or\x1bders", "", 7], ids=repr)
+def test_a_name_that_is_no_line(env: StreamExecutionEnvironment, argument: str, given: Any) -> None:
+    with pytest.raises(ConfigurationError, match=rf"^{argument} must be a str of printable"):
+        process(env, **{argument: given})
+
+
 def test_the_same_uid_twice(env: StreamExecutionEnvironment) -> None:
     process(env, uid="orders")
     with pytest.raises(ConfigurationError, match=r"uid 'orders' is already the uid of another"):

@@ -229,7 +229,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             super().__del__()
         elif not self.cancelled():
             warnings.warn(
-                f"the durable call {self._call.identity.function_id} was never awaited, so it "
+                f"the durable call {self._call.identity.shown} was never awaited, so it "
                 "never ran: write `await ctx.durable_execute_async(...)`",
                 RuntimeWarning,
                 stacklevel=2,

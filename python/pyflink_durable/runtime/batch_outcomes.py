@@ -47,7 +47,7 @@ def given_up(planned: PlannedCall, seconds: float) -> CallOutcome:
         error = CallNotStarted("the timeout of the batch came before this call had started")
         return CallOutcome(None, error, CallStatus.NOT_STARTED, attempt=0)
     timed_out = TimeoutError(
-        f"{planned.call.identity.function_id} still ran when the time of its batch was over; it "
+        f"{planned.call.identity.shown} still ran when the time of its batch was over; it "
         "may or may not have happened"
     )
     return CallOutcome(None, timed_out, CallStatus.TIMED_OUT, duration=seconds, attempt=attempt)

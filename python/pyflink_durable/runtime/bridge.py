@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+from pyflink_durable.one_line import one_line
+
 
 class Identity(NamedTuple):
     """What tells one call from another."""
@@ -16,8 +18,13 @@ class Identity(NamedTuple):
     function_id: str
     args_digest: str
 
+    @property
+    def shown(self) -> str:
+        """The function, or the durable_id, in log lines and errors."""
+        return one_line(self.function_id)
+
     def __str__(self) -> str:
-        return f"{self.function_id}({self.args_digest})"
+        return f"{self.shown}({self.args_digest})"
 
 
 CallFields = Sequence[Any]

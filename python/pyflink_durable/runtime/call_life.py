@@ -275,7 +275,7 @@ def _check(journal: CallJournal, planned: PlannedCall, error: str | None) -> Non
     """
     if error is not None:
         failure = CallLogError(
-            f"slot {planned.slot}, {planned.call.identity.function_id}: what was written of the "
+            f"slot {planned.slot}, {planned.call.identity.shown}: what was written of the "
             f"call is not safe: {error}"
         )
         journal.break_off(failure)

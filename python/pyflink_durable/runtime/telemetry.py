@@ -6,11 +6,16 @@ import logging
 from collections import Counter
 from typing import Any, Protocol
 
+from pyflink_durable.one_line import one_line
+
 logger = logging.getLogger("pyflink_durable")
 
 
 class Telemetry(Protocol):
-    """Counters and log lines of one operator. Safe from any thread."""
+    """Counters and log lines of one operator. Safe from any thread.
+
+    A message is one line: what keys, ids and errors bring along is escaped.
+    """
 
     def count(self, name: str, count: int = 1) -> None:
         """Adds to a counter."""
@@ -44,10 +49,10 @@ class LocalTelemetry:
         self.values.setdefault(name, []).append(value)
 
     def info(self, message: str) -> None:
-        logger.info(message)
+        logger.info(one_line(message))
 
     def warning(self, message: str) -> None:
-        logger.warning(message)
+        logger.warning(one_line(message))
 
 
 class FlinkTelemetry:
@@ -68,7 +73,10 @@ class FlinkTelemetry:
         self._bridge.record(name, value)
 
     def info(self, message: str) -> None:
-        self._bridge.log("INFO", f"operator={self._operator} {message}")
+        self._log("INFO", message)
 
     def warning(self, message: str) -> None:
-        self._bridge.log("WARNING", f"operator={self._operator} {message}")
+        self._log("WARNING", message)
+
+    def _log(self, level: str, message: str) -> None:
+        self._bridge.log(level, one_line(f"operator={self._operator} {message}"))

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from pyflink_durable.batch import CallOutcome, CallStatus
 from pyflink_durable.context import RunnerContext
+from pyflink_durable.one_line import one_line
 from pyflink_durable.tools.events import ToolCall
 
 CALLS = "toolCalls"
@@ -46,7 +47,7 @@ class _LogOnly:
         """Records nothing."""
 
     def info(self, message: str) -> None:
-        logger.info(message)
+        logger.info(one_line(message))
 
 
 class ToolObserver:

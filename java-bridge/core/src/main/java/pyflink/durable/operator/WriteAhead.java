@@ -136,9 +136,14 @@ final class WriteAhead<K, IN> implements AutoCloseable {
                             + " they do not, set DurableOptions(invocation_id=...).",
                     operator,
                     found.size(),
-                    invocationId);
+                    oneLine(invocationId));
         }
         return invocation.journal().size();
+    }
+
+    /** An id comes from outside: a line break in it could write any line into the log. */
+    static String oneLine(String invocationId) {
+        return invocationId.replaceAll("[\\p{Cntrl}\\u0085\\u2028\\u2029]", "?");
     }
 
     /** What a digest begins with, up to a colon; those of release 0.1 have none. */

@@ -165,6 +165,12 @@ class WriteAheadTest {
     }
 
     @Test
+    void anIdWritesNoLineOfItsOwnIntoTheLog() {
+        assertThat(WriteAhead.oneLine("order-1\n2026-01-01 ERROR\r\u0085\u2028 é"))
+                .isEqualTo("order-1?2026-01-01 ERROR??? é");
+    }
+
+    @Test
     void anInputThatComesBackLateFindsItsCallsAfterFurtherCheckpoints() throws Exception {
         long checkpoint;
         try (DurableHarness harness = open()) {
