@@ -47,7 +47,10 @@ class DurableProcessFunction(ABC):
         """
 
     def close(self) -> None:
-        """Called once per attempt, when every handler has ended or was given up."""
+        """Called once per attempt, when every handler has ended or was given up.
+
+        Also when `open` has raised, as Flink does: what it had not made by then is not there.
+        """
 
 
 Handler = HandlerFunction | DurableProcessFunction

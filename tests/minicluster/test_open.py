@@ -88,3 +88,22 @@ def test_flinks_own_states_are_refused(world: World) -> None:
 
     with pytest.raises(JobFailed, match=r"get_state\(\) .*Use ctx\.state in process\(value, ctx\)"):
         run(env)
+
+
+class HalfOpened(Opened):
+    """Fails in its ``open``, and again when it is closed."""
+
+    def open(self, runtime_context: RuntimeContext) -> None:
+        raise LookupError("no such host")
+
+    def close(self) -> None:
+        self._world.note("close", "half")
+        self._calls.get_count()
+
+
+def test_an_open_that_fails_is_what_the_job_fails_with(world: World) -> None:
+    env = environment(world)
+    durable(scripted(env, world, [Stage(["order-1"])]), HalfOpened(world), name="orders").print()
+    with pytest.raises(JobFailed, match=r"LookupError.*no such host"):
+        run(env)
+    assert world.subjects("close") == ["half"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from pyflink_durable.errors import ThreadNotStarted
 from pyflink_durable.runtime.asyncio_thread import AsyncioThread
+from pyflink_durable.runtime.closing import close_all
 from pyflink_durable.runtime.execution import Execution, Report, cancelled_itself
 from pyflink_durable.runtime.in_flight import InFlightLimit
 from pyflink_durable.runtime.outcome import Outcome
@@ -193,8 +194,13 @@ class CallExecutor:
 
     def close(self, deadline: float) -> list[str]:
         """Ends all threads; see `ThreadPool.close` and `AsyncioThread.close`."""
-        self.end_waits()
-        return self._asyncio.close(deadline) + self._pool.close(deadline)
+        alive: list[str] = []
+        close_all(
+            self.end_waits,
+            lambda: alive.extend(self._asyncio.close(deadline)),
+            lambda: alive.extend(self._pool.close(deadline)),
+        )
+        return alive
 
 
 def _identity(value: Any) -> Any:

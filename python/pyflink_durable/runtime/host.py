@@ -32,6 +32,7 @@ from pyflink_durable.identity import compute_args_digest
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.runtime.bridge import is_own
 from pyflink_durable.runtime.call_options import CallOptionsOf
+from pyflink_durable.runtime.closing import close_all
 from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handler_metrics import Gauges, HandlerMetrics
@@ -134,12 +135,28 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             classes=self._classes,
         )
         self._gauges = Gauges(operation.metrics, self._telemetry)
+        try:
+            self._open_handler(runtime_context)
+            self._watchdog.start()
+        except BaseException:
+            self._close_after_failure()
+            raise
+        operation.connect(self, self._outputs, self._loads)
+
+    def _open_handler(self, runtime_context: RuntimeContext) -> None:
         if isinstance(self._handler, DurableProcessFunction):
-            metrics = HandlerMetrics(operation.metrics, self._gauges)
+            metrics = HandlerMetrics(self._operation.metrics, self._gauges)
             self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
             self._gauges.read(self._bridge.wakeAt)
-        self._watchdog.start()
-        operation.connect(self, self._outputs, self._loads)
+
+    def _close_after_failure(self) -> None:
+        """As Flink does, which closes functions that did not come to the end of their `open`."""
+        try:
+            self.close()
+        except Exception as error:  # the reason is the other one
+            self._telemetry.warning(
+                f"error={error!r} close() failed, too, after the open() that is the task's failure"
+            )
 
     def _make_executor(
         self, suffix: str, threads: int, max_in_flight: int | None = None
@@ -168,20 +185,30 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     def close(self) -> None:
         """Ends handlers, calls and threads; what they still do touches nothing."""
         deadline = time.monotonic() + self._options.close_timeout
-        self._executor.end_waits()
-        self._tool_executor.end_waits()
-        alive = self._runner.close(deadline)
-        alive += self._executor.close(deadline) + self._tool_executor.close(deadline)
+        alive: list[str] = []
+        close_all(
+            self._executor.end_waits,
+            self._tool_executor.end_waits,
+            lambda: alive.extend(self._runner.close(deadline)),
+            lambda: alive.extend(self._executor.close(deadline)),
+            lambda: alive.extend(self._tool_executor.close(deadline)),
+            lambda: self._tell_of_threads(alive),
+            lambda: self._watchdog.close(deadline),
+            self._loop.close,
+            self._close_handler,
+        )
+
+    def _close_handler(self) -> None:
+        if isinstance(self._handler, DurableProcessFunction):
+            self._handler.close()
+
+    def _tell_of_threads(self, alive: list[str]) -> None:
         if alive:
             self._telemetry.count("abandoned", len(alive))
             self._telemetry.warning(
                 f"threads={alive} calls that still run after close_timeout="
                 f"{self._options.close_timeout}s are abandoned; give them a timeout"
             )
-        self._watchdog.close(deadline)
-        self._loop.close()
-        if isinstance(self._handler, DurableProcessFunction):
-            self._handler.close()
 
     # ---------------------------------------------------------------- a step of the operator
 

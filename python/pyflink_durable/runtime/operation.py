@@ -14,6 +14,7 @@ from struct import Struct
 from typing import Any, Protocol
 
 from pyflink_durable.runtime.chained import take_chain
+from pyflink_durable.runtime.closing import close_all
 from pyflink_durable.runtime.values import Outputs, StepOutputs, check_key, read_description
 
 Element = tuple[Any, int, int | None, int, int]
@@ -65,6 +66,9 @@ class Host(Protocol):
 
     def take_ended(self) -> tuple[Any, ...]:
         """Invocations that have ended, with the place of each one's first output."""
+
+    def close(self) -> None:
+        """Ends handlers, calls and threads."""
 
 
 opening: ContextVar[DurableOperation | None] = ContextVar("pyflink_durable_opening", default=None)
@@ -180,9 +184,13 @@ class DurableOperation:
         return self._ensure_host().keep(invocations)
 
     def close(self) -> None:
-        """Ends handlers, calls and threads; there are none if opening has failed."""
-        if self._operation is not None:
-            self._operation.close()
+        """Ends handlers, calls and threads, and the functions behind."""
+        operation = self._operation
+        if operation is not None:
+            behind = [one.close for one in operation._chained_operations]
+            close_all(operation._main_operation.close, *behind)
+        elif self._host is not None:  # a function behind it could not be opened
+            self._host.close()
 
     def _ensure_host(self) -> Host:
         assert self._host is not None

@@ -21,10 +21,12 @@ final class InterpreterSetup {
                     + " DurableOperation(durable_bridge, durable_metrics, durable_outputs)";
 
     private static final String CLOSE =
-            "durable_operation.close()\n"
-                    + "for name in ('durable_operation', 'durable_bridge', 'durable_metrics',"
+            "try:\n"
+                    + "    durable_operation.close()\n"
+                    + "finally:\n"
+                    + "    for name in ('durable_operation', 'durable_bridge', 'durable_metrics',"
                     + " 'operation'):\n"
-                    + "    globals().pop(name, None)";
+                    + "        globals().pop(name, None)";
 
     private InterpreterSetup() {}
 

@@ -152,7 +152,10 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         }
         Interpreter closing = interpreter;
         interpreter = null;
-        InterpreterSetup.close(closing);
-        afterClose.run();
+        try {
+            InterpreterSetup.close(closing);
+        } finally {
+            afterClose.run();
+        }
     }
 }
