@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from crashkit import (
+    JobFailed,
     Stage,
     World,
     act,
@@ -18,6 +19,7 @@ from crashkit import (
     stuck_at_first,
     write_outputs,
 )
+from pyflink.datastream import StreamExecutionEnvironment
 
 from pyflink_durable import DurableOptions, DurableProcessFunction, FileCallLog, RunnerContext
 
@@ -100,3 +102,44 @@ def test_the_log_goes_with_flinks_changelog(world: World, backend: str) -> None:
 
 def all_others_are_stuck(world: World) -> bool:
     return world.count("run") == 2 * len(ORDERS) - 1
+
+
+def test_a_restore_that_misses_its_log_is_refused_and_goes_on_when_it_is_back(
+    world: World,
+) -> None:
+    """A disk that was not mounted looked like an empty log, and calls were made again."""
+    disk, elsewhere = log_of(world).directory, Path(world.folder, "not-mounted")
+
+    async def handle(order: str, ctx: RunnerContext) -> str:
+        answer = await ctx.durable_execute_async(act, world, order)
+        if order == SLOW and not world.crashed():
+            since = world.newest_checkpoint()
+            await world.wait_async(lambda world: world.is_covered(since), "a checkpoint")
+            disk.rename(elsewhere)
+            world.crash_once()
+        return answer
+
+    def job(restarts: int = 0, **settings: str) -> StreamExecutionEnvironment:
+        env = environment(world, restarts=restarts, **settings)
+        inputs = scripted(env, world, [Stage(ORDERS)])
+        options = DurableOptions(durability="write-ahead", call_log=log_of(world))
+        write_outputs(durable(inputs, handle, options=options), world)
+        return env
+
+    with pytest.raises(JobFailed) as failure:
+        run(job(restarts=1))
+
+    (identity,) = elsewhere.glob("*/identity/*")
+    assert f"goes with the call log {identity.name}, and there is none in" in str(failure.value)
+    assert "Look for the log: a disk that is not mounted" in str(failure.value)
+    assert f'instead_of="{identity.name}"' in str(failure.value)
+    assert not disk.exists(), "it was made anew"
+
+    elsewhere.rename(disk)
+    newest = world.newest_checkpoint()
+    (checkpoint,) = (path for path in world.checkpoints.glob(f"*/chk-{newest}"))
+    place = checkpoint.as_uri()
+    run(job(execution__state_recovery__path=place, execution__savepoint__path=place))
+
+    assert Counter(world.subjects("run")) == dict.fromkeys(ORDERS, 1)
+    assert sorted(world.outputs()) == sorted(f"ran {order}" for order in ORDERS)
