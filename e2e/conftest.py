@@ -64,3 +64,12 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
     """A Kafka broker."""
     with Broker.running(tmp_path) as running:
         yield running
+
+
+@pytest.fixture(params=["directory", "kafka"])
+def log_kafka(request: pytest.FixtureRequest) -> str | None:
+    """Where the broker is; None for a log in files."""
+    if request.param == "directory":
+        return None
+    broker: Broker = request.getfixturevalue("broker")
+    return broker.bootstrap

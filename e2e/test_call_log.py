@@ -2,18 +2,8 @@
 
 from __future__ import annotations
 
-import pytest
-from clusterkit import NO_CHECKPOINTS, Broker, Cluster, Payments, wait_until
+from clusterkit import NO_CHECKPOINTS, Cluster, Payments, wait_until
 from clusterkit.orders import JOB, Inbox, make_orders, once
-
-
-@pytest.fixture(params=["directory", "kafka"])
-def log_kafka(request: pytest.FixtureRequest) -> str | None:
-    """Where the broker is; None for a log in files."""
-    if request.param == "directory":
-        return None
-    broker: Broker = request.getfixturevalue("broker")
-    return broker.bootstrap
 
 
 def test_calls_beyond_the_checkpoint_are_replayed_or_reconciled(

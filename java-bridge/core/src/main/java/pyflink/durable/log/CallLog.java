@@ -23,6 +23,9 @@ import java.util.function.Consumer;
  *   <li>After a failed append all later ones fail too. A log that went on would have a hole, and a
  *       restore would read the later state of an invocation without the earlier.
  *   <li>An attempt that is dead, or taken for dead, does not keep the next one from starting.
+ *   <li>A log has one writer for each key group. When an attempt has been succeeded and goes on (a
+ *       zombie), an append of it either is in what its successor reads, or it fails and nobody ever
+ *       reads it.
  * </ul>
  */
 public interface CallLog extends AutoCloseable {

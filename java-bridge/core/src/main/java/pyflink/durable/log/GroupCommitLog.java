@@ -94,7 +94,7 @@ public final class GroupCommitLog implements CallLog {
     @Override
     public void onCheckpointComplete(long checkpointId) {
         if (checkpointId > context.firstEpoch()) { // else it is an earlier attempt's
-            // In line behind the appends, so that what replaces a deleted entry is durable.
+            // In line behind the appends: the storage is used by one thread.
             queue.add(new Completed(checkpointId));
         }
     }
@@ -103,42 +103,45 @@ public final class GroupCommitLog implements CallLog {
     public void close() {
         boolean join;
         synchronized (order) {
-            join = started && !closed;
+            if (closed) {
+                return;
+            }
+            join = started;
             closed = true;
         }
-        boolean interrupted = false;
         if (join) {
             queue.add(Wake.UP);
-            interrupted = awaitWriter();
+            awaitWriter();
+        } else {
+            closeStorage();
         }
+    }
+
+    private void closeStorage() {
         try {
             storage.close();
-        } catch (IOException e) {
+        } catch (IOException | RuntimeException e) {
             LOG.warn("Closing the call log of {} failed", context, e);
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
         }
     }
 
     /** Lets the writer finish its group, but not longer than a cancelled task may take. */
-    private boolean awaitWriter() {
+    private void awaitWriter() {
         boolean interrupted = false;
-        try {
-            writer.join(CLOSE_PATIENCE_MILLIS);
-        } catch (InterruptedException e) {
-            interrupted = true;
-        }
-        writer.interrupt();
-        try {
-            writer.join(CLOSE_PATIENCE_MILLIS);
-        } catch (InterruptedException e) {
-            interrupted = true;
+        for (int i = 0; i < 2; i++) {
+            try {
+                writer.join(CLOSE_PATIENCE_MILLIS);
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+            writer.interrupt();
         }
         if (writer.isAlive()) {
             LOG.warn("The call log of {} is still in a write after its close", context);
         }
-        return interrupted;
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     // ------------------------------------------------------------------ the writer thread
@@ -159,6 +162,10 @@ public final class GroupCommitLog implements CallLog {
             LOG.debug("The call log of {} was interrupted by its close", context);
         } finally {
             failRest();
+            // Not by who closes the log: a write that hangs goes on behind the close, and must not
+            // do so when the storage has told others that this writer has ended.
+            Thread.interrupted(); // it was to end the write
+            closeStorage();
         }
     }
 

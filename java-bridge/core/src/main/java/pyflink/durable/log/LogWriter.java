@@ -45,10 +45,9 @@ public final class LogWriter {
     }
 
     /**
-     * Greater than that of every writer whose records this one found in the log. It puts the
-     * records of successive writers in order: their epochs do not (a new attempt starts again at
-     * the restored checkpoint), nor do attempt numbers (they start again with a new JobManager) or
-     * clocks.
+     * Puts the records of successive writers in order: greater than that of every writer that this
+     * one has succeeded. Their epochs do not (a new attempt starts again at the restored
+     * checkpoint), nor do attempt numbers (they start again with a new JobManager) or clocks.
      */
     public long generation() {
         return generation;

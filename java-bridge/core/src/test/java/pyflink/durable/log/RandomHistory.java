@@ -1,13 +1,16 @@
 package pyflink.durable.log;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
+import org.apache.flink.runtime.state.KeyGroupRange;
 
 /**
  * Runs a job through appends, checkpoints, crashes, rescaling and restarts under new ids, in random
@@ -20,6 +23,7 @@ final class RandomHistory {
     private final Map<String, String> settings;
     private final Random random;
     private final List<OpenLog> abandoned = new ArrayList<>();
+    private final Map<OpenLog, KeyGroupRange> ranges = new HashMap<>();
 
     /** What all journals hold, by key group and slot; and what the snapshots of them do. */
     private final Map<String, LogEntry> journals = new HashMap<>();
@@ -42,8 +46,10 @@ final class RandomHistory {
     void run(int steps) throws Exception {
         start();
         for (int i = 0; i < steps; i++) {
-            int dice = random.nextInt(10);
-            if (dice < 6) {
+            int dice = random.nextInt(11);
+            if (dice == 10) {
+                appendByAZombie();
+            } else if (dice < 6) {
                 append();
             } else if (dice < 8) {
                 snapshot();
@@ -71,6 +77,7 @@ final class RandomHistory {
                 next.restoredFrom(completed.jobId(), completed.id());
             }
             subtasks.add(next.open(settings));
+            ranges.put(subtasks.get(i), next.context().keyGroups());
             subtasks.get(i).recovered.forEach(entry -> restored.put(placeOf(entry), entry));
         }
         assertThat(restored).isEqualTo(journals);
@@ -81,6 +88,18 @@ final class RandomHistory {
         LogEntry entry = OpenLog.entry(keyGroup, random.nextInt(SLOTS), "v" + version++);
         journals.put(placeOf(entry), entry);
         subtaskOf(keyGroup).append(entry);
+    }
+
+    /** One that crashed had only stopped, and goes on: nothing of that counts. */
+    private void appendByAZombie() {
+        if (abandoned.isEmpty()) {
+            return;
+        }
+        OpenLog zombie = abandoned.get(random.nextInt(abandoned.size()));
+        for (int keyGroup : ranges.get(zombie)) {
+            LogEntry late = OpenLog.entry(keyGroup, random.nextInt(SLOTS), "late" + version++);
+            assertThatThrownBy(() -> zombie.append(late)).isInstanceOf(IOException.class);
+        }
     }
 
     private OpenLog subtaskOf(int keyGroup) {

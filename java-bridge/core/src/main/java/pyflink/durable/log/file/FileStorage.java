@@ -5,12 +5,10 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
-import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
-import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
@@ -21,22 +19,15 @@ import pyflink.durable.log.CallLogContext;
 import pyflink.durable.log.LogEntry;
 import pyflink.durable.log.LogEntrySerializer;
 import pyflink.durable.log.LogStorage;
-import pyflink.durable.log.LogWriter;
 import pyflink.durable.log.SerializedEntry;
 
 /**
- * Keeps entries in segments: files that one writer fills in one epoch.
- *
- * <p><b>Claims.</b> A writer owns a small file, its claim. The next attempt deletes the claims of
- * the writers that it succeeds, then reads their segments. A writer forces a group to the disk,
- * then looks whether its claim is still there, then reports success. So of an old attempt that
- * still runs (a zombie), an append either is in what its successor reads, or fails: no call starts
- * that the successor does not know of. On a shared disk this holds as far as a deletion is seen by
- * the other machines at once; NFS, for one, must be mounted with {@code actimeo=0} for that.
+ * Keeps entries in segments: files that one writer fills in one epoch. Old attempts that still run
+ * are shut out by {@link Succession}.
  *
  * <p><b>Deletion.</b> When a checkpoint completes, this writer deletes its own segments of earlier
- * epochs and all segments that it read at its start. It deletes no others: a job that runs here by
- * mistake, without the state it should have had, destroys nothing.
+ * epochs and all files of the writers that it has succeeded. It deletes no others: a job that runs
+ * here by mistake, without the state it should have had, destroys nothing.
  */
 final class FileStorage implements LogStorage {
 
@@ -47,11 +38,10 @@ final class FileStorage implements LogStorage {
     private final LogDirectory directory;
     private final int segmentSize;
     private final CallLogContext context;
-    private final LogWriter writer;
-    private final LogFile claim;
+    private final Succession succession;
     private final List<LogFile> read = new ArrayList<>();
     private final List<LogFile> filled = new ArrayList<>();
-    private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+    private final ByteBuffer buffer;
 
     @Nullable private LogFile segment;
     @Nullable private FrameWriter frames;
@@ -61,31 +51,22 @@ final class FileStorage implements LogStorage {
             LogDirectory directory,
             int segmentSize,
             CallLogContext context,
-            LogWriter writer,
-            LogFile claim) {
+            Succession succession,
+            ByteBuffer buffer) {
         this.directory = directory;
         this.segmentSize = segmentSize;
         this.context = context;
-        this.writer = writer;
-        this.claim = claim;
+        this.succession = succession;
+        this.buffer = buffer;
     }
 
     /** Takes the log over from earlier attempts. */
     static FileStorage open(Path parent, int segmentSize, CallLogContext context)
             throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
         LogDirectory directory = LogDirectory.open(parent, context);
-        LogWriter writer = context.writer(directory.nextGeneration());
-        LogFile claim = LogFile.newClaim(directory.path(), writer);
-        FileStorage storage = new FileStorage(directory, segmentSize, context, writer, claim);
-        try {
-            // The own claim comes first: of two that open at once, neither overlooks the other.
-            storage.writeClaim();
-            storage.takeClaims();
-            return storage;
-        } catch (IOException | RuntimeException e) {
-            storage.close();
-            throw e;
-        }
+        Succession succession = Succession.begin(directory, context, buffer);
+        return new FileStorage(directory, segmentSize, context, succession, buffer);
     }
 
     @Override
@@ -93,101 +74,50 @@ final class FileStorage implements LogStorage {
         return directory.id();
     }
 
-    private void writeClaim() throws IOException {
-        // Renamed into place: whoever sees a claim can read it.
-        Path partial =
-                claim.path().resolveSibling(claim.path().getFileName() + LogDirectory.PARTIAL);
-        try {
-            try (FrameWriter file = new FrameWriter(partial, buffer)) {
-                file.write(List.of(header(context.firstEpoch()).toBytes()));
-            }
-            Files.move(partial, claim.path(), StandardCopyOption.ATOMIC_MOVE);
-        } finally {
-            Files.deleteIfExists(partial);
-        }
-        directory.force();
-    }
-
-    private void takeClaims() throws IOException {
-        for (LogFile other : directory.claims()) {
-            Optional<FileHeader> header =
-                    other.isOfSameWriter(claim) ? Optional.empty() : headerOf(other);
-            if (header.isPresent() && isToSucceed(header.get())) {
-                LOG.info("{} takes the call log over from {}", context, header.get().writer());
-                Files.deleteIfExists(other.path());
-            }
-        }
-    }
-
-    private boolean isToSucceed(FileHeader header) {
-        return context.isOfSameHistory(header.writer()) && header.overlaps(context.keyGroups());
-    }
-
-    private FileHeader header(long epoch) {
-        return new FileHeader(context.operatorUid(), writer, context.keyGroups(), epoch);
-    }
-
-    private Optional<FileHeader> headerOf(LogFile file) throws IOException {
-        try (FrameReader reader = new FrameReader(file)) {
-            return headerOf(file, reader);
-        } catch (NoSuchFileException e) {
-            // Its owner has just closed its log, or deleted what a checkpoint covers.
-            return Optional.empty();
-        }
-    }
-
-    private Optional<FileHeader> headerOf(LogFile file, FrameReader reader) throws IOException {
-        Optional<List<byte[]>> first = reader.next();
-        if (first.isEmpty()) {
-            return Optional.empty();
-        }
-        FileHeader header = FileHeader.fromBytes(file, first.get().get(0));
-        header.requireOperator(context.operatorUid(), file);
-        return Optional.of(header);
-    }
-
     // ------------------------------------------------------------------ recovery
 
     @Override
     public void recover(Consumer<LogEntry> receiver) throws IOException {
-        TreeSet<String> others = new TreeSet<>();
-        for (LogFile each : directory.segments()) {
-            Optional<FileHeader> header = headerOf(each);
-            if (header.isEmpty()) {
-                continue;
-            }
-            if (isToSucceed(header.get())) {
-                read.add(each);
-                if (context.takes(header.get().writer(), header.get().epoch())) {
-                    recover(each, receiver);
-                }
-            } else if (!context.isOfSameHistory(header.get().writer())) {
-                others.add(header.get().writer().jobId());
-            }
+        for (LogFile each : succession.segments()) {
+            read.add(each);
+            recover(each, receiver);
         }
-        if (!others.isEmpty()) {
-            LOG.info(
-                    "{} holds segments of other jobs, which {} does not take: {}. They stay until"
-                            + " you delete them.",
-                    directory.path(),
-                    context,
-                    others);
-        }
+        succession.seals().forEach(read::add); // behind what they are of
     }
 
     private void recover(LogFile file, Consumer<LogEntry> receiver) throws IOException {
-        try (FrameReader reader = new FrameReader(file)) {
-            headerOf(file, reader);
-            for (Optional<List<byte[]>> group = reader.next();
-                    group.isPresent();
-                    group = reader.next()) {
-                for (byte[] each : group.get()) {
-                    LogEntry entry = LogEntrySerializer.fromBytes(each);
-                    if (context.keyGroups().contains(entry.keyGroup())) {
-                        receiver.accept(entry);
+        long length = succession.lengthOf(file);
+        try (FrameReader reader = new FrameReader(file, length)) {
+            Optional<List<byte[]>> group = reader.next();
+            if (group.isPresent() && takes(FileHeader.fromBytes(file, group.get().get(0)))) {
+                for (group = reader.next(); group.isPresent(); group = reader.next()) {
+                    for (byte[] each : group.get()) {
+                        LogEntry entry = LogEntrySerializer.fromBytes(each);
+                        if (context.keyGroups().contains(entry.keyGroup())) {
+                            receiver.accept(entry);
+                        }
                     }
                 }
             }
+        } catch (NoSuchFileException e) {
+            return; // a checkpoint covers it, as an old attempt was told only now
+        }
+        tellOfLate(file, length);
+    }
+
+    private boolean takes(FileHeader header) {
+        return context.takes(header.writer(), header.epoch());
+    }
+
+    private void tellOfLate(LogFile file, long length) throws IOException {
+        if (Files.exists(file.path()) && Files.size(file.path()) > length) {
+            LOG.warn(
+                    "{} leaves out what an old attempt has appended to {} from byte {} on, when"
+                            + " another one had taken over. These appends failed: no call has"
+                            + " started by them.",
+                    context,
+                    file,
+                    length);
         }
     }
 
@@ -216,9 +146,9 @@ final class FileStorage implements LogStorage {
             endSegment();
         }
         if (frames == null) {
-            segment = claim.segment(epoch, segmentNumber++);
+            segment = succession.claim().segment(epoch, segmentNumber++);
             frames = new FrameWriter(segment.path(), buffer);
-            frames.write(List.of(header(epoch).toBytes()));
+            frames.write(List.of(succession.header(epoch).toBytes()));
             directory.force();
         }
         return frames;
@@ -234,7 +164,7 @@ final class FileStorage implements LogStorage {
     }
 
     private void requireClaim() throws IOException {
-        if (!Files.exists(claim.path())) {
+        if (!succession.lasts()) {
             throw new IOException(
                     String.format(
                             "Another attempt has taken over the call log of %s in %s, so this one"
@@ -273,7 +203,7 @@ final class FileStorage implements LogStorage {
     @Override
     public void close() throws IOException {
         try (FrameWriter open = frames) {
-            Files.deleteIfExists(claim.path());
+            succession.end();
         }
     }
 }

@@ -19,10 +19,19 @@ final class FrameReader implements Closeable {
 
     private final LogFile file;
     private final FileChannel channel;
+    private final long limit;
     private long position;
 
     FrameReader(LogFile file) throws IOException {
+        this(file, Long.MAX_VALUE);
+    }
+
+    /**
+     * @param limit how many bytes of the file count
+     */
+    FrameReader(LogFile file, long limit) throws IOException {
         this.file = file;
+        this.limit = limit;
         this.channel = FileChannel.open(file.path(), StandardOpenOption.READ);
     }
 
@@ -32,7 +41,7 @@ final class FrameReader implements Closeable {
      * @throws IOException if a frame that was once durable is damaged
      */
     Optional<List<byte[]>> next() throws IOException {
-        long end = channel.size();
+        long end = Math.min(channel.size(), limit);
         if (position == end) {
             return Optional.empty();
         }

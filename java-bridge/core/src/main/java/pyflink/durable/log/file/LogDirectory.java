@@ -144,40 +144,34 @@ final class LogDirectory {
         return id;
     }
 
-    /** All claims. */
-    List<LogFile> claims() throws IOException {
-        return files(false);
+    /** The files of a kind; segments in the order in which their entries were appended. */
+    List<LogFile> files(LogFile.Kind kind) throws IOException {
+        return files().stream()
+                .filter(file -> file.kind() == kind)
+                .sorted(
+                        Comparator.comparingLong(LogFile::generation)
+                                .thenComparingLong(LogFile::number)
+                                .thenComparing(LogFile::toString))
+                .collect(Collectors.toList());
     }
 
-    /** All segments, in the order in which their entries were appended. */
-    List<LogFile> segments() throws IOException {
-        return files(true);
+    /** All files of all writers. */
+    List<LogFile> files() throws IOException {
+        List<LogFile> files = new ArrayList<>();
+        for (Path each : list()) {
+            LogFile.of(each).ifPresent(files::add);
+        }
+        return files;
     }
 
     /** Greater than the generation of every writer that has left a trace. */
     long nextGeneration() throws IOException {
-        return Stream.concat(claims().stream(), segments().stream())
-                        .mapToLong(LogFile::generation)
-                        .max()
-                        .orElse(0)
-                + 1;
+        return files().stream().mapToLong(LogFile::generation).max().orElse(0) + 1;
     }
 
     /** Makes new and deleted names as durable as the content of the files. */
     void force() throws IOException {
         force(path);
-    }
-
-    private List<LogFile> files(boolean segments) throws IOException {
-        List<LogFile> files = new ArrayList<>();
-        for (Path each : list()) {
-            LogFile.of(each).filter(file -> file.isSegment() == segments).ifPresent(files::add);
-        }
-        files.sort(
-                Comparator.comparingLong(LogFile::generation)
-                        .thenComparingLong(LogFile::number)
-                        .thenComparing(LogFile::toString));
-        return files;
     }
 
     private List<Path> list() throws IOException {

@@ -1,39 +1,64 @@
 package pyflink.durable.log.file;
 
 import java.nio.file.Path;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import javax.annotation.Nullable;
 import pyflink.durable.log.LogWriter;
 
 /**
- * A file of the log, as its name tells: {@code
- * g<generation>-j<job>-s<subtask>-a<attempt>-x<nonce>.claim}, or in place of {@code .claim} {@code
- * -e<epoch>-n<number>.segment}. Names sort as the entries were appended.
+ * A file of the log, as its name tells. The names of a writer's files begin with {@code
+ * g<generation>-j<job>-s<subtask>-a<attempt>-x<nonce>}, and end with
+ *
+ * <ul>
+ *   <li>{@code .claim}: it may report appends as durable;
+ *   <li>{@code .taken}: it may no more, a successor has renamed its claim;
+ *   <li>{@code -n<number>-l<length>.sealed}: what of it counts, up to this length of its last
+ *       segment;
+ *   <li>{@code -e<epoch>-n<number>.segment}: entries. Names sort as these were appended.
+ * </ul>
  *
  * <p>The nonce is random. Two writers never share a file, not even those of one attempt number
  * under two JobManagers.
  */
 final class LogFile {
 
+    enum Kind {
+        CLAIM,
+        TAKEN,
+        SEALED,
+        SEGMENT
+    }
+
     private static final Pattern NAME =
             Pattern.compile(
-                    "(g(\\d+)-j\\w+-s\\d+-a\\d+-x\\p{XDigit}+)"
-                            + "(?:\\.claim|-e(\\d+)-n(\\d+)\\.segment)");
+                    "(?<writer>g(?<generation>\\d+)-j\\w+-s\\d+-a\\d+-x\\p{XDigit}+)"
+                            + "(?:-e(?<epoch>\\d+))?(?:-n(?<number>\\d+))?(?:-l(?<length>\\d+))?"
+                            + "\\.(?<kind>claim|taken|sealed|segment)");
 
     private final Path path;
     private final String writer;
+    private final Kind kind;
     private final long generation;
     private final long epoch;
     private final long number;
+    private final long length;
 
     private LogFile(Path path, Matcher name) {
         this.path = path;
-        this.writer = name.group(1);
-        this.generation = Long.parseLong(name.group(2));
-        this.epoch = name.group(3) == null ? -1 : Long.parseLong(name.group(3));
-        this.number = name.group(4) == null ? -1 : Long.parseLong(name.group(4));
+        this.writer = name.group("writer");
+        this.kind = Kind.valueOf(name.group("kind").toUpperCase(Locale.ROOT));
+        this.generation = Long.parseLong(name.group("generation"));
+        this.epoch = number(name.group("epoch"));
+        this.number = number(name.group("number"));
+        this.length = number(name.group("length"));
+    }
+
+    private static long number(@Nullable String digits) {
+        return digits == null ? -1 : Long.parseLong(digits);
     }
 
     /** The file of that name; empty if the log gives no such names. */
@@ -58,21 +83,34 @@ final class LogFile {
 
     /** A segment of the writer that has this claim. */
     LogFile segment(long epochOfSegment, long numberOfSegment) {
-        String name =
-                String.format("%s-e%08d-n%06d.segment", writer, epochOfSegment, numberOfSegment);
-        return of(path.resolveSibling(name)).orElseThrow();
+        return sibling("-e%08d-n%06d.segment", epochOfSegment, numberOfSegment);
+    }
+
+    /** What becomes of this claim when a successor takes it. */
+    LogFile taken() {
+        return sibling(".taken");
+    }
+
+    /** What becomes of this claim when it was taken, and found how much of its writer counts. */
+    LogFile sealed(long lastSegment, long lengthOfLast) {
+        return sibling("-n%06d-l%d.sealed", lastSegment, lengthOfLast);
+    }
+
+    private LogFile sibling(String ending, Object... numbers) {
+        return of(path.resolveSibling(writer + String.format(ending, numbers))).orElseThrow();
     }
 
     Path path() {
         return path;
     }
 
-    boolean isSegment() {
-        return number >= 0;
+    Kind kind() {
+        return kind;
     }
 
-    boolean isOfSameWriter(LogFile other) {
-        return writer.equals(other.writer);
+    /** Names the writer; no other has this name. */
+    String writer() {
+        return writer;
     }
 
     long generation() {
@@ -85,6 +123,11 @@ final class LogFile {
 
     long number() {
         return number;
+    }
+
+    /** Of a writer that was sealed: how many bytes of a segment of it count. */
+    long lengthOf(LogFile segment) {
+        return segment.number < number ? Long.MAX_VALUE : segment.number == number ? length : 0;
     }
 
     @Override

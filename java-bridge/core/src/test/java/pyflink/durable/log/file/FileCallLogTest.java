@@ -225,21 +225,6 @@ class FileCallLogTest extends CallLogConformance {
     // ------------------------------------------------------------------ attempts at the same time
 
     @Test
-    void anOldAttemptThatStillRunsCannotAppendOnceItsSuccessorHasStarted() throws Exception {
-        try (OpenLog zombie = open(ofJob("a0").subtask(1, 2))) {
-            zombie.append(entry(4, 0));
-            try (OpenLog sibling = open(ofJob("a0").subtask(0, 2));
-                    OpenLog successor = open(ofJob("a0").attempt(1).subtask(1, 2))) {
-                assertThat(slots(successor.recovered)).containsExactly(0);
-                assertThatThrownBy(() -> zombie.append(entry(4, 1)))
-                        .hasMessageContaining("Another attempt has taken over");
-                successor.append(entry(4, 2));
-                sibling.append(entry(0, 0));
-            }
-        }
-    }
-
-    @Test
     void anUnrelatedJobOnTheSameDirectoryDoesNotTakeTheLogOver() throws Exception {
         try (OpenLog running = open(ofJob("a0"));
                 OpenLog other = open(ofJob("b0"))) {

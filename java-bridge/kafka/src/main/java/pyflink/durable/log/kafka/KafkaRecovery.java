@@ -1,71 +1,90 @@
 package pyflink.durable.log.kafka;
 
-import java.io.Closeable;
 import java.io.IOException;
-import java.io.InterruptedIOException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.function.Consumer;
-import java.util.stream.Collectors;
-import java.util.stream.StreamSupport;
-import org.apache.kafka.clients.consumer.ConsumerRecord;
-import org.apache.kafka.clients.consumer.ConsumerRecords;
-import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
-import org.apache.kafka.common.errors.InterruptException;
-import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.log.CallLogContext;
 import pyflink.durable.log.LogEntry;
 
-/** Reads the own partitions, from their beginnings to where they end at the start. */
-final class KafkaRecovery implements Closeable {
+/** Takes from the own partitions, up to the own fences, what the attempt needs. */
+final class KafkaRecovery {
 
     private static final Logger LOG = LoggerFactory.getLogger(KafkaRecovery.class);
 
-    private static final Duration POLL = Duration.ofMillis(500);
-
     private final KafkaSettings settings;
     private final CallLogContext context;
-    private final KafkaConsumer<byte[], byte[]> consumer;
+    private final List<KafkaRecord> taken = new ArrayList<>();
+    private final Map<TopicPartition, Long> newestFences = new HashMap<>();
     private final TreeSet<String> otherJobs = new TreeSet<>();
-    private Map<TopicPartition, Long> beginnings;
-    private Map<TopicPartition, Long> ends;
-    private long newestGeneration;
+    private int late;
 
     KafkaRecovery(KafkaSettings settings, CallLogContext context) {
         this.settings = settings;
         this.context = context;
-        this.consumer =
-                new KafkaConsumer<>(
-                        settings.consumer(),
-                        new ByteArrayDeserializer(),
-                        new ByteArrayDeserializer());
     }
 
-    /** Hands over the entries that the attempt takes. */
-    void run(Consumer<LogEntry> receiver) throws IOException {
-        try {
-            List<KafkaRecord> taken = read();
-            // Not by offset: a zombie's record may stand behind its successor's.
-            taken.sort(Comparator.comparingLong(KafkaRecord::generation));
-            taken.forEach(each -> receiver.accept(each.entry()));
-        } catch (InterruptException e) {
-            throw (IOException)
-                    new InterruptedIOException("The read of the call log was interrupted")
-                            .initCause(e);
-        } catch (KafkaException e) {
-            throw new IOException(
-                    String.format(
-                            "The call log cannot read the topic %s at %s: %s",
-                            settings.topic(), settings.bootstrapServers(), e.getMessage()),
-                    e);
+    /**
+     * Hands over the entries that the attempt takes.
+     *
+     * @param ends up to where the own partitions are read
+     * @return where they begin
+     */
+    Map<TopicPartition, Long> run(Map<TopicPartition, Long> ends, Consumer<LogEntry> receiver)
+            throws IOException {
+        Map<TopicPartition, Long> beginnings;
+        try (KafkaReader reader = new KafkaReader(settings, context)) {
+            beginnings = reader.beginnings(ends.keySet());
+            reader.read(beginnings, ends, this::sort);
+        }
+        // Release 0.1 put no fences: its zombies' records may stand behind their successors'.
+        taken.sort(Comparator.comparingLong(r -> r.isFenced() ? Long.MAX_VALUE : r.generation()));
+        taken.forEach(each -> receiver.accept(each.entry()));
+        tell();
+        return beginnings;
+    }
+
+    private void sort(TopicPartition partition, long offset, KafkaRecord record) {
+        long newest = newestFences.getOrDefault(partition, KafkaRecord.UNKNOWN);
+        long generation = generationOf(record, offset);
+        if (generation < newest) {
+            late++;
+            return;
+        }
+        newestFences.put(partition, generation);
+        if (record.isFence()) {
+            return;
+        }
+        if (context.takes(record.writer(), record.epoch())) {
+            taken.add(record);
+        } else if (!context.isOfSameHistory(record.writer())) {
+            otherJobs.add(record.writer().jobId());
+        }
+    }
+
+    private static long generationOf(KafkaRecord record, long offset) {
+        if (record.isFence()) {
+            return offset;
+        }
+        return record.isFenced() ? record.generation() : KafkaRecord.UNKNOWN;
+    }
+
+    private void tell() {
+        if (late > 0) {
+            LOG.warn(
+                    "{} leaves out {} records of the topic {} that old attempts have appended when"
+                            + " others had taken over. These appends failed: no call has started"
+                            + " by them.",
+                    context,
+                    late,
+                    settings.topic());
         }
         if (!otherJobs.isEmpty()) {
             LOG.warn(
@@ -77,79 +96,5 @@ final class KafkaRecovery implements Closeable {
                     context,
                     otherJobs);
         }
-    }
-
-    Map<TopicPartition, Long> beginnings() {
-        return beginnings;
-    }
-
-    Map<TopicPartition, Long> ends() {
-        return ends;
-    }
-
-    long newestGeneration() {
-        return newestGeneration;
-    }
-
-    @Override
-    public void close() {
-        consumer.close();
-    }
-
-    private List<KafkaRecord> read() throws IOException {
-        List<TopicPartition> partitions =
-                StreamSupport.stream(context.keyGroups().spliterator(), false)
-                        .map(keyGroup -> new TopicPartition(settings.topic(), keyGroup))
-                        .collect(Collectors.toList());
-        consumer.assign(partitions);
-        beginnings = consumer.beginningOffsets(partitions, settings.recoveryTimeout());
-        ends = consumer.endOffsets(partitions, settings.recoveryTimeout());
-        consumer.seekToBeginning(partitions);
-        List<KafkaRecord> taken = new ArrayList<>();
-        long deadline = newDeadline();
-        while (!isAtEnd()) {
-            ConsumerRecords<byte[], byte[]> records = consumer.poll(POLL);
-            for (ConsumerRecord<byte[], byte[]> each : records) {
-                take(each, taken);
-            }
-            if (!records.isEmpty()) {
-                deadline = newDeadline();
-            } else if (System.nanoTime() >= deadline) {
-                throw new IOException(
-                        String.format(
-                                "Reading the topic %s at %s made no progress for the"
-                                        + " recovery.timeout of %s. The attempt does not start: it"
-                                        + " would repeat the calls whose entries it has not read.",
-                                settings.topic(),
-                                settings.bootstrapServers(),
-                                settings.recoveryTimeout()));
-            }
-        }
-        return taken;
-    }
-
-    private void take(ConsumerRecord<byte[], byte[]> record, List<KafkaRecord> taken)
-            throws IOException {
-        KafkaRecord read =
-                KafkaRecord.fromValue(record.value(), settings.topic(), context.operatorUid());
-        newestGeneration = Math.max(newestGeneration, read.generation());
-        if (context.takes(read.writer(), read.epoch())) {
-            taken.add(read);
-        } else if (!context.isOfSameHistory(read.writer())) {
-            otherJobs.add(read.writer().jobId());
-        }
-    }
-
-    private boolean isAtEnd() {
-        for (Map.Entry<TopicPartition, Long> each : ends.entrySet()) {
-            if (consumer.position(each.getKey(), settings.recoveryTimeout()) < each.getValue()) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    private long newDeadline() {
-        return System.nanoTime() + settings.recoveryTimeout().toNanos();
     }
 }

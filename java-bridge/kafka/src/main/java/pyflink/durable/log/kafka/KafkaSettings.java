@@ -65,7 +65,7 @@ final class KafkaSettings {
         LogSettings given = new LogSettings(KafkaCallLogFactory.IDENTIFIER, settings);
         KafkaSettings made = new KafkaSettings(given, context.operatorUid());
         // A property that is refused is an error before the first contact.
-        made.producer();
+        made.producer(made.appendTimeout);
         made.consumer();
         return made;
     }
@@ -131,8 +131,11 @@ final class KafkaSettings {
                         ConsumerConfig.MAX_POLL_RECORDS_CONFIG, "10000"));
     }
 
-    Map<String, Object> producer() {
-        long timeout = appendTimeout.toMillis();
+    /**
+     * @param patience how long a record is sent again before it has failed
+     */
+    Map<String, Object> producer(Duration patience) {
+        long timeout = patience.toMillis();
         Map<String, String> fixed = new HashMap<>();
         fixed.put(ProducerConfig.ACKS_CONFIG, "all");
         fixed.put(ProducerConfig.ENABLE_IDEMPOTENCE_CONFIG, "true");

@@ -1,7 +1,6 @@
 package pyflink.durable.log.kafka;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -30,18 +29,14 @@ import pyflink.durable.log.SerializedEntry;
  *
  * <p>A group is sent to all its partitions at once and is durable when the replicas in sync have
  * all of it. The producer is idempotent, so what it sends again after a lost answer is not there
- * twice.
- *
- * <p><b>Old attempts that still run</b> (zombies) are not shut out: Kafka can do that for
- * transactions only, and a transaction per group costs more than the group. What they append is
- * harmless to read: an entry is the state of a slot, and the zombie's call did happen. Entries are
- * put in the order of their writers' generations, so a zombie's late entry never stands in front of
- * its successor's. What remains possible is that both make the same call while both run, that is
- * until Flink has ended the old attempt; they do it with the same idempotency key.
+ * twice. Old attempts that still run are shut out by {@link KafkaFences}: Kafka itself does that
+ * for transactions only, and a transaction per group costs more than the group.
  *
  * <p><b>Deletion.</b> When a checkpoint completes, each of the own partitions is trimmed to the
- * first record that it does not cover. Whatever else lies before that goes too, also the records of
- * an unrelated job: a topic is of one operator of one job.
+ * first own record that it does not cover. The newest own record stays in any case, since it tells
+ * of the fence: without it, what a zombie appends behind the trimmed fence would count. Whatever
+ * else lies before that goes too, also the records of an unrelated job: a topic is of one operator
+ * of one job.
  */
 final class KafkaStorage implements LogStorage {
 
@@ -52,12 +47,12 @@ final class KafkaStorage implements LogStorage {
     private final int maxEntryBytes;
     private final KafkaProducer<byte[], byte[]> producer;
 
-    private LogWriter writer;
-    private byte[] prefix;
-    private long prefixEpoch = -1;
+    private final KafkaFences fences;
 
-    /** Of each own partition, where it ended at the start or behind the last append. */
-    private final Map<TopicPartition, Long> ends = new HashMap<>();
+    /** By key group, what stands before the entries of {@link #prefixEpoch}. */
+    private final Map<Integer, byte[]> prefixes = new HashMap<>();
+
+    private long prefixEpoch = -1;
 
     /** Of each own partition, the offset of the first append in each epoch. */
     private final Map<TopicPartition, TreeMap<Long, Long>> firstOffsets = new HashMap<>();
@@ -76,9 +71,12 @@ final class KafkaStorage implements LogStorage {
         this.topic = topic;
         this.id = id;
         this.maxEntryBytes = maxEntryBytes;
+        this.fences = new KafkaFences(settings, context);
         this.producer =
                 new KafkaProducer<>(
-                        settings.producer(), new ByteArraySerializer(), new ByteArraySerializer());
+                        settings.producer(settings.appendTimeout()),
+                        new ByteArraySerializer(),
+                        new ByteArraySerializer());
     }
 
     static KafkaStorage open(KafkaSettings settings, CallLogContext context) throws IOException {
@@ -112,18 +110,14 @@ final class KafkaStorage implements LogStorage {
 
     @Override
     public void recover(Consumer<LogEntry> receiver) throws IOException {
-        try (KafkaRecovery recovery = new KafkaRecovery(settings, context)) {
-            recovery.run(receiver);
-            ends.putAll(recovery.ends());
-            trimmed.putAll(recovery.beginnings());
-            writer = context.writer(recovery.newestGeneration() + 1);
-        }
+        fences.put();
+        trimmed.putAll(new KafkaRecovery(settings, context).run(fences.ends(), receiver));
     }
 
     @Override
     public void write(long epoch, List<? extends SerializedEntry> group) throws IOException {
         if (epoch != prefixEpoch) {
-            prefix = KafkaRecord.prefix(context.operatorUid(), writer, epoch);
+            prefixes.clear();
             prefixEpoch = epoch;
         }
         try {
@@ -148,18 +142,24 @@ final class KafkaStorage implements LogStorage {
         }
     }
 
-    private ProducerRecord<byte[], byte[]> record(SerializedEntry entry) {
-        byte[] key = ByteBuffer.allocate(Integer.BYTES).putInt(entry.keyGroup()).array();
-        byte[] value = KafkaRecord.value(prefix, entry.bytes());
-        return new ProducerRecord<>(topic.name(), entry.keyGroup(), key, value);
+    private ProducerRecord<byte[], byte[]> record(SerializedEntry entry) throws IOException {
+        byte[] prefix = prefixes.get(entry.keyGroup());
+        if (prefix == null) {
+            TopicPartition partition = new TopicPartition(topic.name(), entry.keyGroup());
+            LogWriter writer = context.writer(fences.generation(partition));
+            prefix = KafkaRecord.prefix(context.operatorUid(), writer, prefixEpoch);
+            prefixes.put(entry.keyGroup(), prefix);
+        }
+        return KafkaFences.record(
+                topic.name(), entry.keyGroup(), KafkaRecord.value(prefix, entry.bytes()));
     }
 
-    private void noteOffset(long epoch, RecordMetadata durable) {
-        TopicPartition partition = new TopicPartition(durable.topic(), durable.partition());
-        ends.merge(partition, durable.offset() + 1, Math::max);
+    private void noteOffset(long epoch, RecordMetadata durable) throws IOException {
         firstOffsets
-                .computeIfAbsent(partition, key -> new TreeMap<>())
-                .merge(epoch, durable.offset(), Math::min);
+                .computeIfAbsent(
+                        new TopicPartition(durable.topic(), durable.partition()),
+                        key -> new TreeMap<>())
+                .merge(epoch, fences.appended(durable), Math::min);
     }
 
     private IOException failed(Throwable cause) {
@@ -179,20 +179,21 @@ final class KafkaStorage implements LogStorage {
     @Override
     public void deleteCovered(long checkpointId) {
         Map<TopicPartition, Long> before = new HashMap<>();
-        ends.forEach(
-                (partition, end) -> {
-                    TreeMap<Long, Long> firsts = firstOffsets.get(partition);
-                    if (firsts != null) {
-                        firsts.headMap(checkpointId).clear();
-                    }
-                    long offset =
-                            firsts == null || firsts.isEmpty()
-                                    ? end
-                                    : firsts.firstEntry().getValue();
-                    if (offset > trimmed.getOrDefault(partition, 0L)) {
-                        before.put(partition, offset);
-                    }
-                });
+        fences.ends()
+                .forEach(
+                        (partition, end) -> {
+                            TreeMap<Long, Long> firsts = firstOffsets.get(partition);
+                            if (firsts != null) {
+                                firsts.headMap(checkpointId).clear();
+                            }
+                            long offset =
+                                    firsts == null || firsts.isEmpty()
+                                            ? end - 1
+                                            : firsts.firstEntry().getValue();
+                            if (offset > trimmed.getOrDefault(partition, 0L)) {
+                                before.put(partition, offset);
+                            }
+                        });
         if (!before.isEmpty()) {
             Map<TopicPartition, Long> previous = new HashMap<>(trimmed);
             trimmed.putAll(before);
@@ -215,7 +216,10 @@ final class KafkaStorage implements LogStorage {
 
     @Override
     public void close() {
-        producer.close(Duration.ZERO); // the log has no appends left that anyone waits for
-        topic.close();
+        try {
+            producer.close(Duration.ZERO); // the log has no appends left that anyone waits for
+        } finally {
+            topic.close();
+        }
     }
 }

@@ -26,7 +26,7 @@ class KafkaBrokerLossTest {
         try (KafkaBroker broker = new KafkaBroker(directory)) {
             broker.start();
             OpenLog hasty = ofJob("a0").open(settings(broker, "2 s"));
-            OpenLog patient = ofJob("b0").open(settings(broker, "10 min"));
+            OpenLog patient = ofJob("b0").uid("refunds").open(settings(broker, "10 min"));
             hasty.append(entry(0, 0));
             patient.append(entry(0, 0));
             broker.kill();

@@ -3,27 +3,28 @@ package pyflink.durable.log.kafka;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static pyflink.durable.log.OpenLog.entry;
-import static pyflink.durable.log.OpenLog.pending;
 import static pyflink.durable.log.TestAttempt.MAX_PARALLELISM;
 import static pyflink.durable.log.TestAttempt.ofJob;
 
 import java.io.IOException;
-import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.NewTopic;
+import org.apache.kafka.clients.producer.KafkaProducer;
+import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInfo;
 import org.junit.jupiter.api.condition.EnabledForJreRange;
 import org.junit.jupiter.api.condition.JRE;
-import org.junit.jupiter.api.io.TempDir;
 import pyflink.durable.log.CallLogConformance;
+import pyflink.durable.log.LogEntry;
+import pyflink.durable.log.LogEntrySerializer;
 import pyflink.durable.log.OpenLog;
 import pyflink.durable.log.TestAttempt;
 
@@ -31,38 +32,16 @@ import pyflink.durable.log.TestAttempt;
 @EnabledForJreRange(min = JRE.JAVA_17)
 class KafkaCallLogTest extends CallLogConformance {
 
-    @TempDir static Path directory;
-    private static KafkaBroker broker;
-
     private String topicPrefix;
-
-    @BeforeAll
-    static void startBroker() throws Exception {
-        broker = new KafkaBroker(directory);
-        broker.start(); // the first test's log finds no broker yet, and waits
-    }
-
-    @AfterAll
-    static void endBroker() throws Exception {
-        broker.close();
-    }
 
     @BeforeEach
     void nameTopic(TestInfo test) {
-        topicPrefix = test.getTestMethod().orElseThrow().getName() + "-";
+        topicPrefix = SharedBroker.topicPrefix(test);
     }
 
     @Override
     protected Map<String, String> settings() {
-        return Map.of(
-                "type",
-                "kafka",
-                "bootstrap.servers",
-                broker.address(),
-                "topic",
-                topicPrefix + "{uid}",
-                "append.timeout",
-                "20 s");
+        return SharedBroker.settings(topicPrefix);
     }
 
     @Override
@@ -185,11 +164,29 @@ class KafkaCallLogTest extends CallLogConformance {
             log.log.onCheckpointComplete(1);
             log.append(entry(2, 0)); // behind the deletion
         }
-        KafkaSettings settings = settingsOfStorage();
-        try (KafkaRecovery recovery = new KafkaRecovery(settings, ofJob("a0").context())) {
-            recovery.run(entry -> {});
-            assertThat(recovery.beginnings().values())
-                    .containsExactlyInAnyOrder(1L, 1L, 0L, 0L, 0L, 0L, 0L, 0L);
+        // in each partition the fence is the first, and the newest record stays
+        assertThat(beginnings().values()).containsExactlyInAnyOrder(1L, 2L, 0L, 0L, 0L, 0L, 0L, 0L);
+    }
+
+    @Test
+    void aPartitionThatNothingIsAppendedToKeepsItsNewestFenceAlone() throws Exception {
+        for (int attempt = 0; attempt < 3; attempt++) {
+            try (OpenLog log = open(ofJob("a0").attempt(attempt))) {
+                log.log.onSnapshot(attempt + 1);
+                log.log.onCheckpointComplete(attempt + 1);
+                log.append(entry(0, attempt)); // behind the deletion
+            }
+        }
+        assertThat(beginnings().values()).containsExactlyInAnyOrder(4L, 2L, 2L, 2L, 2L, 2L, 2L, 2L);
+    }
+
+    private Map<TopicPartition, Long> beginnings() throws Exception {
+        List<TopicPartition> partitions = new ArrayList<>();
+        for (int keyGroup = 0; keyGroup < MAX_PARALLELISM; keyGroup++) {
+            partitions.add(new TopicPartition(topic(), keyGroup));
+        }
+        try (KafkaReader reader = new KafkaReader(settingsOfStorage(), ofJob("a0").context())) {
+            return reader.beginnings(partitions);
         }
     }
 
@@ -220,20 +217,38 @@ class KafkaCallLogTest extends CallLogConformance {
                 .hasMessageContaining("no.invalid:1");
     }
 
-    // ------------------------------------------------------------------ attempts at the same time
+    // ------------------------------------------------------------------ release 0.1
 
+    /** It ordered the records of its attempts by a number that these counted themselves. */
     @Test
-    void whatAnOldAttemptStillAppendsComesBeforeWhatItsSuccessorAppended() throws Exception {
-        try (OpenLog zombie = open(ofJob("a0"))) {
-            zombie.append(pending(0, 0));
-            try (OpenLog successor = open(ofJob("a0").attempt(1))) {
-                successor.append(entry(0, 0));
-                zombie.append(pending(0, 0), pending(0, 1));
-            }
+    void recordsOfRelease01AreReadInTheirOrderAndNoneBehindAFence() throws Exception {
+        create(new NewTopic(topic(), MAX_PARALLELISM, (short) 1));
+        sendAs01(2, entry(6, 1, "second"));
+        sendAs01(1, entry(6, 1, "first, and late"));
+        try (OpenLog log = open(ofJob("a0"))) {
+            assertThat(log.recovered)
+                    .containsExactly(entry(6, 1, "first, and late"), entry(6, 1, "second"));
+            log.append(entry(6, 2));
+            sendAs01(9, entry(6, 2, "of a zombie"));
+            log.append(entry(6, 3));
         }
-        try (OpenLog third = open(ofJob("a0").attempt(2))) {
-            assertThat(third.recovered)
-                    .containsExactly(pending(0, 0), pending(0, 0), pending(0, 1), entry(0, 0));
+        try (OpenLog log = open(ofJob("a0").attempt(1))) {
+            assertThat(slots(log.recovered)).containsExactly(1, 1, 2, 3);
+            assertThat(log.recovered).doesNotContain(entry(6, 2, "of a zombie"));
+        }
+    }
+
+    private void sendAs01(long generation, LogEntry entry) throws Exception {
+        byte[] prefix = KafkaRecord.prefix("orders", ofJob("a0").context().writer(generation), 0);
+        prefix[0] = 1;
+        byte[] value = KafkaRecord.value(prefix, LogEntrySerializer.toBytes(entry));
+        KafkaSettings settings = settingsOfStorage();
+        try (KafkaProducer<byte[], byte[]> producer =
+                new KafkaProducer<>(
+                        settings.producer(settings.appendTimeout()),
+                        new ByteArraySerializer(),
+                        new ByteArraySerializer())) {
+            producer.send(KafkaFences.record(topic(), entry.keyGroup(), value)).get();
         }
     }
 
@@ -244,7 +259,7 @@ class KafkaCallLogTest extends CallLogConformance {
     }
 
     private static Admin admin() {
-        return Admin.create(Map.of("bootstrap.servers", broker.address()));
+        return Admin.create(Map.of("bootstrap.servers", SharedBroker.get().address()));
     }
 
     private static void create(NewTopic topic) throws Exception {
