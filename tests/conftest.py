@@ -6,6 +6,7 @@ import pytest
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--full-matrix", action="store_true", help="all jobs of the level matrix")
     group = parser.getgroup("replays", "replays of what handlers did in a test")
     group.addoption("--keep-journals", metavar="DIR", help="keep the journals of all handlers")
     group.addoption(

@@ -178,6 +178,16 @@ def failed_checkpoints(client: JobClient) -> int:
     return int(graph.getCheckpointStatsSnapshot().getCounts().getNumberOfFailedCheckpoints())
 
 
+def finished_subtasks(client: JobClient, operator: str) -> int:
+    """How many subtasks of an operator have finished while its job goes on."""
+    graph = _cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    vertices = graph.getAllVertices().values()
+    tasks = [
+        task for one in vertices if operator in one.getName() for task in one.getTaskVertices()
+    ]
+    return sum(str(task.getExecutionState()) == "FINISHED" for task in tasks)
+
+
 def _cluster_of(client: JobClient) -> Any:
     j_client = client._j_job_client
     fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
