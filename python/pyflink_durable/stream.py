@@ -14,7 +14,7 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.python_setup import check_python, local_python
 from pyflink_durable.tool_options import ToolCallOptions
 from pyflink_durable.unpicklable import refuse_unpicklable
-from pyflink_durable.value_types import check_key_type, check_supported
+from pyflink_durable.value_types import check_key_type, check_supported, check_thread_mode
 
 if TYPE_CHECKING:
     from pyflink.common import TypeInformation
@@ -54,7 +54,8 @@ def durable_process(
     _check_stream(stream)
     check_handler(handler)
     _check_output_type(output_type)
-    check_key_type(_key_type_of(stream))
+    key_type, value_type = _types_of(stream)
+    check_key_type(key_type)
     check_supported(stream._j_data_stream.getTransformation().getOutputType(), "the input")
     check_supported(output_type.get_java_type_info(), "output_type")
     env = stream.get_execution_environment()
@@ -64,6 +65,10 @@ def durable_process(
     _check_uid(env, uid, options)
     _name_sources_without_uid(stream)
     _prepare_python(env)
+    if _settings_of(env).get("python.execution-mode") == "thread" and not _is_behind_durable(
+        stream
+    ):
+        check_thread_mode(value_type)
     prepare_checkpoints(env, options, name)
     add_jars(env, options.call_log)
 
@@ -155,10 +160,28 @@ def _check_stream(stream: Any) -> None:
         )
 
 
-def _key_type_of(stream: Any) -> TypeInformation:
+def _types_of(stream: Any) -> list[TypeInformation]:
+    """Those of the key and of the value, in which PyFlink's `key_by` wraps them for Java."""
     from pyflink.common.typeinfo import _from_java_type
 
-    return _from_java_type(stream._j_data_stream.getKeyType()).get_field_types()[0]
+    pair: Any = _from_java_type(stream._j_data_stream.getTransformation().getOutputType())
+    return list(pair.get_field_types())
+
+
+def _is_behind_durable(stream: Any) -> bool:
+    """Whether only Python functions that run in one operator with a handler come before."""
+    (before,) = stream._j_data_stream.getTransformation().getInputs()
+    while before.getClass().getSimpleName() == "OneInputTransformation":
+        factory = before.getOperatorFactory()
+        if not factory.getClass().getSimpleName().endswith("SimpleOperatorFactory"):
+            return False
+        operator = factory.getOperator().getClass().getName()
+        if operator == _OPERATOR_CLASS:
+            return True
+        if not operator.startswith("org.apache.flink.streaming.api.operators.python."):
+            return False
+        (before,) = before.getInputs()
+    return False
 
 
 def _check_output_type(output_type: Any) -> None:
@@ -183,17 +206,18 @@ def _check_options(options: Any) -> DurableOptions:
 
 def _with_tool_calls_of(env: Any, options: DurableOptions) -> DurableOptions:
     """Adds the ``tool-call.*`` options of the job's configuration; what is in the options wins."""
-    from pyflink.util.java_utils import get_j_env_configuration
-
-    configuration = get_j_env_configuration(env._j_stream_execution_environment).toMap()
-    tool_calls = ToolCallOptions.from_configuration(dict(configuration), options.tool_calls)
+    tool_calls = ToolCallOptions.from_configuration(_settings_of(env), options.tool_calls)
     return options.model_copy(update={"tool_calls": tool_calls})
 
 
-def _prepare_python(env: Any) -> None:
+def _settings_of(env: Any) -> dict[str, str]:
     from pyflink.util.java_utils import get_j_env_configuration
 
-    settings = dict(get_j_env_configuration(env._j_stream_execution_environment).toMap())
+    return dict(get_j_env_configuration(env._j_stream_execution_environment).toMap())
+
+
+def _prepare_python(env: Any) -> None:
+    settings = _settings_of(env)
     check_python(settings)
     if (executable := local_python(settings)) is not None:
         env.set_python_executable(executable)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _TYPE_INFORMATION = "org.apache.flink.api.common.typeinfo.TypeInformation"
 
-_PARTS = ("elem_type", "_key_type_info", "_value_type_info")
+_PARTS = ("_element_type", "elem_type", "_key_type_info", "_value_type_info", "_type_info")
 """Where PyFlink's types keep what they are made of; rows and tuples have ``_field_types``."""
 
 
@@ -46,6 +46,32 @@ def check_key_type(key_type: TypeInformation) -> None:
             raise _refused(part, "it can be changed")
         if isinstance(part, TupleTypeInfo) and PickledBytesTypeInfo() in part.get_field_types():
             raise _refused(part, "Flink takes equal pickles in tuples for different keys")
+
+
+def check_thread_mode(value_type: TypeInformation) -> None:
+    """Refuses inputs that PyFlink's own operators change in thread mode, `key_by` among them.
+
+    Raises:
+        ConfigurationError: The type has rows or tuples in an array, a map or a list.
+    """
+    from pyflink.common.typeinfo import (
+        ListTypeInfo,
+        MapTypeInfo,
+        ObjectArrayTypeInfo,
+        RowTypeInfo,
+        TupleTypeInfo,
+    )
+
+    for many in _parts(value_type):
+        if isinstance(many, (ListTypeInfo, MapTypeInfo, ObjectArrayTypeInfo)) and any(
+            isinstance(part, (RowTypeInfo, TupleTypeInfo)) for part in _parts(many)
+        ):
+            raise ConfigurationError(
+                f"the input has a {many}, and python.execution-mode is thread: PyFlink's own "
+                "operators, key_by among them, then make all rows and tuples in it the last one. "
+                "Use python.execution-mode: process; the durable operator runs in the "
+                "TaskManager's own Python in either mode"
+            )
 
 
 def check_supported(j_type: Any, what: str) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from typing import Any
 from uuid import UUID
 
 import pytest
 from crashkit import JobFailed, Stage, World, durable, environment, run, scripted, write_outputs
 from pyflink.common import Row, TypeInformation, Types
-from pyflink.datastream import OutputTag, ProcessFunction
+from pyflink.datastream import KeyedProcessFunction, OutputTag, ProcessFunction
+from pyflink.datastream.state import ValueStateDescriptor
+from pyflink.table import StreamTableEnvironment
 from type_cases import LEAVES, nested, spell
 
 from pyflink_durable import DEAD_LETTER, DeadLetter, DurableOptions, RunnerContext, durable_process
@@ -53,6 +56,43 @@ async def emit(case: int, ctx: RunnerContext) -> Row:
     return all_types("ours", case)
 
 
+KEY_LEAVES = [n for n in LEAVES if n not in ("FLOAT", "DOUBLE", "BYTES", "PICKLED")]
+KEY = Types.ROW(
+    [
+        *(LEAVES[name].type_info for name in KEY_LEAVES),
+        Types.TUPLE([Types.STRING(), Types.LONG()]),
+    ]
+)
+"""All that a key may be made of, but pickles."""
+
+
+def key_of(row: Row) -> Row:
+    return Row(*(row[name] for name in KEY_LEAVES), (row["STRING"], row["LONG"]))
+
+
+def remembered(key: Any, row: Row) -> str:
+    digest = hashlib.sha256(spell(key).encode()).hexdigest()
+    return f"key: {digest}\n{describe(row)}"
+
+
+async def remember(row: Row, ctx: RunnerContext) -> str | None:
+    seen = ctx.state.get("row")
+    ctx.state["row"] = row
+    return None if seen is None else remembered(ctx.key, seen)
+
+
+class Remember(KeyedProcessFunction):  # type: ignore[misc]
+    def open(self, context: Any) -> None:
+        descriptor = ValueStateDescriptor("row", Types.PICKLED_BYTE_ARRAY())
+        self.row = context.get_state(descriptor)
+
+    def process_element(self, row: Row, ctx: Any) -> Any:
+        seen = self.row.value()
+        self.row.update(row)
+        if seen is not None:
+            yield remembered(ctx.get_current_key(), seen)
+
+
 class ByEmitter(ProcessFunction):  # type: ignore[misc]
     def process_element(self, row: Row, ctx: Any) -> Any:
         yield OutputTag(row[0], Types.STRING()), describe(row)
@@ -68,6 +108,13 @@ def test_all_types_in_each_other_beside_a_stock_operator(world: World) -> None:
     )
     seen = durable(stock, see, key=lambda row: row[1], key_type=Types.INT(), name="see")
     write_outputs(seen, world, "seen")
+    twice = stock.union(stock).key_by(key_of, KEY)
+    write_outputs(twice.process(Remember(), Types.STRING()), world, "remembered by stock")
+    write_outputs(
+        durable_process(twice, remember, output_type=Types.STRING(), name="key", uid="key"),
+        world,
+        "remembered",
+    )
     # not in one operator with the handler, where its rows would stay in Python
     emitted = stock.union(ours).rebalance().process(ByEmitter())
     for by in ("stock", "ours"):
@@ -79,13 +126,69 @@ def test_all_types_in_each_other_beside_a_stock_operator(world: World) -> None:
     assert len(expected) == ROWS * 2 * len(LEAVES)
     assert sorted(world.outputs("seen")) == expected
     assert sorted(world.outputs("ours")) == expected
+    of_keys = sorted(world.outputs("remembered by stock"))
+    assert len(of_keys) == ROWS * (1 + 2 * len(LEAVES))
+    assert sorted(world.outputs("remembered")) == of_keys
 
 
-LINES = Types.OBJECT_ARRAY(Types.ROW_NAMED(["sku", "price"], [Types.STRING(), Types.DOUBLE()]))
+async def list_lines(order: Row, ctx: RunnerContext) -> Row:
+    lines = [line.set_field_names(["sku", "price"]) or line for line in reversed(order.lines)]
+    return Row(id=order.id, lines=lines, tags=order.tags, total=order.total, at=order.at)
+
+
+def test_rows_in_arrays_of_tables_at_both_ends(world: World) -> None:
+    """What Flink calls an external type; it reads and writes JSON."""
+    lines = [{"sku": "book", "price": 12.5}, {"sku": "lamp", "price": 30.0}]
+    order = {"id": 7, "lines": lines, "tags": {"a": [1, 2], "b": []}, "total": 42.5}
+    order["at"] = "2024-02-29 12:00:00.001"
+    source = world.folder_of("orders")
+    source.mkdir()
+    (source / "orders.json").write_text(json.dumps(order))
+    columns = (
+        "id INT, lines ARRAY<ROW<sku STRING, price DOUBLE>>, tags MAP<STRING, ARRAY<INT>>, "
+        "total DOUBLE, `at` TIMESTAMP(3)"
+    )
+
+    env = environment(world, python__execution_mode="process")
+    tables = StreamTableEnvironment.create(env)
+    for name in ("orders", "seen"):
+        tables.execute_sql(
+            f"CREATE TABLE {name} ({columns}) WITH ('connector' = 'filesystem', "
+            f"'format' = 'json', 'path' = '{world.folder_of(name).as_uri()}')"
+        )
+    orders = tables.to_data_stream(tables.from_path("orders"))
+    results = durable_process(
+        orders.key_by(lambda order: order["id"], Types.INT()),
+        list_lines,
+        output_type=orders.get_type(),
+        name="list",
+        uid="list",
+    )
+    tables.from_data_stream(results).execute_insert("seen").wait(60_000)
+
+    (file,) = world.folder_of("seen").glob("part-*")
+    assert json.loads(file.read_text()) == order | {"lines": lines[::-1]}
+
+
+LINE = Types.ROW_NAMED(["sku", "price"], [Types.STRING(), Types.DOUBLE()])
+LINES = Types.OBJECT_ARRAY(LINE)
 
 
 async def order(name: str, ctx: RunnerContext) -> list[Row]:
     return [Row(price=12.5, sku="book"), Row("lamp", 30), Row(sku=name, price=None)]
+
+
+ITEMS = OutputTag("items", LINE)
+
+
+class Itemize(ProcessFunction):  # type: ignore[misc]
+    """A Python function behind a handler, with a side output."""
+
+    def process_element(self, told: str, ctx: Any) -> Any:
+        for item in told.split(", "):
+            sku, price = item.split()
+            yield ITEMS, Row(price=None if price == "None" else float(price), sku=sku)
+        yield told
 
 
 def test_a_book_and_a_lamp_are_not_two_lamps(world: World) -> None:
@@ -97,11 +200,15 @@ def test_a_book_and_a_lamp_are_not_two_lamps(world: World) -> None:
     env = environment(world)
     orders = durable(scripted(env, world, [Stage(["pen"])]), order, output_type=LINES, name="order")
     told = durable(orders, tell, key=lambda lines: lines[2].sku, name="tell")
-    write_outputs(told, world)
+    aside = told.process(Itemize(), Types.STRING())  # in one operator with the handler
+    write_outputs(aside, world)
+    write_outputs(aside.get_side_output(ITEMS).map(spell, Types.STRING()), world, "items")
 
     run(env)
 
     assert world.outputs() == ["book 12.5, lamp 30.0, pen None"]
+    items = [Row(sku="book", price=12.5), Row(sku="lamp", price=30.0), Row(sku="pen", price=None)]
+    assert world.outputs("items") == list(map(spell, items))
 
 
 @pytest.mark.parametrize("is_async", [True, False], ids=["async", "def"])

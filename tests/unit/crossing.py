@@ -60,6 +60,12 @@ class Crossing:
         j_values.forEach(self._consumer(inputs, "add", _OBJECT))
         return list(chain.from_iterable(map(pickle.loads, inputs.take())))
 
+    def as_keys(self, j_values: Any) -> list[Any]:
+        """Hands Java objects to handlers as keys, each by itself."""
+        handle = self._handle(self._value_type, "pickle", self._load(_OBJECT))
+        pickled = self._interface("java.util.function.Function", handle)
+        return [pickle.loads(one) for one in j_values.stream().map(pickled).toArray()]
+
     def through_flink(self, j_values: Any) -> Any:
         """Takes Java objects through Flink's own serializer, as on the way to another task."""
         config = self._jvm.org.apache.flink.api.common.serialization.SerializerConfigImpl()

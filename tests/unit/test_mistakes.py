@@ -60,6 +60,13 @@ def batch(env: StreamExecutionEnvironment) -> None:
     process(env)
 
 
+def lines_by_threads(env: StreamExecutionEnvironment) -> None:
+    lines = Types.LIST(Types.TUPLE([Types.STRING(), Types.DOUBLE()]))
+    env = environment(python_execution__mode="thread")
+    orders = numbers(env).uid("numbers").map(lambda n: Row([("book", 12.5)]), Types.ROW([lines]))
+    process(env, stream=orders.key_by(lambda order: 1, Types.INT()))
+
+
 def twice(env: StreamExecutionEnvironment) -> None:
     for _ in range(2):
         process(env, uid="orders")
@@ -98,6 +105,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     ),
     "the environment in a handler": (handler_with("env"), "belongs to the program that builds"),
     "batch mode": (batch, "env.set_runtime_mode(RuntimeExecutionMode.STREAMING)"),
+    "rows in arrays by threads": (lines_by_threads, "Use python.execution-mode: process"),
     "one uid for two": (twice, "uid"),
     "a Python in an archive": (python_in_archive, "Install the packages in the TaskManagers' own"),
     # when the task opens

@@ -274,3 +274,11 @@ def test_an_output_type_of_java_alone(env: StreamExecutionEnvironment, output_ty
         process(env, output_type=output_type)
     assert "output_type: Values of type GenericType<java.lang.StringBuilder>" in str(error.value)
     assert "Types.ROW_NAMED(...), with a map before" in str(error.value)
+
+
+def test_rows_in_arrays_behind_a_handler(env: StreamExecutionEnvironment) -> None:
+    """They stay in Python, or cross by our own converters: thread mode does them no harm."""
+    env = environment(python_execution__mode="thread")
+    lines = Types.LIST(Types.ROW([Types.STRING()]))
+    orders = process(env, output_type=lines, uid="orders").map(lambda lines: lines, lines)
+    process(env, stream=orders.key_by(lambda lines: 1, Types.INT()), name="next", uid="next")

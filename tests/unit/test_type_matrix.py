@@ -16,6 +16,7 @@ def check(type_info: Any, values: list[Any]) -> None:
     from_worker = crossing.from_worker(values)
     expected = crossing.to_worker(from_worker)
     assert_same(crossing.into(from_worker), expected)
+    assert_same(crossing.as_keys(from_worker), expected)
     assert_same(crossing.to_worker(crossing.out(values)), expected)
     assert_same(crossing.there_and_back(values), expected)
 
