@@ -15,6 +15,9 @@ Durability = Literal["checkpoint", "gated", "write-ahead"]
 InDoubt = Literal["execute", "raise"]
 OnMismatch = Literal["protect", "clear", "fail"]
 
+LONGEST_TTL = 100 * 365 * 86_400
+"""A hundred years in seconds."""
+
 
 class DurableOptions(BaseModel):
     """Settings of one `durable_process`; frozen, checked when it is made.
@@ -58,6 +61,17 @@ class DurableOptions(BaseModel):
     is part of the idempotency keys. By default the number of the input among all of its key, which
     needs the inputs of a key to come in the same order again after a failure. Default None."""
 
+    key_ttl: float | None = Field(default=None, gt=0, le=LONGEST_TTL)
+    """Seconds behind a key's last input for which its number is kept, of which idempotency keys are
+    made. A key that comes back later counts from 0 again: longer than the outside knows the keys
+    that it has seen, and than the job may be down. By default numbers are kept for ever. Not with
+    `invocation_id`, which needs none. Default None."""
+
+    state_ttl: float | None = Field(default=None, gt=0, le=LONGEST_TTL)
+    """Seconds for which a value of `RunnerContext.state` is kept that no handler reads or writes:
+    longer than a handler may wait, and than the job may be down. By default values are kept for
+    ever. Default None."""
+
     max_in_flight: int = Field(default=1_000, ge=1, le=1_000_000)
     """How many invocations run at a time. Default 1,000."""
 
@@ -100,6 +114,15 @@ class DurableOptions(BaseModel):
     """Seconds that the end of a task waits for threads whose call still runs. A call that blocks
     longer is abandoned with a warning: its thread ends when the call returns, and what it returns
     touches nothing. Default 5."""
+
+    @model_validator(mode="after")
+    def _check_key_ttl(self) -> DurableOptions:
+        if self.key_ttl is not None and self.invocation_id is not None:
+            raise ValueError(
+                "key_ttl is for the numbers that tell invocations apart; with invocation_id there "
+                "are none. Leave it out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_call_log(self) -> DurableOptions:

@@ -118,6 +118,9 @@ def _transform(
         options.max_pending,
         long(checkpoint_interval(env)),
         long(round(options.drain_timeout * 1000)),
+        options.invocation_id is None,
+        long(_milliseconds(options.key_ttl)),
+        long(_milliseconds(options.state_ttl)),
         _j_settings(options.call_log),
     ]
     j_arguments = gateway.new_array(gateway.jvm.Object, len(arguments))
@@ -129,6 +132,11 @@ def _transform(
     j_stream = stream._j_data_stream.transform(name, output_type.get_java_type_info(), operator)
     # chained to its upstream, a checkpoint could run in the middle of that operator's element
     return DataStream(j_stream).start_new_chain()
+
+
+def _milliseconds(time_to_live: float | None) -> int:
+    """At least one; 0 for ever."""
+    return 0 if time_to_live is None else max(1, round(time_to_live * 1000))
 
 
 def _pickled(handler: Handler, options: DurableOptions) -> dict[str, Any]:

@@ -272,7 +272,11 @@ class InputNumber(TimestampAssigner):  # type: ignore[misc]
 
 
 def build(
-    env: StreamExecutionEnvironment, world: World, stages: list[Stage], log: Path
+    env: StreamExecutionEnvironment,
+    world: World,
+    stages: list[Stage],
+    log: Path,
+    time_to_live: float | None = None,
 ) -> DataStream:
     """An operator at the level ``checkpoint``, and one at ``write-ahead``; gives their answers.
 
@@ -281,7 +285,10 @@ def build(
         world: The outside, now.
         stages: What comes in.
         log: The directory of the call log.
+        time_to_live: Of what is kept of keys that are idle.
     """
+    kept = {"key_ttl": time_to_live, "state_ttl": time_to_live}
+    call_log = FileCallLog(directory=log)
     times = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(InputNumber())
     inputs = scripted(env, world, stages, bounded=False).assign_timestamps_and_watermarks(times)
     strings = inputs.filter(lambda name: not name.startswith("logged/"))
@@ -292,6 +299,7 @@ def build(
         strings,
         Situations(world),
         key=lambda name: name.split("/")[0],
+        options=DurableOptions(**kept),
         name="in-state",
     )
     logged_answers = durable(
@@ -299,7 +307,7 @@ def build(
         Situations(world),
         key=lambda value: tuple(value["name"].split("/")[:1]),
         key_type=Types.PICKLED_BYTE_ARRAY(),
-        options=DurableOptions(durability="write-ahead", call_log=FileCallLog(directory=log)),
+        options=DurableOptions(durability="write-ahead", call_log=call_log, **kept),
         name="in-log",
     )
     return answers.union(logged_answers)

@@ -49,17 +49,26 @@ OUTPUTS = [
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.parametrize(
-    ("form", "backend", "parallelism"),
-    [("canonical", "hashmap", 1), ("canonical", "rocksdb", 2), ("native", "rocksdb", 1)],
+    ("form", "backend", "parallelism", "time_to_live"),
+    [
+        ("canonical", "hashmap", 1, None),
+        ("canonical", "rocksdb", 2, 86_400),
+        ("native", "rocksdb", 1, None),
+    ],
 )
 def test_all_goes_on_from_where_it_was(
-    world: World, release: str, form: str, backend: str, parallelism: int
+    world: World,
+    release: str,
+    form: str,
+    backend: str,
+    parallelism: int,
+    time_to_live: float | None,
 ) -> None:
     before = World(str(SAVEPOINTS / release))
     log = Path(world.folder, "log")
     shutil.copytree(Path(before.folder, "log"), log)
 
-    goes_on_from(world, Path(before.folder, form), log, backend, parallelism)
+    goes_on_from(world, Path(before.folder, form), log, backend, parallelism, time_to_live)
 
     attempts = {one["subject"]: one["attempt"] for one in world.events("run")}
     assert Counter(world.subjects("run")) == dict.fromkeys(ATTEMPTS, 1)
@@ -72,7 +81,14 @@ def test_all_goes_on_from_where_it_was(
     assert_same_idempotency_keys(before, world)
 
 
-def goes_on_from(world: World, savepoint: Path, log: Path, backend: str, parallelism: int) -> None:
+def goes_on_from(
+    world: World,
+    savepoint: Path,
+    log: Path,
+    backend: str,
+    parallelism: int,
+    time_to_live: float | None,
+) -> None:
     place = savepoint.as_uri()
     env = environment(
         world,
@@ -84,7 +100,7 @@ def goes_on_from(world: World, savepoint: Path, log: Path, backend: str, paralle
         execution__savepoint__path=place,
         execution__savepoint__ignore_unclaimed_state="true",
     )
-    write_outputs(build(env, world, [Stage([AFTERWARDS])], log), world)
+    write_outputs(build(env, world, [Stage([AFTERWARDS])], log, time_to_live), world)
     job = start(env)
     world.wait(lambda world: check(job) or len(world.outputs()) > len(OUTPUTS), "all outputs")
     cancel(job)

@@ -151,11 +151,22 @@ def test_an_option_out_of_range_is_named_with_its_limit(option: str) -> None:
         ("max_in_flight", 1.5),
         ("call_threads", None),
         ("close_timeout", float("nan")),
+        ("key_ttl", 0),
+        ("key_ttl", float("inf")),
+        ("key_ttl", float("nan")),
+        ("state_ttl", -1),
+        ("state_ttl", "1 h"),
     ],
 )
 def test_an_option_of_the_wrong_kind(option: str, value: Any) -> None:
     with pytest.raises(ValidationError, match=option):
         DurableOptions(**{option: value})
+
+
+def test_ids_of_their_own_need_no_numbers_that_live() -> None:
+    with pytest.raises(ValidationError, match="key_ttl is for the numbers"):
+        DurableOptions(key_ttl=60, invocation_id=str)
+    DurableOptions(state_ttl=60, invocation_id=str)
 
 
 def test_an_unknown_option() -> None:

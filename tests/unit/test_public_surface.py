@@ -97,6 +97,8 @@ OPTIONS = {
     "retry": None,
     "call_timeout": None,
     "invocation_id": None,
+    "key_ttl": None,
+    "state_ttl": None,
     "max_in_flight": 1_000,
     "max_pending": 10_000,
     "drain_timeout": 60.0,

@@ -100,6 +100,31 @@ def test_tool_calls_are_made_as_the_configuration_says(monkeypatch: pytest.Monke
         process(environment(tool__call_threads="4"))
 
 
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ({}, (True, 0, 0)),
+        ({"key_ttl": 86_400.5, "state_ttl": 0.0001}, (True, 86_400_500, 1)),
+        ({"invocation_id": str, "state_ttl": 60}, (False, 0, 60_000)),
+    ],
+    ids=str,
+)
+def test_the_operator_is_told_what_is_kept(
+    env: StreamExecutionEnvironment, options: dict[str, Any], kept: tuple[bool, int, int]
+) -> None:
+    results = process(env, options=DurableOptions(**options))
+    operator = results._j_data_stream.getTransformation().getOperatorFactory().getOperator()
+    retention = field_of(operator, "retention")
+    names = ("numbersInputs", "keyTtl", "stateTtl")
+    assert tuple(field_of(retention, name) for name in names) == kept
+
+
+def field_of(j_object: Any, name: str) -> Any:
+    field = j_object.getClass().getDeclaredField(name)
+    field.setAccessible(True)
+    return field.get(j_object)
+
+
 def test_the_jar_is_shipped_once(env: StreamExecutionEnvironment) -> None:
     for uid in ("first", "second"):
         process(env, uid=uid)

@@ -56,6 +56,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private final String name;
     private final String uid;
     private final Limits limits;
+    private final Retention retention;
     @Nullable private final HashMap<String, String> callLog;
 
     private transient ValueType<Object> keyType;
@@ -73,6 +74,9 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
      * @param maxPending how many further inputs one subtask accepts
      * @param checkpointInterval milliseconds between the job's checkpoints, 0 if it takes none
      * @param drainTimeout how many milliseconds late a checkpoint may be at the end of the input
+     * @param numbersInputs whether invocations are told apart by the number of their input
+     * @param keyTtl for how many milliseconds that number is kept, 0 for ever
+     * @param stateTtl the same for values of {@code ctx.state}
      * @param callLog settings of the call log, null for a job without one
      */
     public DurableKeyedProcessOperator(
@@ -86,6 +90,9 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             int maxPending,
             long checkpointInterval,
             long drainTimeout,
+            boolean numbersInputs,
+            long keyTtl,
+            long stateTtl,
             @Nullable Map<String, String> callLog) {
         this(
                 config,
@@ -100,6 +107,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                         checkpointInterval,
                         drainTimeout,
                         StartBatches.COLLECT_MILLIS),
+                new Retention(numbersInputs, keyTtl, stateTtl),
                 callLog);
     }
 
@@ -111,6 +119,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             String name,
             String uid,
             Limits limits,
+            Retention retention,
             @Nullable Map<String, String> callLog) {
         super(config, function, inputType, outputType);
         this.inputType = inputType;
@@ -118,6 +127,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         this.name = name;
         this.uid = uid;
         this.limits = limits;
+        this.retention = retention;
         this.callLog = callLog == null ? null : new HashMap<>(callLog);
     }
 
@@ -148,6 +158,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 getRuntimeContext(),
                 getOperatorConfig().getTypeSerializerIn(0, classLoader),
                 getExecutionConfig().isObjectReuseEnabled(),
+                retention,
                 openCallLog(classLoader),
                 fromCheckpoint);
     }
@@ -401,7 +412,15 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     public <T> AbstractEmbeddedDataStreamPythonFunctionOperator<T> copy(
             DataStreamPythonFunctionInfo function, TypeInformation<T> chainedOutputType) {
         return new DurableKeyedProcessOperator<>(
-                config, function, inputType, chainedOutputType, name, uid, limits, callLog);
+                config,
+                function,
+                inputType,
+                chainedOutputType,
+                name,
+                uid,
+                limits,
+                retention,
+                callLog);
     }
 
     InvocationEngine<Row, IN> engine() {

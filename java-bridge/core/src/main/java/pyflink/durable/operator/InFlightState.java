@@ -8,8 +8,6 @@ import java.util.stream.Stream;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
-import org.apache.flink.api.common.state.ValueState;
-import org.apache.flink.api.common.state.ValueStateDescriptor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
 import org.apache.flink.api.common.typeutils.base.LongSerializer;
@@ -21,7 +19,7 @@ import pyflink.durable.journal.Journal;
 
 /**
  * What is in flight, in Flink's keyed state: the inputs of a key by their sequence number, the
- * journal of its running invocation by slot, and its next sequence number.
+ * journal of its running invocation by slot, and its next number ({@link Sequences}).
  *
  * <p>It is keyed, so it follows its keys when the job is rescaled. The inputs are a map and not a
  * list, so that the end of an invocation takes one entry away instead of writing all others again.
@@ -30,15 +28,17 @@ final class InFlightState<K, IN> implements Journal.Changes {
 
     static final String INPUTS = "durable-inputs";
     static final String JOURNAL = "durable-journal";
-    static final String SEQUENCE = "durable-sequence";
 
     private final KeyedStateBackend<K> backend;
     private final MapState<Long, Input<IN>> inputs;
     private final MapState<Integer, Call> journal;
-    private final ValueState<Long> sequence;
+    private final Sequences sequences;
 
     InFlightState(
-            KeyedStateBackend<K> backend, RuntimeContext context, TypeSerializer<IN> serializer) {
+            KeyedStateBackend<K> backend,
+            RuntimeContext context,
+            TypeSerializer<IN> serializer,
+            Retention retention) {
         this.backend = backend;
         this.inputs =
                 context.getMapState(
@@ -50,8 +50,7 @@ final class InFlightState<K, IN> implements Journal.Changes {
                 context.getMapState(
                         new MapStateDescriptor<>(
                                 JOURNAL, IntSerializer.INSTANCE, CallSerializer.INSTANCE));
-        this.sequence =
-                context.getState(new ValueStateDescriptor<>(SEQUENCE, LongSerializer.INSTANCE));
+        this.sequences = new Sequences(context, retention);
     }
 
     void selectKey(K key) {
@@ -83,16 +82,16 @@ final class InFlightState<K, IN> implements Journal.Changes {
     }
 
     void putNextSequence(long next) throws Exception {
-        sequence.update(next);
+        sequences.putNext(next);
     }
 
     long nextSequence() throws Exception {
-        Long next = sequence.value();
-        return next == null ? 0 : next;
+        return sequences.next();
     }
 
     /** All keys with something in flight. Walks the state: for a restore only. */
-    List<K> keysInFlight() {
+    List<K> keysInFlight() throws Exception {
+        sequences.takeOver(backend);
         List<K> keys = new ArrayList<>();
         try (Stream<K> stream = backend.getKeys(INPUTS, VoidNamespace.INSTANCE)) {
             stream.forEach(keys::add);
@@ -102,11 +101,33 @@ final class InFlightState<K, IN> implements Journal.Changes {
 
     /** The inputs of the selected key, by sequence number. */
     TreeMap<Long, Input<IN>> restoreInputs() throws Exception {
-        TreeMap<Long, Input<IN>> restored = new TreeMap<>();
+        TreeMap<Long, Input<IN>> found = new TreeMap<>();
         for (Map.Entry<Long, Input<IN>> entry : inputs.entries()) {
-            restored.put(entry.getKey(), entry.getValue());
+            found.put(entry.getKey(), entry.getValue());
+        }
+        TreeMap<Long, Input<IN>> restored = new TreeMap<>();
+        for (Input<IN> input : found.values()) {
+            Input<IN> numbered =
+                    sequences.replaces(input.sequence())
+                            ? renumber(input, nextSequence(restored))
+                            : input;
+            restored.put(numbered.sequence(), numbered);
         }
         return restored;
+    }
+
+    /** The next number of the selected key behind inputs that are in flight. */
+    long nextSequence(TreeMap<Long, Input<IN>> inFlight) throws Exception {
+        long next = sequences.next();
+        return inFlight.isEmpty() ? next : Math.max(next, inFlight.lastKey() + 1);
+    }
+
+    private Input<IN> renumber(Input<IN> input, long number) throws Exception {
+        Input<IN> numbered = new Input<>(number, input.timestamp(), input.value());
+        dropInput(input.sequence());
+        putInput(numbered);
+        putNextSequence(number + 1);
+        return numbered;
     }
 
     /** The journal of the selected key's first input. */

@@ -61,6 +61,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     private CheckpointNews checkpoints;
     private Watch<K, IN> watch;
     private HandlerSteps<K, IN> steps;
+    private KeyedStateBackend<K> keyedState;
     private UserState userState;
     private TypeSerializer<IN> inputSerializer;
     private boolean copyInputs;
@@ -98,6 +99,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
     /**
      * To be called when the keyed state is there. What was in flight starts in the first mail.
      *
+     * @param retention what is kept behind the end of invocations
      * @param callLog null for an operator without one
      * @param fromCheckpoint whether there is state that a checkpoint or a savepoint left
      */
@@ -106,6 +108,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
             RuntimeContext context,
             TypeSerializer<IN> newInputSerializer,
             boolean objectReuse,
+            Retention retention,
             @Nullable CallLog callLog,
             boolean fromCheckpoint)
             throws Exception {
@@ -123,10 +126,11 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         }
         inputSerializer = newInputSerializer;
         copyInputs = objectReuse;
-        userState = new UserState(context);
+        keyedState = backend;
+        userState = new UserState(context, retention);
         scheduler =
                 new InvocationScheduler<>(
-                        new InFlightState<>(backend, context, inputSerializer),
+                        new InFlightState<>(backend, context, inputSerializer, retention),
                         watermarks,
                         limits.maxInFlight,
                         limits.maxPending);
@@ -251,6 +255,7 @@ final class InvocationEngine<K, IN> implements DurableBridge.Host {
         }
         restored = true;
         Object selected = task.getCurrentKey();
+        userState.takeOver(keyedState);
         int count = scheduler.restore();
         select(selected);
         if (count > 0) {

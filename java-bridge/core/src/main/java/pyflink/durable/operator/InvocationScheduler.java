@@ -74,7 +74,7 @@ final class InvocationScheduler<K, IN> {
             if (inputs.isEmpty()) {
                 continue;
             }
-            KeyLane<K, IN> lane = new KeyLane<>(key, state.nextSequence());
+            KeyLane<K, IN> lane = new KeyLane<>(key, state.nextSequence(inputs));
             lanes.put(key, lane);
             for (Input<IN> input : inputs.values()) {
                 Invocation<K, IN> invocation =

@@ -119,7 +119,8 @@ final class DurableHarness implements AutoCloseable {
 
     private DurableHarness(Setup setup) throws Exception {
         KeyKind kind = setup.kind;
-        operator = new HarnessOperator(kind.fieldType, setup.limits(), setup.callLog);
+        operator =
+                new HarnessOperator(kind.fieldType, setup.limits(), setup.retention, setup.callLog);
         flink =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         operator,
@@ -151,6 +152,7 @@ final class DurableHarness implements AutoCloseable {
         private int parallelism = 1;
         private int subtask;
         private boolean objectReuse;
+        private Retention retention = new Retention(true, 0, 0);
         @Nullable private Map<String, String> callLog;
 
         private Setup(KeyKind kind) {
@@ -188,6 +190,11 @@ final class DurableHarness implements AutoCloseable {
 
         Setup objectReuse() {
             objectReuse = true;
+            return this;
+        }
+
+        Setup retention(Retention newRetention) {
+            retention = newRetention;
             return this;
         }
 

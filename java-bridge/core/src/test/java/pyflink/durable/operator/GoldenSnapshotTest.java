@@ -68,6 +68,47 @@ class GoldenSnapshotTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"v1", "v2", "v3"})
+    void whatIsKeptOfIdleKeysIsGivenATime(String version) throws Exception {
+        try (DurableHarness harness =
+                DurableHarness.setup()
+                        .retention(new Retention(true, 60_000, 60_000))
+                        .open(goldenSnapshot(version))) {
+            harness.send("carol", "2");
+            harness.runMails();
+
+            assertThat(harness.operator.handler("carol:2").sequence()).isEqualTo(1);
+            long alice = harness.operator.handler("alice:1").id();
+            assertThat(harness.operator.bridge().getState(alice, "total"))
+                    .isEqualTo("10".getBytes());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"v1", "v2", "v3"})
+    void numbersGoOnBehindATimeWithIds(String version) throws Exception {
+        OperatorSubtaskState snapshot;
+        try (DurableHarness harness =
+                DurableHarness.setup()
+                        .retention(new Retention(false, 0, 0))
+                        .open(goldenSnapshot(version))) {
+            harness.send("alice", "3");
+            harness.send("carol", "2");
+            harness.endAll();
+            assertThat(harness.outputs())
+                    .containsExactlyInAnyOrder("alice:1", "alice:2", "alice:3", "bob:1", "carol:2");
+            snapshot = harness.snapshot();
+        }
+        try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
+            harness.send("alice", "4");
+            harness.send("carol", "3");
+            harness.runMails();
+            assertThat(harness.operator.handler("alice:4").sequence()).isEqualTo(3);
+            assertThat(harness.operator.handler("carol:3").sequence()).isEqualTo(1);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"v1", "v2", "v3"})
     void aSnapshotIsRedistributedWhenTheJobIsRescaled(String version) throws Exception {
         int restored = 0;
         for (int subtask = 0; subtask < 4; subtask++) {

@@ -65,7 +65,10 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
      * @param callLog settings of the call log, null for an operator without one
      */
     HarnessOperator(
-            TypeInformation<?> keyField, Limits limits, @Nullable Map<String, String> callLog) {
+            TypeInformation<?> keyField,
+            Limits limits,
+            Retention retention,
+            @Nullable Map<String, String> callLog) {
         super(
                 new Configuration(),
                 new DataStreamPythonFunctionInfo(
@@ -75,6 +78,7 @@ final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row, String
                 NAME,
                 UID,
                 limits,
+                retention,
                 callLog);
         this.logged = callLog != null;
     }

@@ -237,7 +237,8 @@ class SnapshotRestoreTest {
                     new InFlightState<>(
                             harness.operator.getKeyedStateBackend(),
                             harness.operator.getRuntimeContext(),
-                            null);
+                            null,
+                            new Retention(true, 0, 0));
             state.selectKey(Row.of("a"));
             state.remove(0);
             snapshot = harness.snapshot();
