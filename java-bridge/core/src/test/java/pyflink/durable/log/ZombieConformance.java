@@ -27,6 +27,8 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 public abstract class ZombieConformance {
 
+    private static final long DEADLINE_SECONDS = 120;
+
     private static final String TAKEN_OVER = "has taken over the call log";
 
     /** The settings of a log that is this test's own, the type included. */
@@ -207,7 +209,8 @@ public abstract class ZombieConformance {
     void aProcessThatIsStoppedInItsAppendsReportsNoneThatItsSuccessorHasNotRead() throws Exception {
         Process zombie = EndlessAppender.start(settings());
         try (BufferedReader out =
-                new BufferedReader(new InputStreamReader(zombie.getInputStream()))) {
+                        new BufferedReader(new InputStreamReader(zombie.getInputStream()));
+                AutoCloseable end = zombie::destroyForcibly) {
             int durable = 0;
             while (durable < 100) {
                 durable = Math.max(durable, slotIn(out.readLine()));
@@ -218,9 +221,7 @@ public abstract class ZombieConformance {
                 successor.append(entry(2, 0));
                 left = new ArrayList<>(ofKeyGroup0(successor));
                 signal(zombie, "CONT");
-                for (String line = out.readLine(); line != null; line = out.readLine()) {
-                    durable = Math.max(durable, slotIn(line)); // it ends when an append fails
-                }
+                durable = Math.max(durable, lastIn(out).get(DEADLINE_SECONDS, TimeUnit.SECONDS));
                 successor.append(entry(0, -1));
                 left.add(entry(0, -1));
             }
@@ -229,9 +230,14 @@ public abstract class ZombieConformance {
             try (OpenLog next = open(ofJob("a0").attempt(2))) {
                 assertThat(ofKeyGroup0(next)).isEqualTo(left);
             }
-        } finally {
-            zombie.destroyForcibly().waitFor();
         }
+    }
+
+    /** The last that the zombie reports; it ends when an append fails. */
+    private static CompletableFuture<Integer> lastIn(BufferedReader out) {
+        return CompletableFuture.supplyAsync(
+                () -> out.lines().mapToInt(ZombieConformance::slotIn).max().orElse(-1),
+                task -> new Thread(task).start());
     }
 
     private static int slotIn(String line) {
@@ -242,7 +248,7 @@ public abstract class ZombieConformance {
 
     private static void signal(Process process, String name) throws Exception {
         Process kill = new ProcessBuilder("kill", "-" + name, "" + process.pid()).start();
-        assertThat(kill.waitFor(OpenLog.DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
+        assertThat(kill.waitFor(DEADLINE_SECONDS, TimeUnit.SECONDS)).isTrue();
         assertThat(kill.exitValue()).isZero();
     }
 
@@ -264,7 +270,7 @@ public abstract class ZombieConformance {
             }
             List<OpenLog> logs = new ArrayList<>();
             for (CompletableFuture<OpenLog> each : opened) {
-                logs.add(each.get(OpenLog.DEADLINE_SECONDS, TimeUnit.SECONDS));
+                logs.add(each.get(DEADLINE_SECONDS, TimeUnit.SECONDS));
             }
             int alive = 0;
             for (OpenLog each : logs) {
