@@ -60,18 +60,27 @@ final class Succession {
     private final List<LogFile> segments = new ArrayList<>();
     private final TreeSet<String> otherJobs = new TreeSet<>();
 
-    private Succession(LogDirectory directory, CallLogContext context) throws IOException {
+    private Succession(LogDirectory directory, CallLogContext context, long generation) {
         this.directory = directory;
         this.context = context;
-        this.writer = context.writer(directory.nextGeneration());
+        this.writer = context.writer(generation);
         this.claim = LogFile.newClaim(directory.path(), writer);
     }
 
     /** Takes the log over from earlier attempts. */
     static Succession begin(LogDirectory directory, CallLogContext context, ByteBuffer buffer)
             throws IOException {
-        while (true) {
-            Succession begun = new Succession(directory, context);
+        return begin(directory, context, directory.nextGeneration(), buffer);
+    }
+
+    /**
+     * @param chosen the generation, if no writer that is succeeded turns out to have it
+     */
+    static Succession begin(
+            LogDirectory directory, CallLogContext context, long chosen, ByteBuffer buffer)
+            throws IOException {
+        for (long generation = chosen; ; generation = directory.nextGeneration()) {
+            Succession begun = new Succession(directory, context, generation);
             try {
                 begun.writeClaim(buffer);
                 begun.takeClaims();

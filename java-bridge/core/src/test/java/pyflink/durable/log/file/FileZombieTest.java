@@ -7,6 +7,7 @@ import static pyflink.durable.log.OpenLog.entry;
 import static pyflink.durable.log.OpenLog.pending;
 import static pyflink.durable.log.TestAttempt.ofJob;
 
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -105,23 +106,16 @@ class FileZombieTest extends ZombieConformance {
 
     @Test
     void ofTwoThatChoseOneGenerationTheSecondChoosesAgain() throws Exception {
-        try (OpenLog first = open(ofJob("a0").attempt(9))) {
-            first.append(entry(0, 0));
-            Path segment = files(".segment").get(0);
-            // the first looked before the second had left a trace, and came late
-            LogFile of = LogFile.of(segment).orElseThrow();
-            Path later =
-                    segment.resolveSibling(
-                            segment.getFileName().toString().replaceFirst("^g0*1-", "g00000002-"));
-            assertThat(of.generation()).isEqualTo(1);
-            Files.move(segment, later);
-            try (OpenLog second = open(ofJob("a0").attempt(1))) {
-                second.append(entry(0, 0, "newer"));
-            }
-            try (OpenLog third = open(ofJob("a0").attempt(2))) {
-                assertThat(third.recovered).containsExactly(entry(0, 0), entry(0, 0, "newer"));
-            }
+        LogDirectory of = LogDirectory.open(directory, ofJob("a0").context());
+        long chosen = of.nextGeneration(); // and then it stands still
+        try (OpenLog other = open(ofJob("a0").attempt(1))) {
+            other.append(entry(0, 0));
         }
+        ByteBuffer buffer = ByteBuffer.allocateDirect(1_000);
+        Succession late = Succession.begin(of, ofJob("a0").context(), chosen, buffer);
+        assertThat(late.claim().generation()).isEqualTo(chosen + 1);
+        assertThat(late.segments()).extracting(LogFile::generation).containsExactly(chosen);
+        assertThat(files(".claim")).containsExactly(late.claim().path());
     }
 
     private static Path claimOf(Path seal) {
