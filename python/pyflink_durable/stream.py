@@ -178,15 +178,22 @@ def _types_of(stream: Any) -> list[TypeInformation]:
 
 def _is_behind_durable(stream: Any) -> bool:
     """Whether only Python functions that run in one operator with a handler come before."""
+    settings = _settings_of(stream.get_execution_environment())
+    if settings.get("python.operator-chaining.enabled") == "false":
+        return False
     (before,) = stream._j_data_stream.getTransformation().getInputs()
-    while before.getClass().getSimpleName() == "OneInputTransformation":
+    parallelism = before.getParallelism()
+    while (
+        before.getClass().getSimpleName() == "OneInputTransformation"
+        and before.getOperatorFactory().getClass().getSimpleName().endswith("SimpleOperatorFactory")
+        and before.getParallelism() == parallelism
+    ):
         factory = before.getOperatorFactory()
-        if not factory.getClass().getSimpleName().endswith("SimpleOperatorFactory"):
-            return False
         operator = factory.getOperator().getClass().getName()
         if operator == _OPERATOR_CLASS:
             return True
-        if not operator.startswith("org.apache.flink.streaming.api.operators.python."):
+        is_python = operator.startswith("org.apache.flink.streaming.api.operators.python.")
+        if not is_python or factory.getChainingStrategy().name() != "ALWAYS":
             return False
         (before,) = before.getInputs()
     return False

@@ -301,9 +301,30 @@ def test_an_output_type_of_java_alone(env: StreamExecutionEnvironment, output_ty
     assert "Types.ROW_NAMED(...), with a map before" in str(error.value)
 
 
-def test_rows_in_arrays_behind_a_handler(env: StreamExecutionEnvironment) -> None:
-    """They stay in Python, or cross by our own converters: thread mode does them no harm."""
-    env = environment(python_execution__mode="thread")
+def rows_behind_a_handler(between: Callable[[DataStream], DataStream], **settings: str) -> None:
+    env = environment(python_execution__mode="thread", **settings)
     lines = Types.LIST(Types.ROW([Types.STRING()]))
     orders = process(env, output_type=lines, uid="orders").map(lambda lines: lines, lines)
-    process(env, stream=orders.key_by(lambda lines: 1, Types.INT()), name="next", uid="next")
+    keyed_orders = between(orders).key_by(lambda lines: 1, Types.INT())
+    process(env, stream=keyed_orders, name="next", uid="next")
+
+
+def test_rows_in_arrays_behind_a_handler() -> None:
+    """They stay in Python, or cross by our own converters: thread mode does them no harm."""
+    rows_behind_a_handler(lambda orders: orders)
+
+
+@pytest.mark.parametrize(
+    ("between", "settings"),
+    [
+        (lambda orders: orders, {"python_operator__chaining_enabled": "false"}),
+        (lambda orders: orders.disable_chaining(), {}),
+        (lambda orders: orders.start_new_chain(), {}),
+        (lambda orders: orders.set_parallelism(3), {}),
+        (lambda orders: orders.rebalance(), {}),
+    ],
+    ids=["no chaining", "not chained", "a new chain", "another parallelism", "rebalanced"],
+)
+def test_rows_in_arrays_behind_another_operator(between: Any, settings: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError, match=r"Use python\.execution-mode: process"):
+        rows_behind_a_handler(between, **settings)
