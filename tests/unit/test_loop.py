@@ -188,7 +188,7 @@ class TestWakes:
             threads = [
                 threading.Thread(
                     target=lambda part=part: [
-                        loop.call_soon_threadsafe(future.set_result, 1) for future in part
+                        loop.hand_over(future.set_result, 1) for future in part
                     ]
                 )
                 for part in (futures[:50], futures[50:])
@@ -203,7 +203,7 @@ class TestWakes:
         assert (operator.wakes, task.done()) == (1, False)
         loop.drain()
         assert task.result() == 100
-        loop.call_soon_threadsafe(lambda: None)
+        loop.hand_over(lambda: None)
         assert operator.wakes == 2
 
     def test_completions_are_taken_one_at_a_time_with_quiescence_between(
@@ -219,8 +219,8 @@ class TestWakes:
 
         async def handler() -> None:
             first, second = loop.create_future(), loop.create_future()
-            loop.call_soon_threadsafe(second.set_result, None)
-            loop.call_soon_threadsafe(first.set_result, None)
+            loop.hand_over(second.set_result, None)
+            loop.hand_over(first.set_result, None)
             await asyncio.gather(waits("a", first), waits("b", second))
 
         operator.run(handler())
@@ -244,7 +244,7 @@ class TestWakes:
     def test_nothing_after_the_close(self, operator: Operator) -> None:
         operator.loop.close()
         assert operator.loop.is_closed()
-        thread = threading.Thread(target=operator.loop.call_soon_threadsafe, args=(print,))
+        thread = threading.Thread(target=operator.loop.hand_over, args=(print,))
         thread.start()
         wait_until(lambda: not thread.is_alive())
         assert operator.wakes == 0

@@ -169,7 +169,7 @@ def test_others_go_on_without_it(clock: Clock) -> None:
     operator.start(handler(2, False))
     seen.clear()
     for future in futures:
-        operator.loop.call_soon_threadsafe(future.set_result, None)
+        operator.loop.hand_over(future.set_result, None)
     operator.loop.drain()
     assert seen == [f"step of {n}" for n in range(3) for _ in range(3)]
 

@@ -170,6 +170,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     def _report(self, outcome: Outcome) -> None:
         """Takes the outcome of an execution, on any thread."""
         loop: asyncio.AbstractEventLoop = self._loop
+        if isinstance(loop, DurableLoop):
+            loop.hand_over(self._advance, outcome)
+            return
         try:
             loop.call_soon_threadsafe(self._advance, outcome)
         except RuntimeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,7 +13,12 @@ from pyflink_durable.errors import CallLogError, DurableExecutionError
 from pyflink_durable.runtime.batch_outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batch_planning import plan_batch, reserve
 from pyflink_durable.runtime.batch_timer import BatchTimer
-from pyflink_durable.runtime.blocking_call import BlockingWaits, check_ordinary, run_on_the_loop
+from pyflink_durable.runtime.blocking_call import (
+    BlockingWaits,
+    check_ordinary,
+    may_be_interrupted,
+    run_on_the_loop,
+)
 from pyflink_durable.runtime.call_life import InTurn, Life, give_up, live
 from pyflink_durable.runtime.call_options import without_waiting
 from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall
@@ -24,7 +30,7 @@ _TIMER = -2  # in place of the number of a life
 
 
 def run_batch_on_the_loop(
-    journal: CallJournal, calls: Sequence[Call], timeout: float | None, announced: bool
+    journal: CallJournal, calls: Sequence[Call], timeout: float | None, loop: AbstractEventLoop
 ) -> Outcomes:
     """Makes ordinary functions one after another in an ``async def`` handler, and holds its loop.
 
@@ -32,7 +38,7 @@ def run_batch_on_the_loop(
         journal: The invocation's journal.
         calls: The calls.
         timeout: Refused: nothing can interrupt them.
-        announced: See `live`.
+        loop: The handler's.
     """
     if timeout is not None:
         raise DurableExecutionError(
@@ -46,12 +52,13 @@ def run_batch_on_the_loop(
         planned_calls = iter(plan_batch(journal, calls))
     else:  # a slot is known once the call before it has ended
         planned_calls = (journal.plan(call) for call in calls)
-    return Outcomes(_make_here(journal, planned, announced) for planned in planned_calls)
+    return Outcomes(_make_here(journal, planned, loop) for planned in planned_calls)
 
 
-def _make_here(journal: CallJournal, planned: PlannedCall, announced: bool) -> CallOutcome:
+def _make_here(journal: CallJournal, planned: PlannedCall, loop: AbstractEventLoop) -> CallOutcome:
     started = time.monotonic()
-    return _told(planned, run_on_the_loop(live(journal, planned, announced)), started)
+    life = live(journal, planned, announced=may_be_interrupted(loop))
+    return _told(planned, run_on_the_loop(life, loop), started)
 
 
 def run_batch_blocking(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import inspect
 import time
+from asyncio import AbstractEventLoop
 from collections.abc import Callable
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
@@ -16,6 +17,7 @@ from pyflink_durable.runtime.call_life import InTurn, Life, SleepUntil, Step
 from pyflink_durable.runtime.execution import Execution
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.own_thread import KeepsToItsThread
 from pyflink_durable.validation import is_awaitable, is_coroutine_function
 
 _ENDED = -1  # in place of the number of a life
@@ -36,8 +38,13 @@ def check_ordinary(*functions: Callable[..., Any] | None) -> None:
             )
 
 
-def run_on_the_loop(life: Life) -> Outcome:
-    """Runs a call inside an ``async def`` handler, where nothing can be waited for."""
+def run_on_the_loop(life: Life, loop: AbstractEventLoop) -> Outcome:
+    """Runs a call inside an ``async def`` handler, where nothing can be waited for.
+
+    Args:
+        life: The call's.
+        loop: The handler's.
+    """
     sent: Any = None
     while True:
         try:
@@ -47,13 +54,18 @@ def run_on_the_loop(life: Life) -> Outcome:
         finally:
             sent = None  # an error's traceback holds this frame
         if isinstance(step, Execution):
-            sent = _run_here(step)
+            sent = _run_here(step, loop)
         elif not isinstance(step, InTurn):
             life.close()
             raise DurableExecutionError(
                 "the journal has this call wait, which a sync call of an `async def` handler "
                 "cannot: use `await ctx.durable_execute_async(...)`"
             )
+
+
+def may_be_interrupted(loop: AbstractEventLoop) -> bool:
+    """Whether a checkpoint can come between the start and the end of a call on the loop."""
+    return not isinstance(loop, KeepsToItsThread)  # that is driven by the task thread
 
 
 def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
@@ -135,9 +147,9 @@ class BlockingWaits:
         self._arrived.put((_ENDED, None))
 
 
-def _run_here(step: Execution) -> Outcome:
+def _run_here(step: Execution, loop: AbstractEventLoop | None = None) -> Outcome:
     """Runs a function, and refuses what a call cannot be replayed with: a coroutine."""
-    outcome = step.run()
+    outcome = loop.run_call(step) if isinstance(loop, KeepsToItsThread) else step.run()
     if not is_awaitable(outcome.value):
         try:
             return outcome

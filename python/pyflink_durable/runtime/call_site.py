@@ -8,7 +8,7 @@ from types import CodeType, FrameType
 from typing import NamedTuple
 
 _OF_THE_RUNTIME = ("pyflink_durable.runtime", "pyflink_durable.tools")
-_OF_ASYNCIO = ("asyncio", "contextlib", "anyio")
+_OF_OTHERS = ("asyncio", "contextlib", "anyio", "collections.abc")
 
 
 class CallSite(NamedTuple):
@@ -36,8 +36,8 @@ def call_site() -> CallSite | None:
 
 
 def site_on_the_stack() -> CallSite | None:
-    """As `call_site`, also behind what asyncio does for the handler, such as a sleep."""
-    skipped = _OF_THE_RUNTIME + _OF_ASYNCIO
+    """As `call_site`, also behind what the standard library does for the handler: a sleep, say."""
+    skipped = _OF_THE_RUNTIME + _OF_OTHERS
     return _first(sys._getframe(1), lambda module: module.startswith(skipped))
 
 

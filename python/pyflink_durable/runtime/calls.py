@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import AbstractEventLoop
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -166,6 +167,8 @@ class CallJournal:
         closed: Whether it takes nothing more: the invocation has ended, or is broken.
         broken: Why the invocation can only fail the task, whatever its handler does; None if it
             goes on.
+        thread: The one that the handler runs on; 0 if that is not known.
+        loop: The one that it runs on; None for a ``def`` handler.
     """
 
     __slots__ = (
@@ -178,6 +181,8 @@ class CallJournal:
         "clock",
         "closed",
         "identity",
+        "loop",
+        "thread",
     )
 
     def __init__(
@@ -191,6 +196,8 @@ class CallJournal:
         self.clock = InvocationClock(journal.began)
         self.closed = False
         self.broken: BaseException | None = None
+        self.thread = 0
+        self.loop: AbstractEventLoop | None = None
         self.identity = identity
         self._number = number
         self._subtask = subtask

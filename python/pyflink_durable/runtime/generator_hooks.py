@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import weakref
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 
 from pyflink_durable.runtime.async_generators import Generator, InvocationGenerators
 from pyflink_durable.runtime.invocation_tasks import invocation_tasks
+from pyflink_durable.runtime.own_thread import KeepsToItsThread
 
 
 class GeneratorHooks:
@@ -21,7 +21,7 @@ class GeneratorHooks:
         runs_here: Whether it runs the code that asks.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, runs_here: Callable[[], bool]) -> None:
+    def __init__(self, loop: KeepsToItsThread, runs_here: Callable[[], bool]) -> None:
         self._loop = loop
         self._runs_here = runs_here
         self._owners: dict[int, InvocationGenerators] = {}
@@ -43,7 +43,7 @@ class GeneratorHooks:
         """One has been left before its end and has no references; called on any thread."""
         owner = self._owners.get(id(generator))
         if owner is None:  # of no invocation
-            self._loop.call_soon_threadsafe(self._close, generator)
+            self._loop.hand_over(self._close, generator)
         elif self._lets_go(owner):
             owner.close_now(generator, self._loop)
         else:

@@ -130,6 +130,7 @@ class AsyncHandlerRunner:
 
     async def _run(self, invocation: Invocation) -> None:
         invocation_tasks.set(invocation)  # for this task and those it starts
+        invocation.context.settle(self._loop)
         try:
             coroutine: Coroutine[Any, Any, Any] = self._function(
                 invocation.value, invocation.context
@@ -244,6 +245,7 @@ class ThreadHandlerRunner:
         )
 
     def _handle(self, invocation: Invocation) -> None:
+        invocation.context.settle(None)
         outcome = run(self._function, (invocation.value, invocation.context))
         if is_awaitable(outcome.value):
             outcome = Outcome(None, _returned_awaitable(outcome.value))
@@ -258,7 +260,7 @@ class ThreadHandlerRunner:
 
     def _end(self, invocation: Invocation, outcome: Outcome) -> None:
         invocation.outcome = invocation.context.conclude(outcome)
-        self._loop.call_soon_threadsafe(self._on_end, invocation)
+        self._loop.hand_over(self._on_end, invocation)
 
     def describe(self, invocation: int) -> str:
         return "nothing runs on the loop"
@@ -277,7 +279,7 @@ class ThreadHandlerRunner:
         try:
             if self._closed:
                 request.cancel()
-            self._loop.call_soon_threadsafe(answer)
+            self._loop.hand_over(answer)
             return request.result()
         finally:
             self._requests.discard(request)

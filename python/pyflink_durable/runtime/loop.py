@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 
 from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import NestedDurableCall
-from pyflink_durable.runtime.asyncio_answers import AnswersAsyncio
 from pyflink_durable.runtime.generator_hooks import GeneratorHooks
 from pyflink_durable.runtime.invocation_tasks import (
     InvocationTasks,
@@ -30,6 +29,7 @@ from pyflink_durable.runtime.invocation_tasks import (
     NumberedTask,
     invocation_tasks,
 )
+from pyflink_durable.runtime.own_thread import KeepsToItsThread
 from pyflink_durable.runtime.spinning import Spinners
 from pyflink_durable.runtime.timers import DurableTimers
 
@@ -39,7 +39,7 @@ _FEW_TIMERS = 100
 """So many cancelled timers are not worth a look through all."""
 
 
-class DurableLoop(AnswersAsyncio):
+class DurableLoop(KeepsToItsThread):
     """One per subtask, shared by the handlers of all its keys.
 
     Args:
@@ -112,7 +112,7 @@ class DurableLoop(AnswersAsyncio):
         outer, outer_thread = events._get_running_loop(), self._runs_on
         outer_hooks = sys.get_asyncgen_hooks()
         events._set_running_loop(self)
-        self._runs_on = get_ident()
+        self._runs_on = self.thread = get_ident()
         self._turns += 1
         sys.set_asyncgen_hooks(self._generators.begin, self._generators.leave)
         try:
@@ -205,22 +205,20 @@ class DurableLoop(AnswersAsyncio):
     def call_soon(
         self, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.Handle:
+        if get_ident() != self.thread:
+            self.refuse("loop.call_soon")
         handle = asyncio.Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
-    def call_soon_threadsafe(
-        self, callback: Callable[..., Any], *args: Any, context: Any = None
-    ) -> asyncio.Handle | None:
+    def hand_over(self, callback: Callable[..., Any], *args: Any) -> None:
         """Hands a callback over from another thread; the task is woken once for many.
 
         After `close` it is forgotten: a call that outlives its attempt reports here, too.
         """
-        if self._closed:
-            return None
-        self._inbox.append((callback, args))
-        self._ask_to_wake()
-        return None
+        if not self._closed:
+            self._inbox.append((callback, args))
+            self._ask_to_wake()
 
     def _ask_to_wake(self) -> None:
         if not self._wake_asked:
@@ -236,6 +234,8 @@ class DurableLoop(AnswersAsyncio):
         self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
         timers = self._durable_timers()
+        if get_ident() != self.thread:
+            self.refuse("loop.call_at")
         if timers is not None:
             return timers.start(self, when, callback, args, context)
         handle = asyncio.TimerHandle(when, callback, args, self, context)

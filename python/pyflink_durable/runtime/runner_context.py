@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import events
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from datetime import datetime
+from functools import partial
 from random import Random
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
@@ -20,7 +21,12 @@ from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.async_batch import gather, run_batch
 from pyflink_durable.runtime.async_call import AsyncCall, CallLine
 from pyflink_durable.runtime.blocking_batch import run_batch_blocking, run_batch_on_the_loop
-from pyflink_durable.runtime.blocking_call import check_ordinary, run_blocking, run_on_the_loop
+from pyflink_durable.runtime.blocking_call import (
+    check_ordinary,
+    may_be_interrupted,
+    run_blocking,
+    run_on_the_loop,
+)
 from pyflink_durable.runtime.bridge import Bridge
 from pyflink_durable.runtime.call_life import live
 from pyflink_durable.runtime.call_options import without_waiting
@@ -29,9 +35,9 @@ from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.current_time import read_time
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.handler_place import check_place, loop_of_handler
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal import CursorJournal, JournalAccess
-from pyflink_durable.runtime.loop import DurableLoop
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import Telemetry
@@ -102,17 +108,18 @@ class FlinkRunnerContext(RunnerContext):
     def state(self) -> MutableMapping[str, Any]:
         if self._state is None:
             backend = self._subtask.state_of(self._number)
-            self._state = UserState(backend, self._calls.check_open, self._subtask.classes)
+            check = partial(check_place, self._calls, self._subtask.loop, "state")
+            self._state = UserState(backend, check, self._subtask.classes)
         return self._state
 
     def collect(self, value: Any) -> None:
-        self._calls.check_open()
+        self._check_place("collect")
         self.emit(value)
 
     def output(self, tag: OutputTag, value: Any) -> None:
         if not hasattr(tag, "tag_id"):
             raise TypeError(f"ctx.output takes an OutputTag first, not {type(tag).__name__}")
-        self._calls.check_open()
+        self._check_place("output")
         emission = self._subtask.outputs.side(tag.tag_id, value, self._identity.describe)
         if emission is not None:
             self._add_output(emission)
@@ -123,7 +130,8 @@ class FlinkRunnerContext(RunnerContext):
         self._outputs.append(emission)
 
     def sleep(self, seconds: float) -> Awaitable[None]:
-        if self._running_loop() is None:
+        self._check_place("sleep")
+        if self._running_loop("sleep") is None:
             raise DurableExecutionError(
                 "ctx.sleep needs an event loop, that is an `async def` handler; a pause on the "
                 "thread of a `def` handler would start over after a failure"
@@ -131,18 +139,18 @@ class FlinkRunnerContext(RunnerContext):
         return asyncio.sleep(seconds)
 
     def now(self) -> datetime:
-        self._refuse_inside_a_call("now()")
+        self._check_place("now()")
         return read_time(self._calls)
 
     def uuid4(self) -> UUID:
-        self._refuse_inside_a_call("uuid4()")
+        self._check_place("uuid4()")
         if self._uuids is None:
             self._uuids = Random(self._identity.digest("uuid4"))
         return UUID(int=self._uuids.getrandbits(128), version=4)
 
     @property
     def random(self) -> Random:
-        self._refuse_inside_a_call("random")
+        self._check_place("random")
         if self._random is None:
             self._random = Random(self._identity.digest("random"))
         return self._random
@@ -162,7 +170,7 @@ class FlinkRunnerContext(RunnerContext):
     ) -> T:
         self._check_call(func, reconciler)
         check_ordinary(func, reconciler)
-        loop = self._running_loop()
+        loop = self._running_loop("durable_execute")
         options = self._subtask.call_options.of(
             reconciler is not None, durability, in_doubt, retry, timeout
         )
@@ -174,9 +182,8 @@ class FlinkRunnerContext(RunnerContext):
             executor = self._subtask.executors["calls"]
             outcome = run_blocking(live(self._calls, planned), executor)
         else:
-            # on the task thread no checkpoint comes between the start and the end of the call
-            announced = type(loop) is not DurableLoop
-            outcome = run_on_the_loop(live(self._calls, planned, announced))
+            life = live(self._calls, planned, announced=may_be_interrupted(loop))
+            outcome = run_on_the_loop(life, loop)
         if outcome.error is not None:
             try:
                 raise outcome.error
@@ -198,7 +205,7 @@ class FlinkRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> Awaitable[Any]:
         self._check_call(func, reconciler)
-        loop = self._running_loop()
+        loop = self._running_loop("durable_execute_async")
         if loop is None:
             raise DurableExecutionError(
                 "ctx.durable_execute_async needs an event loop, that is an `async def` handler; in "
@@ -216,9 +223,10 @@ class FlinkRunnerContext(RunnerContext):
         max_parallelism: int | None = None,
         timeout: float | None = None,
     ) -> Awaitable[Outcomes]:
+        self._check_place("durable_execute_all_async")
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
         timeout = without_infinity(timeout)
-        if self._running_loop() is None:
+        if self._running_loop("durable_execute_all_async") is None:
             raise DurableExecutionError(
                 "ctx.durable_execute_all_async needs an event loop, that is an `async def` "
                 "handler; in a `def` handler call ctx.durable_execute_all(...)"
@@ -233,16 +241,15 @@ class FlinkRunnerContext(RunnerContext):
         max_parallelism: int | None = None,
         timeout: float | None = None,
     ) -> Outcomes:
+        self._check_place("durable_execute_all")
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
         timeout = without_infinity(timeout)
-        loop = self._running_loop()
+        loop = self._running_loop("durable_execute_all")
         if loop is None:
             return run_batch_blocking(
                 self._calls, batch, self._subtask.executors, max_parallelism, timeout
             )
-        return run_batch_on_the_loop(
-            self._calls, batch, timeout, announced=type(loop) is not DurableLoop
-        )
+        return run_batch_on_the_loop(self._calls, batch, timeout, loop)
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
         return gather(awaitables)
@@ -275,6 +282,10 @@ class FlinkRunnerContext(RunnerContext):
     def outputs(self) -> Sequence[Emission]:
         """What the handler has emitted."""
         return self._outputs or ()
+
+    def settle(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """The handler runs on this thread and on this loop; None for a ``def`` handler."""
+        self._calls.thread, self._calls.loop = get_ident(), loop
 
     def describe(self) -> str:
         """Names the invocation in log lines."""
@@ -325,11 +336,9 @@ class FlinkRunnerContext(RunnerContext):
         """The timers of the handler."""
         return DurableTimers(self._calls, self._subtask.call_options.outcome_hold)
 
-    def _running_loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that runs the code that asks, None if none does."""
-        loop = self._subtask.loop
-        # asyncio asks for the process's id, a system call that costs as much as the digest
-        return loop if loop is not None and loop.runs_here() else events._get_running_loop()
+    def _running_loop(self, what: str) -> asyncio.AbstractEventLoop | None:
+        """See `loop_of_handler`."""
+        return loop_of_handler(self._calls, self._subtask.loop, what)
 
     def _batch_of(self, calls: Iterable[DurableCall]) -> list[Call]:
         batch = []
@@ -357,13 +366,9 @@ class FlinkRunnerContext(RunnerContext):
 
     # ---------------------------------------------------------------- checks
 
-    def _refuse_inside_a_call(self, what: str) -> None:
-        """A replay does not run the function, so it would not come this way again."""
-        if running_call.get() is not None:
-            raise NestedDurableCall(
-                f"ctx.{what} was used inside a durable call; take the value in the handler and "
-                "pass it to the function"
-            )
+    def _check_place(self, what: str) -> None:
+        """See `check_place`."""
+        check_place(self._calls, self._subtask.loop, what)
 
     def _check_call(self, func: Any, reconciler: Any) -> None:
         if not callable(func):
