@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
+from pyflink_durable.call_keywords import check_keywords
 from pyflink_durable.current_call import CurrentCall, call_inside
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.plain_batch import gather_plainly, run_all_plainly, run_each_plainly
@@ -95,15 +96,17 @@ class RunnerContext(ABC):
             timeout: Seconds that an attempt may take, ``math.inf`` for no end. Then a coroutine is
                 cancelled, a thread abandoned, and the call is in doubt: its reconciler is asked;
                 without one it is tried again, as far as `retry` and `in_doubt` allow, or raises
-                `OutcomeUnknown`.
-            **kwargs: Keyword arguments of the function.
+                `OutcomeUnknown`. A policy with a `retry_on` of its own has to admit `CallTimedOut`.
+            **kwargs: Keyword arguments of the function. One that it has of the same name as an
+                option above has to be bound to it, by `functools.partial`.
 
         Returns:
             What `func` returned, now or before a failure.
 
         Raises:
             Exception: Whatever `func` raised, now or before a failure.
-            TypeError: `reconciler` is not a callable without arguments, or `func` is asynchronous.
+            TypeError: `reconciler` is not a callable without arguments, `func` is asynchronous, or
+                a keyword is a misspelt option.
             OutcomeUnknown: The call may or may not have happened, and there is nobody to ask.
             CallTimedOut: It ran into its timeout, and the reconciler says it has not happened.
             CallLogError: The write-ahead log did not take what was to be written.
@@ -159,7 +162,8 @@ class RunnerContext(ABC):
 
         An ordinary function runs on a thread pool, a coroutine function on an asyncio thread that
         takes thousands of them at once. The call gets its place in the journal when it is first
-        awaited; nothing is written before. Calls awaited together run together.
+        awaited; nothing is written before. Calls awaited together run together. A handler that ends
+        without awaiting one fails with `CallNotAwaited`.
 
         Returns:
             An awaitable of the result.
@@ -313,6 +317,7 @@ class LocalRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> T:
         check_reconciler(reconciler)
+        check_keywords(func, kwargs)
         current = self._next_call(durable_id)
         return copy_context().run(call_inside, current, func, args, kwargs)
 
@@ -330,6 +335,7 @@ class LocalRunnerContext(RunnerContext):
         **kwargs: Any,
     ) -> Awaitable[Any]:
         check_reconciler(reconciler)
+        check_keywords(func, kwargs)
         return _run_plainly(func, args, kwargs, self._next_call(durable_id))
 
     def durable_execute_all_async(

@@ -242,10 +242,11 @@ class CallLogError(DurableExecutionError):
 
 
 class NestedDurableCall(DurableExecutionError):
-    """A durable call was made inside the function of another, or ``ctx.now()`` and the like used.
+    """A durable call was made inside the function of another, or ``ctx.collect`` and the like used.
 
     The outer call is replayed as a whole, so what is inside would have no place in the journal.
-    Make both calls from the handler, one after the other.
+    Make both calls from the handler, one after the other; pass the function what it needs, and
+    return what the handler is to do.
     """
 
 
@@ -256,19 +257,43 @@ class CallNotStarted(DurableExecutionError):
     """
 
 
-class NotInInvocation(DurableExecutionError):
-    """A durable call was made outside a running invocation.
+class CallNotAwaited(DurableExecutionError):
+    """A handler has ended without awaiting what it has called, so that was never made.
 
-    The context was used after its handler had ended, or from a thread or task the handler did not
-    wait for. Await every durable call before the handler returns.
+    Write ``await`` in front of it, or give it to `asyncio.gather` or a task group. A call that is
+    not wanted any more is given up with its ``cancel()``.
+
+    Attributes:
+        calls: What it was, each with the line of the handler.
+    """
+
+    def __init__(self, calls: tuple[str, ...]) -> None:
+        super().__init__(calls)
+        self.calls = calls
+
+    def __str__(self) -> str:
+        return (
+            f"the handler has ended and never awaited [{'; '.join(self.calls)}], so nothing of it "
+            "was done: write `await` in front of it, or call its cancel() if it is not wanted"
+        )
+
+
+class NotInInvocation(DurableExecutionError):
+    """A context was used where its handler does not run.
+
+    That is after the handler had ended, on another thread or event loop, or by the handler of
+    another input. Use the ``ctx`` in the handler that it was given to, and await every durable call
+    before it returns.
     """
 
 
 class UnsupportedLoopOperation(DurableExecutionError):
-    """Real I/O, a thread or a subprocess was asked of the handler's event loop.
+    """Real I/O, a thread or a subprocess was asked of the handler's event loop, or it was woken.
 
     That loop only runs ready callbacks, so that a handler takes the same path on replay. Put the
-    operation into a function and run it through ``ctx.durable_execute_async``.
+    operation into a function and run it through ``ctx.durable_execute_async``. What a thread or the
+    function of a call has for the handler is that function's result: an event or a future that it
+    sets is in no journal.
     """
 
 

@@ -41,7 +41,9 @@ class RetryPolicy(BaseModel):
 
     retry_on: RetryOn = (Exception,)
     """Which exceptions are worth another attempt: their classes, or a function that says so.
-    A call that ran into its timeout and has not happened counts as `CallTimedOut`. Default: all."""
+    An attempt that ran into its timeout counts as `CallTimedOut`, if its reconciler says that it
+    has not happened, or it has none and may run again: it is tried again only if this admits it.
+    Default: all."""
 
     @field_validator("retry_on", mode="before")
     @classmethod

@@ -42,7 +42,8 @@ def durable_process(
         output_type: Type of what the handler returns or collects.
         options: Settings of the operator.
         name: The operator's name in Flink's UI, metrics and logs.
-        uid: The operator's id in savepoints; set it, or a changed job cannot find its state.
+        uid: The operator's id in savepoints, and part of idempotency keys (without it the name is);
+            set it, or a changed job cannot find its state.
 
     Returns:
         The handler's outputs.
@@ -63,6 +64,7 @@ def durable_process(
     _check_runtime_mode(env)
     _check_names(name, uid)
     _check_uid(env, uid, options)
+    _check_idempotency_keys(env, uid or name)
     _name_sources_without_uid(stream)
     _prepare_python(env)
     if _settings_of(env).get("python.execution-mode") == "thread" and not _is_behind_durable(
@@ -294,3 +296,21 @@ def _check_uid(env: Any, uid: str | None, options: DurableOptions) -> None:
             f"uid {uid!r} is already the uid of another operator of this job; each needs its own, "
             "or a savepoint could not tell their journals apart"
         )
+
+
+def _check_idempotency_keys(env: Any, uid: str) -> None:
+    """They are made from the operator's uid, or name, so two operators must not share it."""
+    for other in env._j_stream_execution_environment.getTransformations():
+        if _is_durable(other) and (other.getUid() or other.getName()) == uid:
+            raise ConfigurationError(
+                f"another durable operator of this job goes by {uid!r}, too: calls of both for one "
+                "key would have the same idempotency keys, and the outside would take one for a "
+                "repetition of the other. Give each durable_process a uid=... of its own"
+            )
+
+
+def _is_durable(transformation: Any) -> bool:
+    if transformation.getClass().getSimpleName() != "OneInputTransformation":
+        return False
+    operator = transformation.getOperatorFactory().getStreamOperatorClass(None)
+    return bool(operator.getName() == _OPERATOR_CLASS)

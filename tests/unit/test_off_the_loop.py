@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from handler_bench import HandlerBench
 from host_bench import Task
+from loops import wait_until
 
 from pyflink_durable import (
     DurableCall,
@@ -309,6 +310,7 @@ def test_nothing_wakes_a_handler_but_its_journal(
         with pytest.raises(UnsupportedLoopOperation, match="the function of a durable call"):
             bench.run()
             bench.operator.drain_until(lambda: False)
+    wait_until(lambda: bool(errors))
     [error] = errors
     if is_own_failure and name == "call_later":
         assert error.startswith(f"{NestedDurableCall.__name__}: a timer of the handler's loop")

@@ -25,6 +25,7 @@ NAMES = {
     "ArgumentNotEncodable",
     "CallCancelled",
     "CallLogError",
+    "CallNotAwaited",
     "CallNotStarted",
     "CallOutcome",
     "CallStatus",

@@ -201,9 +201,24 @@ def test_the_uid_of_an_operator_that_is_not_ours(env: StreamExecutionEnvironment
         process(env, stream=stream.key_by(lambda value: value, Types.INT()), uid="taken")
 
 
-def test_no_uid_is_no_clash(env: StreamExecutionEnvironment) -> None:
+@pytest.mark.parametrize(
+    "second", [{}, {"name": "durable"}, {"uid": "durable"}], ids=["neither", "name", "uid"]
+)
+def test_two_operators_that_would_make_the_same_idempotency_keys(
+    env: StreamExecutionEnvironment, second: dict[str, str]
+) -> None:
     process(env)
-    process(env)
+    with pytest.raises(ConfigurationError, match=r"goes by 'durable', too: .* a uid=\.\.\. of its"):
+        process(env, **second)
+    process(env, name="others")
+    process(env, uid="more")
+    process(environment())  # another job
+
+
+def test_a_name_that_another_operator_has_is_no_clash(env: StreamExecutionEnvironment) -> None:
+    process(env, name="durable", uid="orders")
+    stream = plain(env).map(lambda value: value, Types.INT()).name("durable")
+    process(env, stream=stream.key_by(lambda value: value, Types.INT()))
 
 
 def test_a_refused_operator_leaves_the_graph_as_it_was(env: StreamExecutionEnvironment) -> None:

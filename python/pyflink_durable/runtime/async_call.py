@@ -206,6 +206,8 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     def cancel(self, msg: Any | None = None) -> bool:
         """The handler gives the call up: if its function has not begun, it never does."""
+        if not self._started:
+            self._journal.unmade.pop(id(self._call), None)
         cancelled = super().cancel(msg)
         life, self._life = self._life, None
         if life is not None:
@@ -221,6 +223,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         _add_done_callback(self, callback, context=context)
         if not self._started:
             self._started = True
+            self._journal.unmade.pop(id(self._call), None)
             self._context = copy_context()
             if self._line is None:
                 self.begin()

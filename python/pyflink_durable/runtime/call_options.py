@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
-from pyflink_durable.errors import ConfigurationError, DurableExecutionError
+from pyflink_durable.errors import CallTimedOut, ConfigurationError, DurableExecutionError
 from pyflink_durable.identity import compute_function_id
 from pyflink_durable.options import Durability, DurableOptions, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.bridge import HoldKind
+from pyflink_durable.runtime.keyword_clashes import KeywordClashes
 from pyflink_durable.validation import check_seconds, without_infinity
 
 _LEVELS: tuple[Durability, ...] = get_args(Durability)
@@ -44,14 +45,23 @@ class CallOptionsOf:
     Args:
         options: The operator's options.
         can_gate: Whether the job takes the checkpoints that a call at the gate waits for.
+        warn: Gets a line for what a call probably does not mean, once for each kind.
 
     Attributes:
         outcome_hold: What the outcomes of all calls wait for.
     """
 
-    def __init__(self, options: DurableOptions | None = None, can_gate: bool = False) -> None:
+    def __init__(
+        self,
+        options: DurableOptions | None = None,
+        can_gate: bool = False,
+        warn: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self._options = options or DurableOptions()
         self._can_gate = can_gate
+        self._warn = warn
+        self._clashes = KeywordClashes(warn)
+        self._told_of_timeouts = False
         # of all outcomes alike, or they would not be seen in the order in which they are journaled
         self.outcome_hold: HoldKind | None = None if self._options.call_log is None else "LOG"
         self._plain = self._resolve(False, None, None, None, None)
@@ -64,8 +74,17 @@ class CallOptionsOf:
         in_doubt: Any = None,
         retry: Any = None,
         timeout: Any = None,
+        func: Callable[..., Any] | None = None,
     ) -> CallOptions:
         """Resolves the options of a call; None stands for what the operator says.
+
+        Args:
+            has_reconciler: Whether the call has one.
+            durability: Its level.
+            in_doubt: What becomes of it when it is in doubt.
+            retry: How it is tried again.
+            timeout: Seconds that an attempt may take.
+            func: Its function, if that takes keywords beside these.
 
         Raises:
             TypeError: `retry` is no RetryPolicy, or `timeout` no number.
@@ -74,6 +93,10 @@ class CallOptionsOf:
         """
         if durability is None and in_doubt is None and retry is None and timeout is None:
             return self._reconciled if has_reconciler else self._plain
+        if func is not None:
+            self._clashes.look(
+                func, durability=durability, in_doubt=in_doubt, retry=retry, timeout=timeout
+            )
         return self._resolve(has_reconciler, durability, in_doubt, retry, timeout)
 
     def _resolve(
@@ -88,14 +111,27 @@ class CallOptionsOf:
         # a call that may simply run again gains nothing by waiting
         if once and level != "checkpoint":
             start_hold = "LOG" if level == "write-ahead" else "CHECKPOINT"
+        retry = own.retry if retry is None else _check_retry(retry)
+        timeout = without_infinity(own.call_timeout if timeout is None else timeout)
+        if timeout is not None and (has_reconciler or in_doubt == "execute"):
+            self._look_at_timeouts(retry)
         return CallOptions(
-            in_doubt,
-            own.retry if retry is None else _check_retry(retry),
-            without_infinity(own.call_timeout if timeout is None else timeout),
-            start_hold,
-            self.outcome_hold,
-            repeatable=not once,
+            in_doubt, retry, timeout, start_hold, self.outcome_hold, repeatable=not once
         )
+
+    def _look_at_timeouts(self, retry: RetryPolicy | None) -> None:
+        """A call that timed out may have happened, so to try it again takes a word."""
+        if self._told_of_timeouts or retry is None or retry.max_attempts == 1:
+            return
+        kinds = retry.retry_on
+        if isinstance(kinds, tuple) and not issubclass(CallTimedOut, kinds):
+            self._told_of_timeouts = True
+            names = ", ".join(kind.__name__ for kind in kinds)
+            self._warn(
+                f"retry_on=({names}) a call has a timeout and a retry policy that does not admit "
+                "CallTimedOut: an attempt that times out is not tried again. If it is to be, add "
+                "CallTimedOut to retry_on"
+            )
 
     def _check_durability(self, durability: Any) -> Durability:
         own = self._options.durability

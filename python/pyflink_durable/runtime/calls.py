@@ -42,6 +42,7 @@ from pyflink_durable.runtime.payload import (
 from pyflink_durable.runtime.planning import Plan, plan_call
 from pyflink_durable.runtime.script_classes import ScriptClasses
 from pyflink_durable.runtime.telemetry import Telemetry
+from pyflink_durable.runtime.unmade import Unmade
 from pyflink_durable.validation import check_durable_id
 
 _NO_KWARGS: dict[str, Any] = {}
@@ -64,6 +65,16 @@ class Call:
     options: CallOptions
     pool: CallPool = "calls"
     site: CallSite | None = None
+
+    @property
+    def name(self) -> str:
+        """How its function is told."""
+        return self.identity.function_id
+
+    @property
+    def given_up(self) -> bool:
+        """What gives up a call that has not begun takes it from the unmade ones."""
+        return False
 
     @classmethod
     def of(
@@ -169,6 +180,7 @@ class CallJournal:
             goes on.
         thread: The one that the handler runs on; 0 if that is not known.
         loop: The one that it runs on; None for a ``def`` handler.
+        unmade: What the handler has to await, and has not yet, by its object's id.
     """
 
     __slots__ = (
@@ -183,6 +195,7 @@ class CallJournal:
         "identity",
         "loop",
         "thread",
+        "unmade",
     )
 
     def __init__(
@@ -197,6 +210,7 @@ class CallJournal:
         self.closed = False
         self.broken: BaseException | None = None
         self.thread = 0
+        self.unmade: Unmade = {}
         self.loop: AbstractEventLoop | None = None
         self.identity = identity
         self._number = number
@@ -385,6 +399,7 @@ class CallJournal:
     def close(self) -> None:
         """The invocation has ended: nothing is planned or journaled any more."""
         self.closed = True
+        self.unmade.clear()
 
     def break_off(self, reason: BaseException) -> None:
         """Something happened that no journal holds: a handler that went on would take another path.

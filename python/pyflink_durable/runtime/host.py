@@ -127,7 +127,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             {"calls": self._executor, "tools": self._tool_executor},
             loop=self._loop,
             telemetry=self._telemetry,
-            call_options=CallOptionsOf(self._options, self._can_gate),
+            call_options=CallOptionsOf(self._options, self._can_gate, self._telemetry.warning),
             on_mismatch=self._options.on_mismatch,
             tool_call_options=tools,
             state_of=self._load_state,

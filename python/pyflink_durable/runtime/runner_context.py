@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pyflink_durable.batch import CallPool, DurableCall, Outcomes, check_batch
+from pyflink_durable.call_keywords import check_keywords
 from pyflink_durable.context import Reconciler, RunnerContext
 from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import DurableExecutionError, JournalMismatch, NestedDurableCall
@@ -37,11 +38,13 @@ from pyflink_durable.runtime.current_time import read_time
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.handler_place import check_place, loop_of_handler
 from pyflink_durable.runtime.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.invocation_tasks import invocation_tasks
 from pyflink_durable.runtime.journal import CursorJournal, JournalAccess
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.subtask import Subtask
 from pyflink_durable.runtime.telemetry import Telemetry
 from pyflink_durable.runtime.timers import DurableTimers
+from pyflink_durable.runtime.unmade import not_awaited, to_be_awaited
 from pyflink_durable.runtime.user_state import UserState
 from pyflink_durable.runtime.values import Emission
 from pyflink_durable.tool_options import ToolCallOptions
@@ -130,13 +133,12 @@ class FlinkRunnerContext(RunnerContext):
         self._outputs.append(emission)
 
     def sleep(self, seconds: float) -> Awaitable[None]:
-        self._check_place("sleep")
-        if self._running_loop("sleep") is None:
+        if self._check_place("sleep") is None:
             raise DurableExecutionError(
                 "ctx.sleep needs an event loop, that is an `async def` handler; a pause on the "
                 "thread of a `def` handler would start over after a failure"
             )
-        return asyncio.sleep(seconds)
+        return to_be_awaited(self._calls.unmade, "ctx.sleep", partial(asyncio.sleep, seconds))
 
     def now(self) -> datetime:
         self._check_place("now()")
@@ -172,8 +174,10 @@ class FlinkRunnerContext(RunnerContext):
         check_ordinary(func, reconciler)
         loop = self._running_loop("durable_execute")
         options = self._subtask.call_options.of(
-            reconciler is not None, durability, in_doubt, retry, timeout
+            reconciler is not None, durability, in_doubt, retry, timeout, func
         )
+        if kwargs:
+            check_keywords(func, kwargs)
         if loop is not None:
             options = without_waiting(options, func, retry, timeout)
         call = Call.of(func, args, kwargs, reconciler, durable_id, options)
@@ -212,9 +216,12 @@ class FlinkRunnerContext(RunnerContext):
                 "a `def` handler call ctx.durable_execute(...), which blocks nothing but its thread"
             )
         options = self._subtask.call_options.of(
-            reconciler is not None, durability, in_doubt, retry, timeout
+            reconciler is not None, durability, in_doubt, retry, timeout, func
         )
+        if kwargs:
+            check_keywords(func, kwargs)
         call = Call.of(func, args, kwargs, reconciler, durable_id, options)
+        self._calls.unmade[id(call)] = call
         return AsyncCall(self._calls, self._subtask.executors, call, loop, self._line)
 
     def durable_execute_all_async(
@@ -223,16 +230,19 @@ class FlinkRunnerContext(RunnerContext):
         max_parallelism: int | None = None,
         timeout: float | None = None,
     ) -> Awaitable[Outcomes]:
-        self._check_place("durable_execute_all_async")
+        loop = self._check_place("durable_execute_all_async")
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
         timeout = without_infinity(timeout)
-        if self._running_loop("durable_execute_all_async") is None:
+        if loop is None:
             raise DurableExecutionError(
                 "ctx.durable_execute_all_async needs an event loop, that is an `async def` "
                 "handler; in a `def` handler call ctx.durable_execute_all(...)"
             )
-        return run_batch(
-            self._calls, self._subtask.executors, self._line, batch, max_parallelism, timeout
+        executors = self._subtask.executors
+        return to_be_awaited(
+            self._calls.unmade,
+            "ctx.durable_execute_all_async",
+            partial(run_batch, self._calls, executors, self._line, batch, max_parallelism, timeout),
         )
 
     def durable_execute_all(
@@ -241,10 +251,9 @@ class FlinkRunnerContext(RunnerContext):
         max_parallelism: int | None = None,
         timeout: float | None = None,
     ) -> Outcomes:
-        self._check_place("durable_execute_all")
+        loop = self._check_place("durable_execute_all")
         batch = self._batch_of(check_batch(calls, max_parallelism, timeout))
         timeout = without_infinity(timeout)
-        loop = self._running_loop("durable_execute_all")
         if loop is None:
             return run_batch_blocking(
                 self._calls, batch, self._subtask.executors, max_parallelism, timeout
@@ -252,7 +261,7 @@ class FlinkRunnerContext(RunnerContext):
         return run_batch_on_the_loop(self._calls, batch, timeout, loop)
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
-        return gather(awaitables)
+        return to_be_awaited(self._calls.unmade, "ctx.gather", partial(gather, awaitables))
 
     # ---------------------------------------------------------------- what the runtime sees
 
@@ -311,8 +320,8 @@ class FlinkRunnerContext(RunnerContext):
             return outcome
         if self._calls.broken is not None:
             return Outcome(None, self._calls.broken)
-        left = self.check_left()
-        return outcome if left is None else Outcome(None, left)
+        error = self.check_left() or not_awaited(self._calls.unmade)
+        return outcome if error is None else Outcome(None, error)
 
     def check_left(self) -> JournalMismatch | None:
         """Why the invocation fails its task if its handler ends here, None if it need not."""
@@ -338,7 +347,12 @@ class FlinkRunnerContext(RunnerContext):
 
     def _running_loop(self, what: str) -> asyncio.AbstractEventLoop | None:
         """See `loop_of_handler`."""
-        return loop_of_handler(self._calls, self._subtask.loop, what)
+        loop = self._subtask.loop
+        if loop is not None and loop.runs_here():
+            tasks = invocation_tasks.get()
+            if tasks is None or tasks.context is self:
+                return loop
+        return loop_of_handler(self._calls, loop, what)
 
     def _batch_of(self, calls: Iterable[DurableCall]) -> list[Call]:
         batch = []
@@ -366,9 +380,11 @@ class FlinkRunnerContext(RunnerContext):
 
     # ---------------------------------------------------------------- checks
 
-    def _check_place(self, what: str) -> None:
-        """See `check_place`."""
-        check_place(self._calls, self._subtask.loop, what)
+    def _check_place(self, what: str) -> asyncio.AbstractEventLoop | None:
+        """As `_running_loop`; what is neither a call nor a part of one is refused in calls, too."""
+        if running_call.get() is not None or self._calls.closed:
+            check_place(self._calls, self._subtask.loop, what)
+        return self._running_loop(what)
 
     def _check_call(self, func: Any, reconciler: Any) -> None:
         if not callable(func):
