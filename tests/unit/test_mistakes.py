@@ -72,6 +72,11 @@ def twice(env: StreamExecutionEnvironment) -> None:
         process(env, uid="orders")
 
 
+def twice_without(env: StreamExecutionEnvironment) -> None:
+    for _ in range(2):
+        process(env)
+
+
 def python_in_archive(env: StreamExecutionEnvironment) -> None:
     process(environment(python_archives="/data/venv.zip", python_executable="venv.zip/bin/python"))
 
@@ -107,6 +112,7 @@ MISTAKES: dict[str, tuple[Mistake, str]] = {
     "batch mode": (batch, "env.set_runtime_mode(RuntimeExecutionMode.STREAMING)"),
     "rows in arrays by threads": (lines_by_threads, "Use python.execution-mode: process"),
     "one uid for two": (twice, "uid"),
+    "no uid for two": (twice_without, "Give each durable_process a uid=... of its own"),
     "a Python in an archive": (python_in_archive, "Install the packages in the TaskManagers' own"),
     # when the task opens
     "Flink's state": (state_in_open, "Use ctx.state in process(value, ctx)"),
@@ -161,5 +167,5 @@ def test_a_source_without_uid_is_a_warning(
     process(env, stream=numbers(env).key_by(lambda value: value, Types.INT()))
     assert "Call .uid(...) on what env.from_source gives" in caplog.text
     caplog.clear()
-    process(env, stream=keyed(env))
+    process(env, stream=keyed(env), name="another")
     assert "uid" not in caplog.text
