@@ -149,7 +149,7 @@ def test_checkpoints_come_while_the_outputs_of_many_wait_for_a_slow_consumer(
     The consumer is slow only until checkpoints have come in the middle of the outputs; with all of
     them in one mail none comes, and it has been slow to the end.
     """
-    names = [f"{n}" for n in range(300)]
+    names = [f"{n}" for n in range(200)]
     together: list[asyncio.Event] = []
 
     async def handle(name: str, ctx: RunnerContext) -> str:
@@ -161,25 +161,25 @@ def test_checkpoints_come_while_the_outputs_of_many_wait_for_a_slow_consumer(
         await together[0].wait()
         return name.ljust(20_000)
 
+    seen: list[int] = []
+
     def consume(output: str) -> str:
-        if world.first_time("consumed"):
-            world.note("first consumed", checkpoint=world.newest_checkpoint())
-        first = world.events("first consumed")[0]["checkpoint"]
-        for _ in range(10):
-            if not world.is_covered(first):
-                time.sleep(0.01)
-        world.note("consumed", output.strip(), covered=world.is_covered(first))
+        if not seen:
+            seen.append(world.newest_checkpoint())
+        if not world.is_covered(seen[0]):
+            time.sleep(0.1)
+            world.note("consumed slowly", output.strip())
         return output.strip()
 
     env = environment(world)
     results = durable(scripted(env, world, [Stage(names)]), handle)
-    write_outputs(results.map(consume, Types.STRING()).disable_chaining(), world)
+    # redistributed: on a pointwise edge Flink's barriers wait behind what is in the network
+    write_outputs(results.rebalance().map(consume, Types.STRING()), world)
 
     run(env)
 
     assert sorted(world.outputs()) == sorted(names)
-    covered = [one["covered"] for one in world.events("consumed")]
-    assert sum(covered) > len(names) / 2
+    assert world.count("consumed slowly") < len(names) / 2
 
 
 # ------------------------------------------------------------------------------ side outputs
