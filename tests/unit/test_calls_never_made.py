@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import inspect
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -72,6 +73,19 @@ def test_the_handler_fails_and_names_the_line(executor: CallExecutor, handler: A
     [call] = caught.value.calls
     assert f"{__file__}:{number} in " in call
     assert "write `await` in front of it" in str(caught.value)
+
+
+@pytest.mark.parametrize("handler", [forgets_a_batch, forgets_a_pause])
+def test_nothing_of_it_is_left_to_the_garbage_collector(
+    executor: CallExecutor, handler: Any
+) -> None:
+    gc.collect()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(CallNotAwaited):
+            HandlerBench(handler, executor).run()
+        gc.collect()
+    assert [one for one in told if "never awaited" in str(one.message)] == []
 
 
 def test_each_of_them_is_named(executor: CallExecutor) -> None:

@@ -42,7 +42,7 @@ from pyflink_durable.runtime.payload import (
 from pyflink_durable.runtime.planning import Plan, plan_call
 from pyflink_durable.runtime.script_classes import ScriptClasses
 from pyflink_durable.runtime.telemetry import Telemetry
-from pyflink_durable.runtime.unmade import Unmade
+from pyflink_durable.runtime.unmade import Unmade, forget
 from pyflink_durable.validation import check_durable_id
 
 _NO_KWARGS: dict[str, Any] = {}
@@ -75,6 +75,9 @@ class Call:
     def given_up(self) -> bool:
         """What gives up a call that has not begun takes it from the unmade ones."""
         return False
+
+    def drop(self) -> None:
+        """Nothing holds on to a call."""
 
     @classmethod
     def of(
@@ -399,7 +402,8 @@ class CallJournal:
     def close(self) -> None:
         """The invocation has ended: nothing is planned or journaled any more."""
         self.closed = True
-        self.unmade.clear()
+        if self.unmade:
+            forget(self.unmade)
 
     def break_off(self, reason: BaseException) -> None:
         """Something happened that no journal holds: a handler that went on would take another path.

@@ -31,6 +31,9 @@ class ToBeAwaited(Protocol):
     def given_up(self) -> bool:
         """Whether nobody wants it any more."""
 
+    def drop(self) -> None:
+        """Lets go of it: the handler has ended."""
+
 
 Unmade = dict[int, ToBeAwaited]
 """What has not begun, by the object's id."""
@@ -52,6 +55,11 @@ class _Noted:
         """A task that is cancelled before its first step closes its coroutine."""
         return inspect.getcoroutinestate(self.coroutine) != inspect.CORO_CREATED
 
+    def drop(self) -> None:
+        """Now, and not when the garbage collector comes by, of which Python would warn again."""
+        if not self.given_up:
+            self.coroutine.close()
+
 
 def to_be_awaited(
     unmade: Unmade, name: str, make: Callable[[], Coroutine[Any, Any, T]]
@@ -65,12 +73,12 @@ def to_be_awaited(
     """
     noted = _Noted(name, call_site())
     unmade[id(noted)] = noted
-    noted.coroutine = coroutine = _begin(unmade, noted, make)
+    noted.coroutine = coroutine = _begin(unmade, id(noted), make)
     return coroutine
 
 
-async def _begin(unmade: Unmade, noted: _Noted, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    unmade.pop(id(noted), None)
+async def _begin(unmade: Unmade, noted: int, make: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    unmade.pop(noted, None)
     return await make()
 
 
@@ -78,3 +86,10 @@ def not_awaited(unmade: Unmade) -> CallNotAwaited | None:
     """Why a handler that ends here has failed; None if it has awaited everything."""
     left = [f"{one.name} of {one.site}" for one in unmade.values() if not one.given_up]
     return CallNotAwaited(tuple(left)) if left else None
+
+
+def forget(unmade: Unmade) -> None:
+    """Drops what the handler has left."""
+    for one in unmade.values():
+        one.drop()
+    unmade.clear()
