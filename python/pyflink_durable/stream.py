@@ -301,7 +301,7 @@ def _check_uid(env: Any, uid: str | None, options: DurableOptions) -> None:
 def _check_idempotency_keys(env: Any, uid: str) -> None:
     """They are made from the operator's uid, or name, so two operators must not share it."""
     for other in env._j_stream_execution_environment.getTransformations():
-        if _is_durable(other) and (other.getUid() or other.getName()) == uid:
+        if (other.getUid() or other.getName()) == uid and _is_durable(other):
             raise ConfigurationError(
                 f"another durable operator of this job goes by {uid!r}, too: calls of both for one "
                 "key would have the same idempotency keys, and the outside would take one for a "
@@ -312,5 +312,7 @@ def _check_idempotency_keys(env: Any, uid: str) -> None:
 def _is_durable(transformation: Any) -> bool:
     if transformation.getClass().getSimpleName() != "OneInputTransformation":
         return False
-    operator = transformation.getOperatorFactory().getStreamOperatorClass(None)
-    return bool(operator.getName() == _OPERATOR_CLASS)
+    factory = transformation.getOperatorFactory()
+    if factory.getClass().getSimpleName() != "SimpleOperatorFactory":  # others may make code first
+        return False
+    return bool(factory.getOperator().getClass().getName() == _OPERATOR_CLASS)
