@@ -42,9 +42,8 @@ TESTS = [
     "test_gate_waits.py::test_a_restore_with_more_recovered_elements_than_fit",
     "test_gate_waits.py::test_a_savepoint_while_the_operator_is_full",
     "test_released_savepoints.py",
-    # what Flink's own classes are called, and what its tables are made of
+    # what Flink's own classes are called
     "test_open.py::test_open_learns_of_its_task_and_counts",
-    "test_values.py::test_rows_in_arrays_of_tables_at_both_ends",
 ]
 TOOLS = ["anyio>=4", "attrs", "hypothesis", "opentelemetry-sdk", "pytest>=8", "pytest-timeout"]
 _PASSED = re.compile(r"^\d+ passed.*", re.MULTILINE)

@@ -164,7 +164,7 @@ def test_rows_in_arrays_of_tables_at_both_ends(world: World) -> None:
         name="list",
         uid="list",
     )
-    tables.from_data_stream(results).execute_insert("seen").wait(60_000)
+    tables.from_data_stream(results).execute_insert("seen").wait(180_000)
 
     (file,) = world.folder_of("seen").glob("part-*")
     assert json.loads(file.read_text()) == order | {"lines": lines[::-1]}
