@@ -79,9 +79,10 @@ class RetentionTest {
             snapshot = harness.snapshot();
         }
         List<Long> numbers = new ArrayList<>();
-        run(backend, FOR_EVER, snapshot, numbers);
+        snapshot = run(backend, FOR_EVER, snapshot, numbers);
+        run(backend, FOR_EVER, snapshot, numbers, "a:3");
 
-        assertThat(numbers).containsExactly(1L);
+        assertThat(numbers).as("of a:2 and a:3").containsExactly(1L, 2L);
     }
 
     // ------------------------------------------------------------------ a time to live
