@@ -120,7 +120,7 @@ def test_all_types_in_each_other_beside_a_stock_operator(world: World) -> None:
     for by in ("stock", "ours"):
         write_outputs(emitted.get_side_output(OutputTag(by, Types.STRING())), world, by)
 
-    run(env)
+    run(env, seconds=180)
 
     expected = sorted(world.outputs("stock"))
     assert len(expected) == ROWS * 2 * len(LEAVES)

@@ -91,25 +91,29 @@ def start(env: StreamExecutionEnvironment) -> JobClient:
     return env.execute_async("under test")
 
 
-def run(env: StreamExecutionEnvironment) -> None:
+def run(env: StreamExecutionEnvironment, seconds: float = _JOB_SECONDS) -> None:
     """Runs a bounded job to its end.
+
+    Args:
+        env: The job.
+        seconds: Until when; PyFlink's workers of process mode alone may take half a minute.
 
     Raises:
         JobFailed: It failed, or was not done in time and is cancelled.
     """
-    finish(start(env))
+    finish(start(env), seconds)
 
 
-def finish(client: JobClient) -> None:
+def finish(client: JobClient, seconds: float = _JOB_SECONDS) -> None:
     """Waits for the end of a bounded job.
 
     Raises:
         JobFailed: It failed, or was not done in time and is cancelled.
     """
     result = client.get_job_execution_result()
-    if not _is_done(result):
+    if not _is_done(result, seconds):
         cancel(client)
-        raise JobFailed(f"the job was not done after {_JOB_SECONDS} s")
+        raise JobFailed(f"the job was not done after {seconds} s")
     failure = _failure_of(result)
     if failure is not None:
         raise JobFailed(failure)
@@ -235,8 +239,8 @@ def _format(name: str) -> Any:
     return formats.valueOf(name.upper())
 
 
-def _is_done(future: Any) -> bool:
-    deadline = time.monotonic() + _JOB_SECONDS
+def _is_done(future: Any, seconds: float = _JOB_SECONDS) -> bool:
+    deadline = time.monotonic() + seconds
     while not future.done():
         if time.monotonic() > deadline:
             return False
