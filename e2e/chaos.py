@@ -94,7 +94,7 @@ def main() -> int:
         )
         for topic in ("orders", "answers"):
             broker.create_topic(topic, partitions=2)
-        arguments = _arguments(options.durability, folder, broker, payments)
+        arguments = _arguments(options, folder, broker, payments)
         job = cluster.submit(JOB, *arguments, parallelism=2)
 
         started = time.monotonic()
@@ -126,6 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         default="gated",
         help="level of the job's calls; default gated",
     )
+    parser.add_argument("--handler", choices=("async", "def"), default="async")
+    parser.add_argument("--log", choices=("files", "kafka"), default="files", help="at write-ahead")
     parser.add_argument("--jobmanager", action="store_true", help="kill the JobManager, too")
     parser.add_argument("--report", type=Path, default=E2E / "chaos.json", help="where to write")
     parser.add_argument("--folder", type=Path, help="a new one, to keep logs and data in")
@@ -133,12 +135,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _arguments(
-    durability: Durability, folder: Path, broker: Broker, payments: Payments
+    options: argparse.Namespace, folder: Path, broker: Broker, payments: Payments
 ) -> list[str]:
     """What the job file is given."""
     arguments = ["--kafka", broker.bootstrap, "--service", payments.url]
-    arguments += ["--durability", durability]
-    if durability == "write-ahead":
+    arguments += ["--durability", options.durability, "--handler", options.handler]
+    if options.durability == "write-ahead" and options.log == "kafka":
+        arguments += ["--log-kafka", broker.bootstrap]
+    elif options.durability == "write-ahead":
         arguments += ["--log-directory", str(folder / "call-log")]
     return arguments
 

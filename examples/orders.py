@@ -92,6 +92,25 @@ def order_handler(service: str) -> Any:
     return handle_order
 
 
+def blocking_order_handler(service: str) -> Any:
+    """The same without `async`: each order that is under way has a thread."""
+
+    def handle_order(order: dict[str, Any], ctx: RunnerContext) -> dict[str, Any]:
+        charge = ctx.durable_execute(
+            charge_card,
+            service,
+            order["id"],
+            order["amount"],
+            reconciler=lambda: find_charge(service, order["id"]),
+        )
+        return {"order": order["id"], "charge": charge["id"]}
+
+    return handle_order
+
+
+HANDLERS = {"async": order_handler, "def": blocking_order_handler}
+
+
 def main() -> None:
     options = parser().parse_args()
     check_service(options.service)
@@ -102,7 +121,7 @@ def main() -> None:
     orders = lines.map(json.loads)
     answers = durable_process(
         orders.key_by(lambda order: order["customer"]),
-        order_handler(options.service),
+        HANDLERS[options.handler](options.service),
         output_type=Types.PICKLED_BYTE_ARRAY(),
         options=DurableOptions(
             durability=options.durability,
@@ -131,6 +150,7 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--follow", action="store_true", help="--orders is a directory that grows")
     found.add_argument("--output", type=Path, help="directory of the answers; default: the log")
     found.add_argument("--service", default=SERVICE, help=f"payment service; default {SERVICE}")
+    found.add_argument("--handler", choices=HANDLERS, default="async", help="default: async")
     found.add_argument("--durability", default="checkpoint", help="default: checkpoint")
     log = found.add_mutually_exclusive_group()
     log.add_argument("--log-directory", type=Path, help="for write-ahead: the call log, in files")
