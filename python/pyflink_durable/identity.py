@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 from weakref import WeakKeyDictionary
 
 from pyflink_durable.canonical import Encoder
-from pyflink_durable.canonical_leaves import SKIPPED, class_name
+from pyflink_durable.canonical_leaves import SKIPPED, class_name, literal
 from pyflink_durable.errors import ArgumentNotEncodable
 
 _Path = dict[int, int]
@@ -62,7 +62,8 @@ def compute_args_digest(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str
     Raises:
         ArgumentNotEncodable: An argument cannot be pickled, or contains itself.
     """
-    return RULE.args_digest(args, kwargs)
+    text = None if kwargs else literal(args, args)  # as nearly all are
+    return RULE.args_digest(args, kwargs) if text is None else RULE.prefix + digest_of(text)
 
 
 class IdentityRule:

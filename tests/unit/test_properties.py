@@ -22,7 +22,6 @@ CRASHES = st.lists(st.tuples(st.integers(0, 99), st.sampled_from([0, 0, 0, 1, 2,
 EVERYWHERE = ["sequence", "gather", "task gather", "outcomes", "race", "race and cancel"]
 SLOW = settings(
     max_examples=400,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

@@ -72,7 +72,6 @@ def _outcome_of(execution: Execution) -> Outcome:
 
 @settings(
     max_examples=300,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(programs())

@@ -9,7 +9,7 @@ from random_types import Typed, types
 from type_cases import same
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(types, st.data())
 def test_values_of_random_types_come_back_as_they_were(typed: Typed, data: st.DataObject) -> None:
     type_info, values = typed

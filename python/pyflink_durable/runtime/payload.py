@@ -12,7 +12,7 @@ from typing import Any
 from pyflink_durable.errors import PayloadNotLoadable, ResultNotSerializable
 from pyflink_durable.runtime.journaled_errors import bare_error, type_name
 from pyflink_durable.runtime.picklers import PROTOCOL, dumps, loads
-from pyflink_durable.runtime.plain_values import are_leaves, is_plain
+from pyflink_durable.runtime.plain_values import PLAIN_TYPES, are_leaves, is_plain
 from pyflink_durable.runtime.script_classes import ScriptClasses
 
 
@@ -61,6 +61,8 @@ def pass_result(value: Any, classes: ScriptClasses | None = None) -> tuple[Any, 
         ResultNotSerializable: Neither pickle nor cloudpickle can write the value, or what they
             write cannot be read back.
     """
+    if type(value) in PLAIN_TYPES:  # as most are
+        return value, pickle.dumps(value, PROTOCOL)
     try:
         return pass_value(value, classes)
     except NotSerializable as error:

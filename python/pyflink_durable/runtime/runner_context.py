@@ -389,10 +389,12 @@ class FlinkRunnerContext(RunnerContext):
     def _check_call(self, func: Any, reconciler: Any) -> None:
         if not callable(func):
             raise TypeError(f"a durable call takes a function first, not {type(func).__name__}")
-        check_reconciler(reconciler)
+        if reconciler is not None:
+            check_reconciler(reconciler)
         if running_call.get() is not None:
             raise NestedDurableCall(
                 f"{compute_function_id(func)} was called durably from inside another durable call; "
                 "make both calls from the handler, one after the other"
             )
-        self._calls.check_open()
+        if self._calls.closed:
+            self._calls.check_open()

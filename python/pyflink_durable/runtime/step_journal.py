@@ -96,8 +96,19 @@ class StepJournal(SlotAccess):
         began = self.began if slot == 0 else None
         self._writes.add(
             (
-                *(self._id, slot, *identity, PENDING, None, None, None, None, None, began),
-                *(int(repeatable), hold),
+                self._id,
+                slot,
+                identity[0],
+                identity[1],
+                PENDING,
+                None,
+                None,
+                None,
+                None,
+                None,
+                began,
+                int(repeatable),
+                hold,
             )
         )
 
@@ -130,8 +141,19 @@ class StepJournal(SlotAccess):
     ) -> None:
         self._writes.add(
             (
-                *(self._id, slot, *identity, FINALIZED, result, exception, None, None, at),
-                *(None, None, hold),
+                self._id,
+                slot,
+                identity[0],
+                identity[1],
+                FINALIZED,
+                result,
+                exception,
+                None,
+                None,
+                at,
+                None,
+                None,
+                hold,
             )
         )
 
@@ -148,8 +170,19 @@ class StepJournal(SlotAccess):
         began = self.began if slot == 0 else None
         self._writes.add(
             (
-                *(self._id, slot, *identity, RECORDED, result, exception, None, None, at, began),
-                *(int(repeatable), None),
+                self._id,
+                slot,
+                identity[0],
+                identity[1],
+                RECORDED,
+                result,
+                exception,
+                None,
+                None,
+                at,
+                began,
+                int(repeatable),
+                None,
             )
         )
 

@@ -84,6 +84,8 @@ async def _begin(unmade: Unmade, noted: int, make: Callable[[], Coroutine[Any, A
 
 def not_awaited(unmade: Unmade) -> CallNotAwaited | None:
     """Why a handler that ends here has failed; None if it has awaited everything."""
+    if not unmade:  # as nearly always
+        return None
     left = [f"{one.name} of {one.site}" for one in unmade.values() if not one.given_up]
     return CallNotAwaited(tuple(left)) if left else None
 
