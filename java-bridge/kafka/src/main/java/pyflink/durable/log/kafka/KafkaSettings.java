@@ -37,6 +37,8 @@ final class KafkaSettings {
 
     private static final int LINGER_MILLIS = 50;
 
+    private static final int FETCH_WAIT_MILLIS = 10;
+
     private final String bootstrapServers;
     private final String topic;
     private final Duration appendTimeout;
@@ -123,12 +125,17 @@ final class KafkaSettings {
     }
 
     Map<String, Object> consumer() {
-        return client(
-                Map.of(
-                        ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false",
-                        ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest",
-                        ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false",
-                        ConsumerConfig.MAX_POLL_RECORDS_CONFIG, "10000"));
+        Map<String, Object> config =
+                client(
+                        Map.of(
+                                ConsumerConfig.ENABLE_AUTO_COMMIT_CONFIG, "false",
+                                ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest",
+                                ConsumerConfig.ALLOW_AUTO_CREATE_TOPICS_CONFIG, "false",
+                                ConsumerConfig.MAX_POLL_RECORDS_CONFIG, "10000"));
+        // It asks ahead for records that nobody sends, and its close waits for the answer.
+        config.putIfAbsent(
+                ConsumerConfig.FETCH_MAX_WAIT_MS_CONFIG, String.valueOf(FETCH_WAIT_MILLIS));
+        return config;
     }
 
     /**

@@ -32,6 +32,8 @@ import pyflink.durable.log.TestAttempt;
 @EnabledForJreRange(min = JRE.JAVA_17)
 class KafkaCallLogTest extends CallLogConformance {
 
+    private static final String FETCH_WAIT = "fetch.max.wait.ms";
+
     private String topicPrefix;
 
     @BeforeEach
@@ -199,6 +201,14 @@ class KafkaCallLogTest extends CallLogConformance {
                 .hasMessageContaining("[acks]");
     }
 
+    /** A start reads up to what is there; Kafka's half a second would be waited for at its end. */
+    @Test
+    void aReaderHardlyWaitsForRecordsThatAreNotThereUnlessItIsToldTo() {
+        assertThat(settingsOfStorage(settings()).consumer()).containsEntry(FETCH_WAIT, "10");
+        assertThat(settingsOfStorage(settingsWith("properties." + FETCH_WAIT, "250")).consumer())
+                .containsEntry(FETCH_WAIT, "250");
+    }
+
     @Test
     void anUnreachableBrokerIsAnErrorAfterTheRecoveryTimeout() {
         Map<String, String> settings = settingsWith("bootstrap.servers", "127.0.0.1:1");
@@ -253,7 +263,11 @@ class KafkaCallLogTest extends CallLogConformance {
     }
 
     private KafkaSettings settingsOfStorage() {
-        Map<String, String> settings = new HashMap<>(settings());
+        return settingsOfStorage(settings());
+    }
+
+    private static KafkaSettings settingsOfStorage(Map<String, String> given) {
+        Map<String, String> settings = new HashMap<>(given);
         settings.remove("type");
         return KafkaSettings.of(settings, ofJob("a0").context());
     }
