@@ -96,6 +96,8 @@ def main() -> int:
         lines += measure_state(console)
     if arguments.converters:
         lines += measure_values(console)
+    if arguments.fidelity:
+        lines += measure_kinds(console)
     console.print(table)
     RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
     console.print(f"written to {RESULTS.name}")
@@ -172,6 +174,20 @@ def measure_values(console: Console) -> list[dict[str, object]]:
     return lines
 
 
+def measure_kinds(console: Console) -> list[dict[str, object]]:
+    """Microseconds that each kind of value takes to be the same in every run."""
+    from fidelity import measure_fidelity
+
+    console.log("fidelity")
+    lines = measure_fidelity()
+    columns = ("case", "us_identity", "us_copy", "us_result")
+    table = Table("value", "identity", "copy", "result")
+    for line in lines:
+        table.add_row(*(str(line.get(column, "")) for column in columns))
+    console.print(table)
+    return lines
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     names = [case.name for case in CASES]
@@ -182,6 +198,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--no-idle", dest="idle", action="store_false")
     parser.add_argument("--no-state", dest="state", action="store_false")
     parser.add_argument("--no-converters", dest="converters", action="store_false")
+    parser.add_argument("--no-fidelity", dest="fidelity", action="store_false")
     parser.add_argument("--strict", action="store_true", help="exit 1 if a limit is missed")
     return parser.parse_args()
 
