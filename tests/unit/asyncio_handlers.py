@@ -278,7 +278,17 @@ class Run:
     # ---------------------------------------------------------------- what tasks share
 
     async def _together(self, tasks: list[Coroutine[Any, Any, Any]]) -> Any:
-        return await asyncio.gather(*tasks, **_AS_RESULTS)
+        """One that is cancelled gives nothing to the others: they would wait for ever."""
+        members = [asyncio.ensure_future(task) for task in tasks]
+
+        def end(member: asyncio.Future[Any]) -> None:
+            if member.cancelled():
+                for other in members:
+                    other.cancel()
+
+        for member in members:
+            member.add_done_callback(end)
+        return await asyncio.gather(*members, **_AS_RESULTS)
 
     async def lock(self, node: Node) -> Any:
         return await self._within(asyncio.Lock(), node)

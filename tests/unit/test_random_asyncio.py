@@ -10,10 +10,10 @@ from inspect import iscoroutine
 from typing import Any
 
 from asyncio_handlers import KEPT, Handler
-from asyncio_programs import programs
+from asyncio_programs import Node, programs
 from clocks import Clock
 from handler_bench import HandlerBench
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from recordings import recordings
 from replays import replay_all
 
@@ -70,11 +70,21 @@ def _outcome_of(execution: Execution) -> Outcome:
     raise AssertionError("it waits")
 
 
+PAUSES = (Node("sleep"), Node("sleep"))
+
+ESCAPED = Node(
+    "queue",
+    (Node("sleep"), Node("anyio_move_on", (Node("queue", PAUSES, seconds=0.5),), seconds=0.5)),
+)
+"""A cancellation that comes as a gather ends has not anyio's name, and leaves its scope."""
+
+
 @settings(
     max_examples=300,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(programs())
+@example(ESCAPED)
 def test_each_run_is_the_same(program: Any) -> None:
     KEPT.clear()
     clock = Clock()
