@@ -15,6 +15,7 @@ from host_bench import Task
 
 from pyflink_durable import CallNotAwaited, DurableCall, HandlerFailed
 from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.tools import ToolRegistry, ToolRequestEvent, call_tools
 
 NewTask = Callable[..., Task]
 
@@ -58,8 +59,13 @@ async def forgets_in_a_task(value: Any, ctx: Any) -> str:
     return await asyncio.create_task(part())
 
 
+async def forgets_its_tools(value: Any, ctx: Any) -> str:
+    call_tools(ctx, ToolRegistry(), ToolRequestEvent(tool_calls=()))  # this line
+    return "charged"
+
+
 FORGETFUL = [forgets_a_call, keeps_a_call, forgets_one_of_many, forgets_a_batch]
-FORGETFUL += [forgets_a_pause, forgets_in_a_task]
+FORGETFUL += [forgets_a_pause, forgets_in_a_task, forgets_its_tools]
 
 
 @pytest.mark.parametrize("handler", FORGETFUL)
@@ -75,7 +81,7 @@ def test_the_handler_fails_and_names_the_line(executor: CallExecutor, handler: A
     assert "write `await` in front of it" in str(caught.value)
 
 
-@pytest.mark.parametrize("handler", [forgets_a_batch, forgets_a_pause])
+@pytest.mark.parametrize("handler", [forgets_a_batch, forgets_a_pause, forgets_its_tools])
 def test_nothing_of_it_is_left_to_the_garbage_collector(
     executor: CallExecutor, handler: Any
 ) -> None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterable,
+    Mapping,
+    MutableMapping,
+    Sequence,
+)
 from datetime import datetime
 from functools import partial
 from random import Random
@@ -138,7 +146,7 @@ class FlinkRunnerContext(RunnerContext):
                 "ctx.sleep needs an event loop, that is an `async def` handler; a pause on the "
                 "thread of a `def` handler would start over after a failure"
             )
-        return to_be_awaited(self._calls.unmade, "ctx.sleep", partial(asyncio.sleep, seconds))
+        return self.to_be_awaited("ctx.sleep", partial(asyncio.sleep, seconds))
 
     def now(self) -> datetime:
         self._check_place("now()")
@@ -239,8 +247,7 @@ class FlinkRunnerContext(RunnerContext):
                 "handler; in a `def` handler call ctx.durable_execute_all(...)"
             )
         executors = self._subtask.executors
-        return to_be_awaited(
-            self._calls.unmade,
+        return self.to_be_awaited(
             "ctx.durable_execute_all_async",
             partial(run_batch, self._calls, executors, self._line, batch, max_parallelism, timeout),
         )
@@ -261,7 +268,7 @@ class FlinkRunnerContext(RunnerContext):
         return run_batch_on_the_loop(self._calls, batch, timeout, loop)
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
-        return to_be_awaited(self._calls.unmade, "ctx.gather", partial(gather, awaitables))
+        return self.to_be_awaited("ctx.gather", partial(gather, awaitables))
 
     # ---------------------------------------------------------------- what the runtime sees
 
@@ -274,6 +281,12 @@ class FlinkRunnerContext(RunnerContext):
     def tool_call_options(self) -> ToolCallOptions | None:
         """How `pyflink_durable.tools.call_tools` makes the calls of a request."""
         return self._subtask.tool_call_options
+
+    def to_be_awaited(
+        self, name: str, make: Callable[[], Coroutine[Any, Any, T]]
+    ) -> Coroutine[Any, Any, T]:
+        """A coroutine that the handler fails without, see `unmade`."""
+        return to_be_awaited(self._calls.unmade, name, make)
 
     def emit(self, value: Any) -> None:
         """Takes a value for the main output: what the handler returns, too.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+from collections.abc import Coroutine
+from functools import cached_property, partial
 from typing import Any
 
 from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes
@@ -18,13 +19,13 @@ from pyflink_durable.tools.run import ToolRun, run_of
 from pyflink_durable.validation import is_coroutine_function
 
 
-async def call_tools(
+def call_tools(
     ctx: RunnerContext,
     registry: ToolRegistry,
     request: ToolRequestEvent,
     *,
     options: ToolCallOptions | None = None,
-) -> ToolResponseEvent:
+) -> Coroutine[Any, Any, ToolResponseEvent]:
     """Calls the tools that a model asks for, each as a durable call of its own, all in one batch.
 
     The identity of a call is ``tool-call-<id>`` and what the model wrote. A call whose tool is
@@ -38,11 +39,25 @@ async def call_tools(
         options: How to make the calls; by default as the operator is set up.
 
     Returns:
-        An answer to every tool call.
+        An answer to every tool call, to be awaited.
 
     Raises:
         ConfigurationError: The options do not fit the tools or the operator.
     """
+    begin = partial(_call_tools, ctx, registry, request, options)
+    to_be_awaited = getattr(ctx, "to_be_awaited", None)
+    if to_be_awaited is None:  # a plain context
+        return begin()
+    noted: Coroutine[Any, Any, ToolResponseEvent] = to_be_awaited("call_tools", begin)
+    return noted
+
+
+async def _call_tools(
+    ctx: RunnerContext,
+    registry: ToolRegistry,
+    request: ToolRequestEvent,
+    options: ToolCallOptions | None,
+) -> ToolResponseEvent:
     chosen = _options_of(ctx, options)
     batch = _ToolBatch(ctx, registry, request)
     if not batch.calls:
