@@ -98,6 +98,7 @@ class AsyncHandlerRunner:
         self._telemetry = telemetry
         self._on_end = on_end
         self._running: dict[int, Invocation] = {}
+        self._closed = False
         self._writes = JournalWrites()
         order_cancel_scopes(DurableLoop)
 
@@ -144,8 +145,17 @@ class AsyncHandlerRunner:
             return
         except BaseException as error:  # asyncio would keep it to itself, or end the loop
             outcome = Outcome(None, error)
-        if invocation.running or invocation.generators:
-            outcome = await self._wind_up(invocation, outcome)
+        winds_up = bool(invocation.running or invocation.generators)
+        while winds_up:
+            winds_up = False
+            try:
+                outcome = await self._wind_up(invocation, outcome)
+            except asyncio.CancelledError as error:
+                # a handler that cancelled its own task is told so at the next wait, which is here
+                winds_up = not self._closed
+                outcome = outcome if winds_up else Outcome(None, error)
+            except GeneratorExit as error:
+                outcome = Outcome(None, error)
         self._end(invocation, outcome)
         del outcome  # an error's traceback holds this frame, which held the error
 
@@ -189,6 +199,7 @@ class AsyncHandlerRunner:
         await asyncio.gather(*started, return_exceptions=True)
 
     def close(self, deadline: float) -> list[str]:
+        self._closed = True
         for invocation in self._running.values():
             invocation.context.end()  # a `finally` block makes no more calls
             assert invocation.task is not None

@@ -29,6 +29,7 @@ from pyflink_durable.runtime.invocation_tasks import (
     NumberedTask,
     invocation_tasks,
 )
+from pyflink_durable.runtime.leftovers import end_tasks
 from pyflink_durable.runtime.own_thread import KeepsToItsThread
 from pyflink_durable.runtime.spinning import Spinners
 from pyflink_durable.runtime.timers import DurableTimers
@@ -327,8 +328,10 @@ class DurableLoop(KeepsToItsThread):
         return self._closed
 
     def close(self) -> None:
-        """Forgets everything that has not run."""
+        """Ends the tasks that have not ended, and forgets everything that has not run."""
         self._closed = True
+        with self._running():
+            end_tasks(self, self._settle)
         self._ready.clear()
         self._inbox.clear()
         self._timers.clear()
