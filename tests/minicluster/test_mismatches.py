@@ -74,7 +74,10 @@ def test_a_mismatch_loses_nothing_that_counts(world: World, level: Any, tmp_path
         assert "test_mismatches.py:" in text
     # the next attempt went the way of the journal
     refunded = f"refund of {MAY_RUN_AGAIN}"
-    assert Counter(world.subjects("run")) == dict.fromkeys([*INPUTS, refunded], 1)
+    runs = Counter(world.subjects("run"))
+    # each failure may find it under way, and it may run again
+    assert runs.pop(refunded) >= 1
+    assert runs == dict.fromkeys(INPUTS, 1)
     assert set(world.subjects("reconcile")) == {IN_DOUBT}
     outputs = [CRASH, f"ran {ENDED}", f"found {IN_DOUBT}", f"ran {refunded}"]
     assert sorted(world.outputs()) == sorted(outputs)

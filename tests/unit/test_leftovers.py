@@ -120,7 +120,7 @@ def test_one_that_cancels_itself_and_leaves_a_task_ends(executor: CallExecutor) 
             left.append("ended")
 
     async def handler(value: Any, ctx: Any) -> str:
-        asyncio.create_task(stays())
+        asyncio.create_task(stays())  # noqa: RUF006 - it is left
         await asyncio.sleep(0)
         task = asyncio.current_task()
         assert task is not None
