@@ -28,7 +28,7 @@ KEY_TYPES = {
     "str": (Types.STRING(), ["1", "", "ключ"]),
     "tuple": (Types.TUPLE([Types.LONG(), Types.STRING()]), [(1, "a"), (1, "b"), (2, "a")]),
     "row": (Types.ROW([Types.LONG(), Types.STRING()]), [Row(f0=1, f1=x) for x in "abc"]),
-    "pickled": (Types.PICKLED_BYTE_ARRAY(), [1, "1", b"1", (1,), ("1",), None]),
+    "pickled": (Types.PICKLED_BYTE_ARRAY(), [1, "1", b"1", (1,), ("1",)]),
 }
 
 

@@ -157,7 +157,6 @@ class World:
         return Path(self.folder) / name
 
 
-def _place_of(part: Path) -> tuple[str, int]:
-    """The files of a sink's subtask are numbered."""
-    of_subtask, number = str(part).rsplit("-", 1)
-    return of_subtask, int(number)
+def _place_of(part: Path) -> tuple[int, int]:
+    """The files of a sink's subtask are numbered; anew when nothing came for a checkpoint."""
+    return part.stat().st_mtime_ns, int(part.name.rsplit("-", 1)[1])
