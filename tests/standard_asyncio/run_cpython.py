@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+import signal
 import sys
 import unittest
 from collections.abc import Iterator
@@ -54,6 +55,8 @@ def tests_of(suite: Any) -> Iterator[Any]:
 
 
 def main(name: str) -> None:
+    # a shell has what it starts in the background ignore it, and these tests interrupt themselves
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     module = importlib.import_module(f"test.test_asyncio.{name}")
     use_the_handlers_loop(module)
     for left_out in LEFT_OUT_CLASSES.get(name, ()):
