@@ -21,7 +21,8 @@ from pyflink_durable.errors import (
 from pyflink_durable.runtime.async_call import AsyncCall, CallLine
 from pyflink_durable.runtime.batch_outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batch_planning import plan_batch, reserve
-from pyflink_durable.runtime.calls import Call, CallJournal
+from pyflink_durable.runtime.call import Call
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.planning import Plan

@@ -11,8 +11,9 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from pyflink_durable.batch import CallPool
+from pyflink_durable.runtime.call import Call, CallProgress, PlannedCall
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.call_life import InTurn, Life, Step, give_up, live
-from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
 from pyflink_durable.runtime.execution import Execution
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.holds import Hold

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pyflink_durable.batch import CallOutcome, CallStatus
 from pyflink_durable.errors import CallNotStarted, CallTimedOut, OutcomeUnknown
-from pyflink_durable.runtime.calls import CallProgress, PlannedCall
+from pyflink_durable.runtime.call import CallProgress, PlannedCall
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.planning import Plan
 

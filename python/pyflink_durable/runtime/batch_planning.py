@@ -15,7 +15,8 @@ from pyflink_durable.runtime.bridge import (
     ended_at,
     is_repeatable,
 )
-from pyflink_durable.runtime.calls import Call, CallJournal, CallProgress, PlannedCall
+from pyflink_durable.runtime.call import Call, CallProgress, PlannedCall
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.deadlines import AT_ONCE
 from pyflink_durable.runtime.planning import Plan
 

@@ -6,7 +6,8 @@ An ``async def`` handler has timers of its loop for that, see `DurableTimers`.
 from __future__ import annotations
 
 from pyflink_durable.runtime.bridge import BATCH_TIMER, PENDING, HoldKind, completion_of, due_of
-from pyflink_durable.runtime.calls import CallJournal, PlannedCall, completion_order
+from pyflink_durable.runtime.call import PlannedCall
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.deadlines import due_in, now
 from pyflink_durable.runtime.holds import Hold
 from pyflink_durable.runtime.payload import dump_result
@@ -42,7 +43,7 @@ class BatchTimer:
 
     def covers(self, replayed: PlannedCall) -> bool:
         """Whether a call had ended before the time was over."""
-        return self._completion is None or completion_order(replayed) < self._completion
+        return self._completion is None or replayed.completion < self._completion
 
     def fire(self, hold: HoldKind | None) -> Hold | None:
         """Journals that the time is over, so that a replay gives up the same calls.

@@ -19,9 +19,10 @@ from pyflink_durable.runtime.blocking_call import (
     may_be_interrupted,
     run_on_the_loop,
 )
+from pyflink_durable.runtime.call import Call, PlannedCall
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.call_life import InTurn, Life, give_up, live
 from pyflink_durable.runtime.call_options import without_waiting
-from pyflink_durable.runtime.calls import Call, CallJournal, PlannedCall
 from pyflink_durable.runtime.executors import CallExecutor
 from pyflink_durable.runtime.outcome import Outcome
 from pyflink_durable.runtime.planning import Plan

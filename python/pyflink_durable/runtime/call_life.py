@@ -20,12 +20,8 @@ from pyflink_durable.errors import (
     OutcomeUnknown,
     ThreadNotStarted,
 )
-from pyflink_durable.runtime.calls import (
-    CallJournal,
-    PlannedCall,
-    completion_order,
-    due_time,
-)
+from pyflink_durable.runtime.call import PlannedCall
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.copies import copy_of_call
 from pyflink_durable.runtime.deadlines import AT_ONCE, due_in
 from pyflink_durable.runtime.execution import Execution
@@ -76,7 +72,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             did not take what was written, or the journal cannot be read back.
     """
     if planned.plan is Plan.REPLAY:
-        yield InTurn(completion_order(planned))
+        yield InTurn(planned.completion)
         journal.clock.move(planned.ended_at)
         return journal.replay(planned)
     attempt = planned.attempt
@@ -90,7 +86,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             hold = journal.announce(planned)
     elif planned.plan is Plan.RESUME:
         announced = True
-        due = due_time(planned)
+        due = planned.due
         if due > AT_ONCE:
             yield SleepUntil(due)
         else:

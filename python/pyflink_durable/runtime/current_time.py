@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 
 from pyflink_durable.runtime import deadlines
 from pyflink_durable.runtime.bridge import NOW, PENDING
-from pyflink_durable.runtime.calls import CallJournal
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.clock import micros_of
 from pyflink_durable.runtime.payload import dump_result, load_result
 

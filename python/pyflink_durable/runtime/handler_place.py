@@ -8,8 +8,8 @@ from threading import current_thread, get_ident
 
 from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import NestedDurableCall, NotInInvocation
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.call_site import site_on_the_stack
-from pyflink_durable.runtime.calls import CallJournal
 from pyflink_durable.runtime.invocation_tasks import invocation_tasks
 from pyflink_durable.runtime.loop import DurableLoop
 

@@ -37,9 +37,10 @@ from pyflink_durable.runtime.blocking_call import (
     run_on_the_loop,
 )
 from pyflink_durable.runtime.bridge import Bridge
+from pyflink_durable.runtime.call import Call
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.call_life import live
 from pyflink_durable.runtime.call_options import without_waiting
-from pyflink_durable.runtime.calls import Call, CallJournal
 from pyflink_durable.runtime.clock import InvocationClock
 from pyflink_durable.runtime.copies import copy_of
 from pyflink_durable.runtime.current_time import read_time

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pyflink_durable.errors import CallLogError
 from pyflink_durable.runtime.bridge import PENDING, TIMER, HoldKind, completion_of, due_of, ended_at
-from pyflink_durable.runtime.calls import CallJournal
+from pyflink_durable.runtime.call_journal import CallJournal
 from pyflink_durable.runtime.clock import InvocationClock, micros_of
 from pyflink_durable.runtime.deadlines import due_in, now
 from pyflink_durable.runtime.payload import dump_result
