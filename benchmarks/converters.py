@@ -16,8 +16,8 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from pyflink_durable.jar import bridge_jar
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.client.jars import bridge_jar
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 from pyflink_durable.runtime.values import Outputs, StepOutputs, read_description
 from pyflink_durable.runtime.values.incoming import row_type
 

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel
 
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime.copies import copy_of_call
-from pyflink_durable.runtime.payload import pass_error, pass_result
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.copies import copy_of_call
+from pyflink_durable.payload.results import pass_error, pass_result
 
 ROUNDS = 7
 SECONDS_PER_ROUND = 0.05

@@ -5,9 +5,9 @@ This module is the whole public surface; nothing is to be imported from `pyflink
 
 from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
+from pyflink_durable.client.durable_process import durable_process
 from pyflink_durable.context import NOT_EXECUTED, LocalRunnerContext, RunnerContext
 from pyflink_durable.current_call import CurrentCall, current_call
-from pyflink_durable.dataclass_markers import write_markers_by_name
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
     ArgumentNotEncodable,
@@ -31,8 +31,8 @@ from pyflink_durable.errors import (
 )
 from pyflink_durable.handler import DurableProcessFunction
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.payload.dataclass_markers import write_markers_by_name
 from pyflink_durable.retry import RetryPolicy
-from pyflink_durable.stream import durable_process
 from pyflink_durable.tool_options import ToolCallOptions
 
 __all__ = [

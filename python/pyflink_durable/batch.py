@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, get_args
 
+from pyflink_durable.checks.arguments import check_durable_id, check_reconciler, check_seconds
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
-from pyflink_durable.validation import check_durable_id, check_reconciler, check_seconds
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup

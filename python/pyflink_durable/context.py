@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
-from pyflink_durable.call_keywords import check_keywords
+from pyflink_durable.checks.arguments import check_reconciler
+from pyflink_durable.checks.keywords import check_keywords
 from pyflink_durable.current_call import CurrentCall, call_inside
 from pyflink_durable.options import Durability, InDoubt
-from pyflink_durable.plain_batch import gather_plainly, run_all_plainly, run_each_plainly
 from pyflink_durable.retry import RetryPolicy
-from pyflink_durable.validation import check_reconciler
+from pyflink_durable.testing.plain_batch import gather_plainly, run_all_plainly, run_each_plainly
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag

@@ -7,8 +7,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from pyflink_durable.checks.arguments import is_coroutine_function
 from pyflink_durable.errors import ConfigurationError
-from pyflink_durable.validation import is_coroutine_function
 
 if TYPE_CHECKING:
     from pyflink.datastream import RuntimeContext

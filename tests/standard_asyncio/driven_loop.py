@@ -16,11 +16,11 @@ from typing import Any
 
 from bridges import SlotsInMemory
 
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.invocation_tasks import InvocationTasks, invocation_tasks
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.subtask import Subtask
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks, invocation_tasks
+from pyflink_durable.runtime.loop.loop import DurableLoop
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
 
 _numbers = itertools.count(1)
 

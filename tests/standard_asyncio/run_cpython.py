@@ -23,7 +23,7 @@ from driven_loop import DrivenLoop
 from left_out import FAILS, LEFT_OUT_CLASSES
 from virtual_loop import CLOCK, VirtualLoop
 
-from pyflink_durable.runtime.invocation_tasks import NumberedTask
+from pyflink_durable.runtime.loop.invocation_tasks import NumberedTask
 
 
 class Policy(asyncio.DefaultEventLoopPolicy):

@@ -22,15 +22,13 @@ from loops import Clock, Operator
 from random_handlers import Outside, answered, interpret, interpret_plainly
 from random_programs import Call, calls_of, ranks_of_timers, seconds_of
 
-from pyflink_durable.runtime import FlinkRunnerContext, blocking_batch, deadlines
-from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.bridge import NO_TIME, PENDING
-from pyflink_durable.runtime.execution import Execution, Report
-from pyflink_durable.runtime.invocation_tasks import InvocationTasks, invocation_tasks
-from pyflink_durable.runtime.journal import JournalAccess, SlotJournal
-from pyflink_durable.runtime.loop import DurableLoop
-from pyflink_durable.runtime.payload import load_exception, load_result, pass_error
-from pyflink_durable.runtime.step_journal import (
+from pyflink_durable.payload.results import load_exception, load_result, pass_error
+from pyflink_durable.runtime.batches import blocking_batch
+from pyflink_durable.runtime.execution.execution import Execution, Report
+from pyflink_durable.runtime.journal import times
+from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal.bridge import NO_TIME, PENDING
+from pyflink_durable.runtime.journal.step_journal import (
     ATTEMPT,
     CLEARED,
     FINALIZED,
@@ -40,8 +38,12 @@ from pyflink_durable.runtime.step_journal import (
     JournalWrites,
     StepJournal,
 )
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks, invocation_tasks
+from pyflink_durable.runtime.loop.loop import DurableLoop
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 WRITES = {"appendPendingCall", "finalizeCurrentCall", "recordCallCompletion"}
 WRITES |= {SLOT_METHODS[name] for name in WRITES} | {*ATTEMPT_METHODS}
@@ -54,7 +56,7 @@ CLOCK = Clock()
 @contextmanager
 def stopped_clock() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (loop_module, deadlines):
+        for module in (loop_module, times):
             patch.setattr(module, "time", CLOCK)
         yield
 

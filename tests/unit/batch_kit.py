@@ -10,9 +10,9 @@ from bridges import Slot
 from pyflink_durable import (
     DurableCall,
 )
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime.call_life import AT_ONCE
-from pyflink_durable.runtime.payload import dump_result
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.calls.life import AT_ONCE
 
 
 def act(name: str) -> str:

@@ -9,9 +9,9 @@ from typing import Any
 
 from pyflink_durable import LocalRunnerContext
 from pyflink_durable.batch import CallStatus, DurableCall, Outcomes
-from pyflink_durable.identity import compute_args_digest, compute_function_id
-from pyflink_durable.plain_batch import run_all_plainly, run_each_plainly
-from pyflink_durable.runtime.payload import dump_result, load_result
+from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
+from pyflink_durable.payload.results import dump_result, load_result
+from pyflink_durable.testing.plain_batch import run_all_plainly, run_each_plainly
 from pyflink_durable.tool_options import ToolCallOptions
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pyflink_durable.runtime.bridge import NO_TIME
-from pyflink_durable.runtime.journal import CursorJournal, JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal.access import CursorJournal, JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal.bridge import NO_TIME
 
 SLOT_METHODS = {
     "getCurrentCallResultFields": "getCallResultFieldsAt",

@@ -14,7 +14,7 @@ from recordings import recordings
 from replays import replay_all
 
 from pyflink_durable import DurableOptions
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.executors import CallExecutor
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def new_java_journal() -> Callable[[Any], Any]:
     from pyflink.java_gateway import get_gateway
     from pyflink.util.java_utils import add_jars_to_context_class_loader
 
-    from pyflink_durable.jar import bridge_jar
+    from pyflink_durable.client.jars import bridge_jar
 
     gateway = get_gateway()
     add_jars_to_context_class_loader([bridge_jar().as_uri()])

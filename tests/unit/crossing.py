@@ -17,8 +17,8 @@ from pyflink.fn_execution.coders import from_type_info_proto
 from pyflink.java_gateway import get_gateway
 from pyflink.util.java_utils import add_jars_to_context_class_loader
 
-from pyflink_durable.jar import bridge_jar
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.client.jars import bridge_jar
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 from pyflink_durable.runtime.values import Outputs, StepOutputs, read_description
 
 

@@ -11,24 +11,24 @@ from loops import PATIENCE, Operator
 from recordings import Moment, Recording, keep
 
 from pyflink_durable import DurableOptions
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.call_options import CallOptionsOf
-from pyflink_durable.runtime.execution import Execution, Report
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.handlers import (
+from pyflink_durable.checks.arguments import is_coroutine_function
+from pyflink_durable.runtime.execution.execution import Execution, Report
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.thread_pool import ThreadPool
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.journal.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.holds import Holds
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.operator.handlers import (
     AsyncHandlerRunner,
     HandlerRunner,
     Invocation,
     ThreadHandlerRunner,
 )
-from pyflink_durable.runtime.holds import Holds
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
-from pyflink_durable.runtime.thread_pool import ThreadPool
-from pyflink_durable.validation import is_coroutine_function
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 NUMBER = 7
 VALUE = "value"

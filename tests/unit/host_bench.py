@@ -15,8 +15,8 @@ from bridges import ATTEMPT_METHODS, SLOT_METHODS, Slot, SlotsInMemory
 from loops import PATIENCE
 
 from pyflink_durable import DurableOptions
-from pyflink_durable.runtime.host import DurableHost
-from pyflink_durable.runtime.operation import NO_TIMESTAMP, DurableOperation
+from pyflink_durable.runtime.operator.host import DurableHost
+from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, DurableOperation
 
 A_DAY = 86_400_000  # no clock decides a test
 

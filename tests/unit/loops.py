@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.loop.loop import DurableLoop
 
 PATIENCE = 30.0
 """Seconds after which a test that waits for something fails."""

@@ -20,7 +20,7 @@ from random_programs import (
 )
 
 from pyflink_durable import NOT_EXECUTED, DurableCall, Outcomes
-from pyflink_durable.runtime import FlinkRunnerContext
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 
 class Outside:

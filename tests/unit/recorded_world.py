@@ -13,16 +13,17 @@ from clocks import Clock
 from recordings import Moment
 
 from pyflink_durable import DurableOptions
-from pyflink_durable.runtime import blocking_batch, blocking_call, call_life
-from pyflink_durable.runtime.bridge import NOW
-from pyflink_durable.runtime.call_options import CallOptions, CallOptionsOf
-from pyflink_durable.runtime.deadlines import AT_ONCE
-from pyflink_durable.runtime.execution import Execution, Report
-from pyflink_durable.runtime.holds import Hold, Holds
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.payload import load_exception, load_result
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.payload.results import load_exception, load_result
+from pyflink_durable.runtime.batches import blocking_batch
+from pyflink_durable.runtime.calls import blocking_call, life
+from pyflink_durable.runtime.execution.execution import Execution, Report
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.journal.bridge import NOW
+from pyflink_durable.runtime.journal.call_options import CallOptions, CallOptionsOf
+from pyflink_durable.runtime.journal.holds import Hold, Holds
+from pyflink_durable.runtime.journal.times import AT_ONCE
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 _HOUR = 3_600.0
 _DAYS = 100 * 86_400.0
@@ -124,7 +125,7 @@ class RecordedWorld:
     def in_place(self) -> Iterator[None]:
         """No function of a call runs, nor any reconciler: the recorded outcome is theirs."""
         with self.clock.installed(), pytest.MonkeyPatch.context() as patch:
-            patch.setattr(call_life, "Execution", self._execution_of)
+            patch.setattr(life, "Execution", self._execution_of)
             for module in (blocking_call, blocking_batch):
                 patch.setattr(module, "BlockingWaits", lambda: _Waits(self))
             yield

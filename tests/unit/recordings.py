@@ -17,10 +17,11 @@ from pyflink_durable.errors import (
     NotInInvocation,
     PayloadNotLoadable,
 )
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import FlinkRunnerContext, deadlines
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.payload import load_exception, load_result
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import load_exception, load_result
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.journal import times
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 _OF_THE_RUNTIME = (CallLogError, JournalMismatch, NotInInvocation, PayloadNotLoadable)
 
@@ -111,7 +112,7 @@ class Moment(NamedTuple):
             None if outcome is None else (Described.of(outcome.value), Described.of(outcome.error)),
             any(slots[slot].completion >= 0 for slot in held),
             outcome is not None and _is_broken(outcome.error, set()),
-            deadlines.time.time(),  # the clock of the run, which may be one of the test's
+            times.time.time(),  # the clock of the run, which may be one of the test's
         )
 
 

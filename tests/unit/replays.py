@@ -14,18 +14,18 @@ from loops import Operator
 from recorded_world import RecordedWorld
 from recordings import Moment, Recording, told
 
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.handlers import (
+from pyflink_durable.checks.arguments import is_coroutine_function
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.operator.handlers import (
     AsyncHandlerRunner,
     HandlerRunner,
     Invocation,
     ThreadHandlerRunner,
 )
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.telemetry import LocalTelemetry
-from pyflink_durable.validation import is_coroutine_function
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 NUMBER = 7
 

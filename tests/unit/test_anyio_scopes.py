@@ -8,7 +8,7 @@ from typing import Any
 import anyio
 from handler_bench import HandlerBench
 
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.executors import CallExecutor
 
 MEMBERS = list(range(50))
 

@@ -13,11 +13,11 @@ from loops import Operator
 from outside import FORMS
 
 from pyflink_durable import DurableCall, RetryPolicy
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 Handler = Callable[[FlinkRunnerContext, "Bank"], Awaitable[Any]]
 

@@ -15,9 +15,9 @@ from loops import PATIENCE, Operator, wait_until
 
 from pyflink_durable import DurableCall
 from pyflink_durable.batch import CallPool
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.journal import SlotJournal
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 MakeExecutor = Callable[..., CallExecutor]
 

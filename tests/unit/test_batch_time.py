@@ -21,9 +21,10 @@ from pyflink_durable import (
     FileCallLog,
     PayloadNotLoadable,
 )
-from pyflink_durable.runtime import FlinkRunnerContext, deadlines
-from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.payload import dump_result
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.journal import times
+from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 BATCH_TIMER = ("pyflink_durable.timer", "0" * 16)
 
@@ -34,7 +35,7 @@ BATCH_TIMER = ("pyflink_durable.timer", "0" * 16)
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (loop_module, deadlines):
+    for module in (loop_module, times):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

@@ -16,9 +16,9 @@ from pyflink_durable import (
     LocalRunnerContext,
     RetryPolicy,
 )
-from pyflink_durable.identity import compute_function_id
-from pyflink_durable.runtime.call_options import CallOptionsOf
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.identity.digest import compute_function_id
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 
 NewTask = Callable[..., Task]
 

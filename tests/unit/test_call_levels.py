@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pyflink_durable import ConfigurationError, DurableOptions, FileCallLog, RetryPolicy
-from pyflink_durable.runtime.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 
 LOG = FileCallLog(directory=Path("/log"))
 LEVELS = ["checkpoint", "gated", "write-ahead"]

@@ -16,11 +16,11 @@ from loops import PATIENCE, wait_until
 from outside import FORMS, Outside
 
 from pyflink_durable import NestedDurableCall, NotInInvocation
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from bridges import TestedJournal
 from outside import FORMS, Outside
 
 from pyflink_durable import NOT_EXECUTED, CallCancelled, RemoteError, ResultNotSerializable
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup

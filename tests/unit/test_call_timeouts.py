@@ -22,8 +22,8 @@ from pyflink_durable import (
     RetryPolicy,
     current_call,
 )
-from pyflink_durable.runtime import timeouts
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution import timeouts
+from pyflink_durable.runtime.execution.executors import CallExecutor
 
 SOON = 0.02
 RETRY = RetryPolicy(max_attempts=2, initial_interval=0)

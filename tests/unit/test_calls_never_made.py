@@ -14,7 +14,7 @@ from handler_bench import HandlerBench
 from host_bench import Task
 
 from pyflink_durable import CallNotAwaited, DurableCall, HandlerFailed
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.tools import ToolRegistry, ToolRequestEvent, call_tools
 
 NewTask = Callable[..., Task]

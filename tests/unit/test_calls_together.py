@@ -13,10 +13,10 @@ from loops import PATIENCE
 from outside import Outside
 
 from pyflink_durable import JournalMismatch
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.subtask import Subtask
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from loops import Clock, Operator
 from virtual_time import History, stop_the_clock
 
 from pyflink_durable import DurableCall
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime.payload import dump_result
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import dump_result
 
 SINCE_311 = pytest.mark.skipif(sys.version_info < (3, 11), reason="new in Python 3.11")
 TIMED_OUT = (TimeoutError, asyncio.TimeoutError)

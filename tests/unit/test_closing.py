@@ -10,10 +10,10 @@ import pytest
 from host_bench import DESCRIBED, Bridge, Operation
 
 from pyflink_durable import DurableOptions, DurableProcessFunction, RunnerContext
-from pyflink_durable.runtime.closing import close_all
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.host import DurableHost
-from pyflink_durable.runtime.operation import DurableOperation
+from pyflink_durable.runtime.execution.closing import close_all
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.operator.host import DurableHost
+from pyflink_durable.runtime.operator.operation import DurableOperation
 
 
 class TestCloseAll:

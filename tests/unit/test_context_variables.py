@@ -18,11 +18,11 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from pyflink_durable import DurableCall, LocalRunnerContext, RetryPolicy, current_call
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.handlers import Invocation, ThreadHandlerRunner
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.thread_pool import ThreadPool
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.execution.thread_pool import ThreadPool
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.operator.handlers import Invocation, ThreadHandlerRunner
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
 

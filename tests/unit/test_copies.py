@@ -23,9 +23,9 @@ from hypothesis import given
 from test_identity import LEAVES, VALUES
 
 from pyflink_durable.errors import ArgumentNotEncodable
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import copies
-from pyflink_durable.runtime.copies import copy_of, copy_of_call
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload import copies
+from pyflink_durable.payload.copies import copy_of, copy_of_call
 
 
 class Color(Enum):

@@ -18,9 +18,9 @@ from pyflink_durable import (
     RetryPolicy,
     current_call,
 )
-from pyflink_durable.identity import compute_args_digest, compute_function_id
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
+from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 
 FORMS = ["sync", "pool", "coroutine", "def", "timed"]
 

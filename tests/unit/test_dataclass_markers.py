@@ -25,7 +25,7 @@ print(base64.b64encode(cloudpickle.dumps((Order, Order("x"), Order("y")))).decod
 ARRIVED = """
 import base64, dataclasses, pickle, sys
 from pydantic import TypeAdapter
-from pyflink_durable.identity import compute_args_digest
+from pyflink_durable.identity.digest import compute_args_digest
 
 Order, x, y = pickle.loads(base64.b64decode(sys.argv[1]))
 assert [field.name for field in dataclasses.fields(Order)] == ["id", "tags"]

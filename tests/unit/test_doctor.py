@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from pyflink_durable.cli import main
+from pyflink_durable.commands.main import main
 from pyflink_durable.doctor.client import check_jar, check_java, installed
 from pyflink_durable.doctor.finding import Finding, Severity
 from pyflink_durable.doctor.home import check_home

@@ -14,11 +14,11 @@ from handler_bench import ByHand, HandlerBench
 from loops import Clock
 
 from pyflink_durable import CallLogError, DurableExecutionError, DurableOptions, FileCallLog
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import deadlines
-from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.payload import dump_result
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.journal import times
+from pyflink_durable.runtime.loop import loop as loop_module
 
 TIMER = ("pyflink_durable.timer", "0" * 16)
 
@@ -26,7 +26,7 @@ TIMER = ("pyflink_durable.timer", "0" * 16)
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (loop_module, deadlines):
+    for module in (loop_module, times):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

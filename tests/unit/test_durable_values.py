@@ -11,7 +11,7 @@ from bridges import Slot
 from handler_bench import HandlerBench
 
 from pyflink_durable import LocalRunnerContext, NestedDurableCall, NotInInvocation
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.executors import CallExecutor
 
 NOW = "pyflink_durable.now"
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from pyflink_durable.runtime.execution import Execution
-from pyflink_durable.runtime.in_flight import InFlightLimit
-from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.execution.execution import Execution
+from pyflink_durable.runtime.execution.limits import InFlightLimit
+from pyflink_durable.runtime.execution.outcome import Outcome
 
 ROUNDS = 500
 

@@ -14,10 +14,10 @@ import pytest
 from loops import PATIENCE, wait_until
 
 from pyflink_durable.errors import ThreadNotStarted
-from pyflink_durable.runtime.execution import Execution
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.thread_pool import ThreadPool
+from pyflink_durable.runtime.execution.execution import Execution
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 
 
 def in_time() -> float:

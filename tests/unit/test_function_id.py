@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 import pydantic
 import pytest
 
-from pyflink_durable import identity
-from pyflink_durable.identity import compute_args_digest, compute_function_id
+from pyflink_durable.identity import digest as identity
+from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
 
 HERE = __name__
 

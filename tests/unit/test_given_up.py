@@ -14,8 +14,8 @@ from handler_bench import ByHand, HandlerBench
 from loops import PATIENCE, wait_until
 
 from pyflink_durable import CallStatus, DurableCall, RetryPolicy
-from pyflink_durable.runtime.execution import Execution
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.execution import Execution
+from pyflink_durable.runtime.execution.executors import CallExecutor
 
 SOON = 0.05
 

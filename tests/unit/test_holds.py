@@ -22,10 +22,10 @@ from pyflink_durable import (
     NotInInvocation,
     RetryPolicy,
 )
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.holds import Hold, Holds
-from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.journal.holds import Hold, Holds
 
 GATED = DurableOptions(durability="gated", in_doubt="raise")
 WRITE_AHEAD = DurableOptions(

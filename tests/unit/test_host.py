@@ -17,9 +17,10 @@ from host_bench import Task
 from loops import wait_until
 
 from pyflink_durable import DeadLetter, FileCallLog, HandlerFailed, OutcomeUnknown
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import payload, spinning
-from pyflink_durable.runtime.step_journal import WRITE_FIELDS
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload import results
+from pyflink_durable.runtime.journal.step_journal import WRITE_FIELDS
+from pyflink_durable.runtime.loop import spinning
 
 
 async def tells_its_key(value: Any, ctx: Any) -> Any:
@@ -266,7 +267,7 @@ class TestOutputsThatWait:
         assert [write[:3] for write in kept] == [
             (number, slot, "RECORDED") for number in (1, 2) for slot in (0, 1)
         ]
-        assert [payload.load_result(write[3]) for write in kept] == ["B", "b", "C", "c"]
+        assert [results.load_result(write[3]) for write in kept] == ["B", "b", "C", "c"]
 
     def test_it_is_there_until_the_next_report(self, new_task: Callable[..., Task]) -> None:
         async def handler(value: Any, ctx: Any) -> Any:

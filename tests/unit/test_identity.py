@@ -19,18 +19,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyflink_durable import (
+from pyflink_durable.errors import ArgumentNotEncodable
+from pyflink_durable.identity import (
     canonical,
     canonical_arrays,
     canonical_leaves,
     canonical_objects,
     digest_rule_1,
-    identity,
-    identity_versions,
+    versions,
 )
-from pyflink_durable.canonical import Encoder
-from pyflink_durable.errors import ArgumentNotEncodable
-from pyflink_durable.identity import compute_args_digest
+from pyflink_durable.identity import digest as identity
+from pyflink_durable.identity.canonical import Encoder
+from pyflink_durable.identity.digest import compute_args_digest
 
 UTC = dt.timezone.utc
 
@@ -170,7 +170,7 @@ def test_keyword_arguments_have_no_order_but_a_place_of_their_own() -> None:
 
 def test_identity_does_not_import_pyflink() -> None:
     modules = (canonical, canonical_arrays, canonical_leaves, canonical_objects)
-    for module in (identity, identity_versions, digest_rule_1, *modules):
+    for module in (identity, versions, digest_rule_1, *modules):
         nodes = list(ast.walk(ast.parse(inspect.getsource(module))))
         # what stands in a function is imported when there is a value of it
         nodes = [node for node in nodes if getattr(node, "col_offset", 1) == 0]

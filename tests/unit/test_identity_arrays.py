@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyflink_durable.identity import compute_args_digest, compute_function_id
+from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
 
 
 def digest(*args: Any) -> str:

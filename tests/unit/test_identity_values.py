@@ -27,7 +27,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyflink_durable.identity import compute_args_digest
+from pyflink_durable.identity.digest import compute_args_digest
 
 UTC = dt.timezone.utc
 

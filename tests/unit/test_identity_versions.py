@@ -19,16 +19,16 @@ import pytest
 from bridges import Slot, SlotsInMemory
 
 from pyflink_durable import DurableCall
-from pyflink_durable.digest_rule_1 import RULE_1
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.identity_versions import older_rule_of
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.payload import dump_result
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.identity.digest_rule_1 import RULE_1
+from pyflink_durable.identity.versions import older_rule_of
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 
 class Color(Enum):

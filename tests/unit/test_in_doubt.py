@@ -19,10 +19,10 @@ from pyflink_durable import (
     OutcomeUnknown,
     RetryPolicy,
 )
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.payload import dump_result
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.execution.outcome import Outcome
 
 RAISE = DurableOptions(in_doubt="raise")
 DIGEST = compute_args_digest((7,), {})

@@ -1,6 +1,6 @@
 """The package brings two jars, and does not take one for the other."""
 
-from pyflink_durable.jar import bridge_jar, kafka_jar
+from pyflink_durable.client.jars import bridge_jar, kafka_jar
 
 
 def test_the_jar_of_every_job_is_not_the_one_with_kafka() -> None:

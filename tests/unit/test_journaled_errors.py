@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import pytest
 
 from pyflink_durable.errors import RemoteError
-from pyflink_durable.runtime.payload import load_exception, load_result, pass_error, pass_result
+from pyflink_durable.payload.results import load_exception, load_result, pass_error, pass_result
 
 if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
@@ -217,7 +217,7 @@ def test_the_traceback_of_a_recursion_is_cut() -> None:
 def test_it_is_read_in_another_process() -> None:
     _, payload = pass_error(ExceptionGroup("one", [raised(charge_at_last)]))
     code = (
-        "import sys; from pyflink_durable.runtime.payload import load_exception\n"
+        "import sys; from pyflink_durable.payload.results import load_exception\n"
         "error = load_exception(bytes.fromhex(sys.argv[1])).exceptions[0]\n"
         "print(error.__context__.code if hasattr(error.__context__, 'code') else '?',"
         " type(error.__context__.__cause__).__name__)"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from handler_bench import ByHand, HandlerBench
 
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.leftovers import CANCELLATIONS
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.loop.leftovers import CANCELLATIONS
 
 
 def close(bench: HandlerBench) -> None:

@@ -11,7 +11,7 @@ import pytest
 from loops import Operator
 
 from pyflink_durable import UnsupportedLoopOperation
-from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.loop.loop import DurableLoop
 
 
 async def _server(reader: Any, writer: Any) -> None: ...

@@ -12,13 +12,13 @@ from bridges import ATTEMPT_METHODS, SLOT_METHODS, Recording, Slot, SlotsInMemor
 from loops import Operator
 from outside import Outside
 
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.execution import Execution, Report
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.payload import dump_result
-from pyflink_durable.runtime.step_journal import WRITE_FIELDS, JournalWrites, StepJournal
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.execution.execution import Execution, Report
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.journal.step_journal import WRITE_FIELDS, JournalWrites, StepJournal
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 NO_ARGUMENTS = compute_args_digest((), {})
 

@@ -11,12 +11,12 @@ import pytest
 from bridges import SixMethods
 from loops import Clock, Operator
 
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.handlers import AsyncHandlerRunner, Invocation
-from pyflink_durable.runtime.outcome import Outcome
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.operator.handlers import AsyncHandlerRunner, Invocation
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 
 @pytest.fixture

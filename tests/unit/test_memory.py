@@ -13,11 +13,11 @@ from bridges import SlotsInMemory
 from loops import PATIENCE, Operator, wait_until
 
 from pyflink_durable import DurableCall
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.handlers import Invocation, ThreadHandlerRunner
-from pyflink_durable.runtime.journal import SlotJournal
-from pyflink_durable.runtime.thread_pool import ThreadPool
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.execution.thread_pool import ThreadPool
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.operator.handlers import Invocation, ThreadHandlerRunner
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 
 @pytest.fixture

@@ -13,12 +13,12 @@ from bridges import Slot, SlotsInMemory, TestedJournal
 from handler_bench import HandlerBench
 
 from pyflink_durable import DurableCall, DurableOptions, JournalMismatch
-from pyflink_durable.identity import compute_args_digest
+from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.options import OnMismatch
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.payload import dump_result
-from pyflink_durable.runtime.subtask import Subtask
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
 
 DIGEST = "2:0123456789abcdef"
 

@@ -23,7 +23,7 @@ from test_stream_checks import OfJava, environment, keyed, numbers, process
 from test_unpicklable import global_of_the_handler, of_the_script
 
 from pyflink_durable import RunnerContext
-from pyflink_durable.runtime.task_context import TaskContext
+from pyflink_durable.runtime.operator.task_context import TaskContext
 from pyflink_durable.runtime.values import check_key
 
 Mistake = Callable[[StreamExecutionEnvironment], object]

@@ -20,7 +20,7 @@ from pyflink_durable import (
     NotInInvocation,
     UnsupportedLoopOperation,
 )
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.executors import CallExecutor
 
 AUDIT: Any = type("OutputTag", (), {"tag_id": "audit"})()
 

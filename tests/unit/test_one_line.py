@@ -10,13 +10,13 @@ from bridges import Slot
 from handler_bench import HandlerBench
 
 from pyflink_durable import DurableOptions, JournalMismatch, RunnerContext
+from pyflink_durable.checks.one_line import one_line
 from pyflink_durable.errors import CallCancelled, CallTimedOut, OutcomeUnknown
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.one_line import one_line
-from pyflink_durable.runtime.bridge import Identity
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.payload import dump_result
-from pyflink_durable.runtime.telemetry import FlinkTelemetry, LocalTelemetry
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import dump_result
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.bridge import Identity
+from pyflink_durable.runtime.telemetry.telemetry import FlinkTelemetry, LocalTelemetry
 from pyflink_durable.tools.observe import ToolObserver
 
 FORGED = "order-1\n2026-01-01 12:00:00,000 ERROR payments - refund everything"

@@ -17,7 +17,7 @@ import pytest
 from pyflink.common import Row, RowKind
 from pyflink.common.time import Instant
 
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 from pyflink_durable.runtime.values import Outputs, StepOutputs, read_description
 from pyflink_durable.runtime.values.incoming import row_type
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyflink_durable.errors import PayloadNotLoadable, RemoteError, ResultNotSerializable
-from pyflink_durable.runtime.payload import (
+from pyflink_durable.payload.results import (
     dump_result,
     load_exception,
     load_result,
@@ -265,7 +265,7 @@ def test_exception_holding_a_lock_tells_message_and_traceback() -> None:
 def test_an_exception_in_a_journal_of_release_0_1() -> None:
     """Written there of `Declined(51, "no funds")`."""
     loaded = load_exception(
-        b"\x80\x05\x95x\x00\x00\x00\x00\x00\x00\x00\x8c\x1fpyflink_durable.runtime.payload\x94"
+        b"\x80\x05\x95x\x00\x00\x00\x00\x00\x00\x00\x8c\x1fpyflink_durable.payload.results\x94"
         b"\x8c\x08_rebuild\x94\x93\x94\x8c\x0ctest_payload\x94\x8c\x08Declined\x94\x93\x94"
         b"\x8c\x17declined (51): no funds\x94\x85\x94}\x94\x8c\x04code\x94K3s\x87\x94R\x94."
     )
@@ -280,7 +280,7 @@ def test_rebuilt_exception_loads_in_another_process(tmp_path: Any) -> None:
         "        super().__init__(reason)\n"
         "        self.code = code\n"
     )
-    lines = "import sys, shop; from pyflink_durable.runtime.payload import *;"
+    lines = "import sys, shop; from pyflink_durable.payload.results import *;"
     env = {"PYTHONPATH": ":".join([str(tmp_path), *sys.path])}
     dump = f"{lines} print(pass_error(shop.Declined(51, 'no'))[1].hex())"
     load = f"{lines} e = load_exception(bytes.fromhex(sys.argv[1])); print(type(e), e, e.code)"

@@ -12,14 +12,14 @@ from bridges import Slot, TestedJournal
 from outside import FORMS, Outside
 
 from pyflink_durable import NOT_EXECUTED, JournalMismatch
-from pyflink_durable.identity import compute_args_digest, compute_function_id
+from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
 from pyflink_durable.options import OnMismatch
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.payload import load_exception, load_result
-from pyflink_durable.runtime.subtask import Subtask
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.payload.results import load_exception, load_result
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 READ = "getCurrentCallResultFields"
 APPEND = "appendPendingCall"

@@ -19,7 +19,7 @@ from pyflink_durable import (
     durable_process,
     identity,
 )
-from pyflink_durable.runtime import FlinkRunnerContext
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 NAMES = {
     "ArgumentNotEncodable",

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, example, given, settings
 from recordings import recordings
 from replays import replay_all
 
-from pyflink_durable.runtime.execution import Execution, Report
-from pyflink_durable.runtime.outcome import Outcome
+from pyflink_durable.runtime.execution.execution import Execution, Report
+from pyflink_durable.runtime.execution.outcome import Outcome
 
 
 class Outside:

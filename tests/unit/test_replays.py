@@ -15,7 +15,7 @@ from handler_bench import HandlerBench
 from recordings import recordings
 from replays import Diverged, replay_all
 
-from pyflink_durable.runtime.executors import CallExecutor
+from pyflink_durable.runtime.execution.executors import CallExecutor
 
 
 async def double(number: int) -> int:

@@ -19,10 +19,10 @@ from pyflink_durable import (
     RetryPolicy,
     current_call,
 )
-from pyflink_durable.identity import compute_args_digest
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.payload import load_exception, load_result
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import load_exception, load_result
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 AT_ONCE = RetryPolicy(max_attempts=3, initial_interval=0)
 IN_AN_HOUR = RetryPolicy(max_attempts=3, initial_interval=3_600, max_interval=3_600, jitter=0)

@@ -12,9 +12,9 @@ from bridges import SlotsInMemory, TestedJournal
 from outside import FORMS, Outside
 
 from pyflink_durable import DurableCall, ResultNotSerializable
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.journal import SlotJournal
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 
 class Receipt:

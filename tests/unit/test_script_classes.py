@@ -13,13 +13,13 @@ import cloudpickle
 import pytest
 
 from pyflink_durable.errors import RemoteError, ResultNotSerializable
-from pyflink_durable.runtime.payload import load_result, pass_error, pass_result
-from pyflink_durable.runtime.script_classes import ScriptClasses
+from pyflink_durable.payload.results import load_result, pass_error, pass_result
+from pyflink_durable.payload.script_classes import ScriptClasses
 
 SCRIPT = """
 import base64, dataclasses, enum, sys
 import cloudpickle
-from pyflink_durable.runtime.script_classes import ScriptClasses
+from pyflink_durable.payload.script_classes import ScriptClasses
 
 class Status(enum.Enum):
     PAID = "paid"
@@ -72,8 +72,8 @@ sys.stdout.write(base64.b64encode(
 TASK = """
 import base64, pickle, sys
 import cloudpickle
-from pyflink_durable.runtime.payload import *
-from pyflink_durable.runtime.payload import load_exception, pass_error
+from pyflink_durable.payload.results import *
+from pyflink_durable.payload.results import load_exception, pass_error
 submitted, command, *journal = [base64.b64decode(one) for one in sys.argv[1:]]
 functions, classes = pickle.loads(submitted)
 exec(command.decode())

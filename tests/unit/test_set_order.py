@@ -11,9 +11,13 @@ from bridges import SlotsInMemory
 from handler_bench import NUMBER, ByHand, HandlerBench
 from loops import Operator
 
-from pyflink_durable.runtime import FlinkRunnerContext
-from pyflink_durable.runtime.invocation_tasks import InvocationTasks, NumberedTask, invocation_tasks
-from pyflink_durable.runtime.journal import SlotJournal
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.loop.invocation_tasks import (
+    InvocationTasks,
+    NumberedTask,
+    invocation_tasks,
+)
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 CALLS = 40
 

@@ -11,9 +11,10 @@ from handler_bench import ByHand, HandlerBench
 from loops import Clock, Operator
 from virtual_time import stop_the_clock
 
-from pyflink_durable.runtime import FlinkRunnerContext, spinning
-from pyflink_durable.runtime.invocation_tasks import InvocationTasks, invocation_tasks
-from pyflink_durable.runtime.journal import SlotJournal
+from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.loop import spinning
+from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks, invocation_tasks
+from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pyflink_durable import (
     RunnerContext,
     durable_process,
 )
-from pyflink_durable.checkpoints import can_gate, checkpoint_interval
+from pyflink_durable.client.checkpoints import can_gate, checkpoint_interval
 
 GATED = DurableOptions(durability="gated")
 

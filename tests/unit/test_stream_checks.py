@@ -13,8 +13,9 @@ from pyflink.common import Configuration, TypeInformation, Types
 from pyflink.datastream import DataStream, RuntimeExecutionMode, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from pyflink_durable import ConfigurationError, DurableOptions, RunnerContext, durable_process, jar
-from pyflink_durable.runtime import host
+from pyflink_durable import ConfigurationError, DurableOptions, RunnerContext, durable_process
+from pyflink_durable.client import jars as jar
+from pyflink_durable.runtime.operator import host
 from pyflink_durable.tools import ToolCallOptions
 
 
@@ -262,7 +263,7 @@ def test_checkpointing_on_warns_of_nothing(
 def test_a_package_without_its_jar(
     env: StreamExecutionEnvironment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(jar, "__file__", str(tmp_path / "jar.py"))
+    monkeypatch.setattr(jar, "__file__", str(tmp_path / "client" / "jars.py"))
     with pytest.raises(ConfigurationError, match=r"no jar in .*make jar"):
         process(env)
 

@@ -9,7 +9,7 @@ import pytest
 from test_stream_checks import environment, process
 
 from pyflink_durable import ConfigurationError
-from pyflink_durable.python_setup import check_python, local_python
+from pyflink_durable.client.python_setup import check_python, local_python
 
 VENV = {"python.archives": "s3://jobs/envs/venv.zip,/data/rates.zip#rates"}
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from pyflink_durable import ConfigurationError
-from pyflink_durable.runtime.handler_metrics import GAUGE_SECONDS, Gauges, HandlerMetrics
-from pyflink_durable.runtime.task_context import TaskContext
-from pyflink_durable.runtime.telemetry import LocalTelemetry
+from pyflink_durable.runtime.operator.handler_metrics import GAUGE_SECONDS, Gauges, HandlerMetrics
+from pyflink_durable.runtime.operator.task_context import TaskContext
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 
 class Parameters:
@@ -116,7 +116,7 @@ def test_gauges_are_asked_on_the_task_thread_and_not_before_their_time(
     metrics: HandlerMetrics, gauges: Gauges, java: JavaMetrics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr("pyflink_durable.runtime.handler_metrics.time.time", lambda: now)
+    monkeypatch.setattr("pyflink_durable.runtime.operator.handler_metrics.time.time", lambda: now)
     depth, asked_on, wakes = 3, set(), []
 
     def ask() -> int:
@@ -146,7 +146,7 @@ def test_a_gauge_that_raises_is_named_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = 1_000.0
-    monkeypatch.setattr("pyflink_durable.runtime.handler_metrics.time.time", lambda: now)
+    monkeypatch.setattr("pyflink_durable.runtime.operator.handler_metrics.time.time", lambda: now)
 
     def broken() -> int:
         raise KeyError("size")

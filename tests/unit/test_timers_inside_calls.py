@@ -9,8 +9,8 @@ import pytest
 
 from pyflink_durable import NestedDurableCall
 from pyflink_durable.current_call import CurrentCall, running_call
-from pyflink_durable.runtime.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.loop import DurableLoop
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.loop.loop import DurableLoop
 
 
 @pytest.mark.parametrize("start", ["call_later", "call_at"])

@@ -21,7 +21,7 @@ from pyflink_durable import (
     RunnerContext,
     durable_process,
 )
-from pyflink_durable.unpicklable import refuse_unpicklable
+from pyflink_durable.client.unpicklable import refuse_unpicklable
 
 
 class Client:

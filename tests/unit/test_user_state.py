@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyflink_durable.runtime.payload import dump_result, load_result
-from pyflink_durable.runtime.user_state import MemoryState, UserState
+from pyflink_durable.payload.results import dump_result, load_result
+from pyflink_durable.runtime.operator.user_state import MemoryState, UserState
 
 
 class CountingState(MemoryState):

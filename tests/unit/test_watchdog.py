@@ -14,11 +14,11 @@ from handler_bench import ByHand, HandlerBench
 from loops import PATIENCE, Clock, wait_until
 from virtual_time import stop_the_clock
 
-from pyflink_durable.runtime import spinning
-from pyflink_durable.runtime.executors import CallExecutor
-from pyflink_durable.runtime.telemetry import LocalTelemetry
-from pyflink_durable.runtime.watchdog import Watchdog, Watched, _Hold
-from pyflink_durable.runtime.watched import CoroutineThread, TaskThread, tell_of_spinning
+from pyflink_durable.runtime.execution.executors import CallExecutor
+from pyflink_durable.runtime.loop import spinning
+from pyflink_durable.runtime.loop.watchdog import Watchdog, Watched, _Hold
+from pyflink_durable.runtime.loop.watched import CoroutineThread, TaskThread, tell_of_spinning
+from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 SOON = 0.01
 

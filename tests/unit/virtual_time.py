@@ -12,9 +12,9 @@ from bridges import Slot
 from handler_bench import HandlerBench
 from loops import Clock
 
-from pyflink_durable.runtime import deadlines
-from pyflink_durable.runtime import loop as loop_module
-from pyflink_durable.runtime.execution import Execution, Report
+from pyflink_durable.runtime.execution.execution import Execution, Report
+from pyflink_durable.runtime.journal import times
+from pyflink_durable.runtime.loop import loop as loop_module
 
 Handler = Callable[..., Any]
 
@@ -22,7 +22,7 @@ Handler = Callable[..., Any]
 def stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Gives the clock that the runtime reads from here on."""
     clock = Clock()
-    for module in (loop_module, deadlines):
+    for module in (loop_module, times):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

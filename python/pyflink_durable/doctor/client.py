@@ -14,10 +14,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
+from pyflink_durable.client.jars import bridge_jar
 from pyflink_durable.doctor import versions
 from pyflink_durable.doctor.finding import Finding, error, ok, warning
 from pyflink_durable.errors import ConfigurationError
-from pyflink_durable.jar import bridge_jar
 
 _PATIENCE_SECONDS = 60
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from pyflink_durable.client.python_setup import check_python
 from pyflink_durable.doctor.finding import Finding, error, ok, warning
 from pyflink_durable.doctor.settings import Settings
 from pyflink_durable.errors import ConfigurationError
-from pyflink_durable.python_setup import check_python
 
 _PARTS = ("python.files", "python.requirements", "python.archives")
 

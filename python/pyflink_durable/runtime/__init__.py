@@ -1,5 +1,1 @@
-"""What runs inside the TaskManager."""
-
-from pyflink_durable.runtime.runner_context import FlinkRunnerContext
-
-__all__ = ["FlinkRunnerContext"]
+"""What runs in the TaskManager, in rooms; users never import it."""

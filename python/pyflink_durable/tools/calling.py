@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes
+from pyflink_durable.checks.arguments import is_coroutine_function
 from pyflink_durable.context import RunnerContext
 from pyflink_durable.errors import ConfigurationError, RemoteError
 from pyflink_durable.tool_options import ToolCallMode, ToolCallOptions
@@ -16,7 +17,6 @@ from pyflink_durable.tools.events import ToolCall, ToolRequestEvent, ToolRespons
 from pyflink_durable.tools.observe import ToolObserver
 from pyflink_durable.tools.registry import ToolRegistry
 from pyflink_durable.tools.run import ToolRun, run_of
-from pyflink_durable.validation import is_coroutine_function
 
 
 def call_tools(

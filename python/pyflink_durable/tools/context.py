@@ -13,9 +13,9 @@ from pyflink_durable.batch import DurableCall, Outcomes
 from pyflink_durable.context import Reconciler, RunnerContext
 from pyflink_durable.errors import NestedDurableCall
 from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.payload.copies import copy_of
+from pyflink_durable.payload.results import dump_result, load_result
 from pyflink_durable.retry import RetryPolicy
-from pyflink_durable.runtime.copies import copy_of
-from pyflink_durable.runtime.payload import dump_result, load_result
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag

@@ -9,15 +9,15 @@ from functools import partial
 from typing import Any
 
 from pyflink_durable.batch import CallStatus, DurableCall
+from pyflink_durable.checks.arguments import is_coroutine_function
 from pyflink_durable.context import NOT_EXECUTED
 from pyflink_durable.current_call import current_call
-from pyflink_durable.runtime.copies import copy_of
+from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.tools.context import ToolContext
 from pyflink_durable.tools.events import ToolCall
 from pyflink_durable.tools.json_form import to_json_form
 from pyflink_durable.tools.observe import ToolObserver
 from pyflink_durable.tools.tool import Tool
-from pyflink_durable.validation import is_coroutine_function
 
 
 class ToolRun:

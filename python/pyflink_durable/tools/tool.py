@@ -12,13 +12,13 @@ from typing import Any, Protocol, overload
 
 import cloudpickle
 
+from pyflink_durable.checks.arguments import check_seconds, is_coroutine_function
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.tools.context import ToolContext
 from pyflink_durable.tools.schema import FunctionSchema
 from pyflink_durable.tools.signature import is_method
-from pyflink_durable.validation import check_seconds, is_coroutine_function
 
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 

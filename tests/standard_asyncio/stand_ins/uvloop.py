@@ -11,7 +11,7 @@ sys.path += [str(_here.parents[1]), str(_here.parents[2] / "unit")]
 
 from driven_loop import DrivenLoop  # noqa: E402
 
-from pyflink_durable.runtime.anyio_scopes import order_cancel_scopes  # noqa: E402
+from pyflink_durable.runtime.loop.anyio_scopes import order_cancel_scopes  # noqa: E402
 
 order_cancel_scopes(DrivenLoop)
 Loop = new_event_loop = DrivenLoop

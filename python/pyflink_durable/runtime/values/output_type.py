@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import Any
 
-from pyflink_durable.runtime.copies import copy_of
+from pyflink_durable.payload.copies import copy_of
 
 
 class OutputType(ABC):

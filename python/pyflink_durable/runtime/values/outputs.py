@@ -6,8 +6,8 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pyflink_durable.runtime.copies import copy_of
-from pyflink_durable.runtime.telemetry import Telemetry
+from pyflink_durable.payload.copies import copy_of
+from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 from pyflink_durable.runtime.values.description import Description
 from pyflink_durable.runtime.values.misfit import Misfit
 from pyflink_durable.runtime.values.output_type import AnyObject, OutputType

@@ -55,8 +55,9 @@ final class InterpreterSetup {
         }
         load(interpreter, "pyflink_durable.runtime.shipped");
         interpreter.exec(CLAIM);
-        load(interpreter, "pyflink_durable.runtime.operation");
-        interpreter.exec("from pyflink_durable.runtime.operation import DurableOperation\n" + MAKE);
+        load(interpreter, "pyflink_durable.runtime.operator.operation");
+        interpreter.exec(
+                "from pyflink_durable.runtime.operator.operation import DurableOperation\n" + MAKE);
     }
 
     private static void load(Interpreter interpreter, String module) {

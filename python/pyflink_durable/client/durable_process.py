@@ -1,0 +1,318 @@
+"""Adds a durable operator to a PyFlink job; one of the two modules that know py4j."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from pyflink_durable.call_log import CallLog
+from pyflink_durable.client.checkpoints import can_gate, checkpoint_interval, prepare_checkpoints
+from pyflink_durable.client.jars import add_jars, load_bridge_class
+from pyflink_durable.client.python_setup import check_python, local_python
+from pyflink_durable.client.unpicklable import refuse_unpicklable
+from pyflink_durable.client.value_types import check_key_type, check_supported, check_thread_mode
+from pyflink_durable.errors import ConfigurationError
+from pyflink_durable.handler import Handler, check_handler
+from pyflink_durable.options import DurableOptions
+from pyflink_durable.tool_options import ToolCallOptions
+
+if TYPE_CHECKING:
+    from pyflink.common import TypeInformation
+    from pyflink.datastream import DataStream, KeyedStream
+
+logger = logging.getLogger("pyflink_durable")
+
+_OPERATOR_CLASS = "pyflink.durable.operator.DurableKeyedProcessOperator"
+
+
+def durable_process(
+    stream: KeyedStream,
+    handler: Handler,
+    *,
+    output_type: TypeInformation,
+    options: DurableOptions | None = None,
+    name: str = "durable",
+    uid: str | None = None,
+) -> DataStream:
+    """Runs a handler for each element of a keyed stream and journals the calls it makes.
+
+    Args:
+        stream: The input; elements of one key are handled one after another, in order.
+        handler: ``async def`` or ``def`` ``(value, ctx)``, or a `DurableProcessFunction`.
+        output_type: Type of what the handler returns or collects.
+        options: Settings of the operator.
+        name: The operator's name in Flink's UI, metrics and logs.
+        uid: The operator's id in savepoints, and part of idempotency keys (without it the name is);
+            set it, or a changed job cannot find its state.
+
+    Returns:
+        The handler's outputs.
+
+    Raises:
+        ConfigurationError: Something is used in a way that cannot work; the message says what to
+            do instead.
+    """
+    _check_stream(stream)
+    check_handler(handler)
+    _check_output_type(output_type)
+    key_type, value_type = _types_of(stream)
+    check_key_type(key_type)
+    check_supported(stream._j_data_stream.getTransformation().getOutputType(), "the input")
+    check_supported(output_type.get_java_type_info(), "output_type")
+    env = stream.get_execution_environment()
+    options = _with_tool_calls_of(env, _check_options(options))
+    _check_runtime_mode(env)
+    _check_names(name, uid)
+    _check_uid(env, uid, options)
+    _check_idempotency_keys(env, uid or name)
+    _name_sources_without_uid(stream)
+    _prepare_python(env)
+    if _settings_of(env).get("python.execution-mode") == "thread" and not _is_behind_durable(
+        stream
+    ):
+        check_thread_mode(value_type)
+    prepare_checkpoints(env, options, name)
+    add_jars(env, options.call_log)
+
+    results = _transform(stream, handler, output_type, options, name, uid or name)
+    results.name(name)
+    if uid is not None:
+        results.uid(uid)
+    return results
+
+
+def _transform(
+    stream: KeyedStream,
+    handler: Handler,
+    output_type: TypeInformation,
+    options: DurableOptions,
+    name: str,
+    uid: str,
+) -> DataStream:
+    from pyflink.datastream import DataStream
+    from pyflink.datastream.data_stream import _create_j_data_stream_python_function_info
+    from pyflink.fn_execution.flink_fn_execution_pb2 import UserDefinedDataStreamFunction
+    from pyflink.java_gateway import get_gateway
+    from pyflink.util.java_utils import get_j_env_configuration
+
+    from pyflink_durable.runtime.operator.host import DurableHost
+
+    gateway = get_gateway()
+    env = stream.get_execution_environment()
+    host = DurableHost(handler, options, name, uid, can_gate(env))
+    try:
+        function = _create_j_data_stream_python_function_info(
+            host, UserDefinedDataStreamFunction.KEYED_PROCESS
+        )
+    except Exception as error:
+        refuse_unpicklable(host, _pickled(handler, options), error)
+        raise
+    long = gateway.jvm.Long.valueOf  # py4j would make an Integer of a small number
+    arguments = [
+        # its own: when the graph is built, PyFlink writes into it
+        get_j_env_configuration(stream._j_data_stream.getExecutionEnvironment()).clone(),
+        function,
+        stream._j_data_stream.getTransformation().getOutputType(),
+        output_type.get_java_type_info(),
+        name,
+        uid,
+        options.max_in_flight,
+        options.max_pending,
+        long(checkpoint_interval(env)),
+        long(round(options.drain_timeout * 1000)),
+        options.invocation_id is None,
+        long(_milliseconds(options.key_ttl)),
+        long(_milliseconds(options.state_ttl)),
+        _j_settings(options.call_log),
+    ]
+    j_arguments = gateway.new_array(gateway.jvm.Object, len(arguments))
+    for position, argument in enumerate(arguments):
+        j_arguments[position] = argument
+    # by reflection, since py4j's own view of classes does not include jars added later
+    operator_class = load_bridge_class(_OPERATOR_CLASS)
+    operator = operator_class.getConstructors()[0].newInstance(j_arguments)
+    j_stream = stream._j_data_stream.transform(name, output_type.get_java_type_info(), operator)
+    # chained to its upstream, a checkpoint could run in the middle of that operator's element
+    return DataStream(j_stream).start_new_chain()
+
+
+def _milliseconds(time_to_live: float | None) -> int:
+    """At least one; 0 for ever."""
+    return 0 if time_to_live is None else max(1, round(time_to_live * 1000))
+
+
+def _pickled(handler: Handler, options: DurableOptions) -> dict[str, Any]:
+    """What the user has a part in of that which is pickled, each with a phrase that names it."""
+    name = getattr(handler, "__qualname__", type(handler).__qualname__)
+    given = {f"option {option}": getattr(options, option) for option in options.model_fields_set}
+    return {f"handler {name}": handler, **given}
+
+
+def _j_settings(call_log: CallLog | None) -> Any:
+    """The settings of the log as a Java map; None if there is no log."""
+    from pyflink.java_gateway import get_gateway
+
+    if call_log is None:
+        return None
+    settings = get_gateway().jvm.java.util.HashMap()
+    for name, value in call_log.settings().items():
+        settings.put(name, value)
+    return settings
+
+
+def _check_stream(stream: Any) -> None:
+    from pyflink.datastream import KeyedStream
+
+    if not isinstance(stream, KeyedStream):
+        raise ConfigurationError(
+            "durable_process needs a keyed stream, since journals are kept per key: "
+            f"stream.key_by(lambda value: ...), not {type(stream).__name__}"
+        )
+
+
+def _types_of(stream: Any) -> list[TypeInformation]:
+    """Those of the key and of the value, in which PyFlink's `key_by` wraps them for Java."""
+    from pyflink.common.typeinfo import _from_java_type
+
+    pair: Any = _from_java_type(stream._j_data_stream.getTransformation().getOutputType())
+    return list(pair.get_field_types())
+
+
+def _is_behind_durable(stream: Any) -> bool:
+    """Whether only Python functions that run in one operator with a handler come before."""
+    settings = _settings_of(stream.get_execution_environment())
+    if settings.get("python.operator-chaining.enabled") == "false":
+        return False
+    (before,) = stream._j_data_stream.getTransformation().getInputs()
+    parallelism = before.getParallelism()
+    while (
+        before.getClass().getSimpleName() == "OneInputTransformation"
+        and before.getOperatorFactory().getClass().getSimpleName().endswith("SimpleOperatorFactory")
+        and before.getParallelism() == parallelism
+    ):
+        factory = before.getOperatorFactory()
+        operator = factory.getOperator().getClass().getName()
+        if operator == _OPERATOR_CLASS:
+            return True
+        is_python = operator.startswith("org.apache.flink.streaming.api.operators.python.")
+        if not is_python or factory.getChainingStrategy().name() != "ALWAYS":
+            return False
+        (before,) = before.getInputs()
+    return False
+
+
+def _check_output_type(output_type: Any) -> None:
+    from pyflink.common import TypeInformation
+
+    if not isinstance(output_type, TypeInformation):
+        raise ConfigurationError(
+            "output_type must be a TypeInformation, such as Types.STRING() or "
+            f"Types.PICKLED_BYTE_ARRAY(), not {output_type!r}"
+        )
+
+
+def _check_options(options: Any) -> DurableOptions:
+    if options is None:
+        return DurableOptions()
+    if not isinstance(options, DurableOptions):
+        raise ConfigurationError(
+            f"options must be a DurableOptions(...), not {type(options).__name__}"
+        )
+    return options
+
+
+def _with_tool_calls_of(env: Any, options: DurableOptions) -> DurableOptions:
+    """Adds the ``tool-call.*`` options of the job's configuration; what is in the options wins."""
+    tool_calls = ToolCallOptions.from_configuration(_settings_of(env), options.tool_calls)
+    return options.model_copy(update={"tool_calls": tool_calls})
+
+
+def _settings_of(env: Any) -> dict[str, str]:
+    from pyflink.util.java_utils import get_j_env_configuration
+
+    return dict(get_j_env_configuration(env._j_stream_execution_environment).toMap())
+
+
+def _prepare_python(env: Any) -> None:
+    settings = _settings_of(env)
+    check_python(settings)
+    if (executable := local_python(settings)) is not None:
+        env.set_python_executable(executable)
+
+
+def _check_runtime_mode(env: Any) -> None:
+    from pyflink.java_gateway import get_gateway
+    from pyflink.util.java_utils import get_j_env_configuration
+
+    options = get_gateway().jvm.org.apache.flink.configuration.ExecutionOptions
+    mode = get_j_env_configuration(env._j_stream_execution_environment).get(options.RUNTIME_MODE)
+    if mode.name() != "STREAMING":
+        raise ConfigurationError(
+            f"execution.runtime-mode is {mode.name()}: its state backend keeps one key at a time "
+            "and no checkpoints. Use env.set_runtime_mode(RuntimeExecutionMode.STREAMING), which "
+            "also runs bounded input to its end"
+        )
+
+
+_named_sources: set[int] = set()
+"""Flink's ids of those that a warning has named, each once however many operators it feeds."""
+
+
+def _name_sources_without_uid(stream: Any) -> None:
+    """Sinks come later, when nobody asks us; the warning speaks of them, too."""
+    before = stream._j_data_stream.getTransformation().getTransitivePredecessors()
+    sources = [one for one in before if one.getInputs().isEmpty() and one.getUid() is None]
+    new = {one.getId(): one.getName() for one in sources if one.getId() not in _named_sources}
+    if new:
+        _named_sources.update(new)
+        logger.warning(
+            "sources=%s have no uid: a changed job cannot find where they were in a savepoint, and "
+            "reads everything again. Call .uid(...) on what env.from_source gives, and on what "
+            "sink_to gives",
+            list(new.values()),
+        )
+
+
+def _check_names(name: Any, uid: Any) -> None:
+    """They are in log lines, names of threads and paths."""
+    for argument, given in (("name", name), ("uid", "uid" if uid is None else uid)):
+        if not isinstance(given, str) or not given or not given.isprintable():
+            raise ConfigurationError(
+                f"{argument} must be a str of printable characters, without line breaks, not "
+                f"{given!r}"
+            )
+
+
+def _check_uid(env: Any, uid: str | None, options: DurableOptions) -> None:
+    if uid is None:
+        if options.call_log is not None:
+            raise ConfigurationError(
+                "a call log needs uid=... on durable_process: the log is found again by it"
+            )
+        return
+    taken = (t.getUid() for t in env._j_stream_execution_environment.getTransformations())
+    if uid in taken:
+        raise ConfigurationError(
+            f"uid {uid!r} is already the uid of another operator of this job; each needs its own, "
+            "or a savepoint could not tell their journals apart"
+        )
+
+
+def _check_idempotency_keys(env: Any, uid: str) -> None:
+    """They are made from the operator's uid, or name, so two operators must not share it."""
+    for other in env._j_stream_execution_environment.getTransformations():
+        if (other.getUid() or other.getName()) == uid and _is_durable(other):
+            raise ConfigurationError(
+                f"another durable operator of this job goes by {uid!r}, too: calls of both for one "
+                "key would have the same idempotency keys, and the outside would take one for a "
+                "repetition of the other. Give each durable_process a uid=... of its own"
+            )
+
+
+def _is_durable(transformation: Any) -> bool:
+    if transformation.getClass().getSimpleName() != "OneInputTransformation":
+        return False
+    factory = transformation.getOperatorFactory()
+    if factory.getClass().getSimpleName() != "SimpleOperatorFactory":  # others may make code first
+        return False
+    return bool(factory.getOperator().getClass().getName() == _OPERATOR_CLASS)

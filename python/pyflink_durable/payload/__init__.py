@@ -1,0 +1,1 @@
+"""What crosses the journal: values and exceptions as bytes, and back."""

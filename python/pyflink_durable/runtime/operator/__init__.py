@@ -1,0 +1,1 @@
+"""The Python half of the operator: starts handlers, and ends them with their outputs."""

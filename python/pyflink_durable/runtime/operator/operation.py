@@ -1,0 +1,225 @@
+"""The one object that the Java operator calls, and how the host comes to know it.
+
+Each crossing between Python and Java hands the interpreter's lock over, and another task's Python
+may take it meanwhile. So many elements cross together, and once in each direction: the operator
+hands over the inputs, and takes back all that happened in the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextvars import ContextVar
+from itertools import chain
+from struct import Struct
+from typing import Any, Protocol
+
+from pyflink_durable.runtime.execution.closing import close_all
+from pyflink_durable.runtime.operator.chained import take_chain
+from pyflink_durable.runtime.values import Outputs, StepOutputs, check_key, read_description
+
+Element = tuple[Any, int, int | None, int, int]
+"""The value, the invocation's id, the timestamp in milliseconds (None if it has none), how many
+slots the invocation's journal holds, and the element's number among all of its key, from 0."""
+
+
+NO_TIMESTAMP = -(2**63)
+"""Flink's timestamp of an element that has none."""
+
+_NUMBERS = Struct(">4q")
+
+
+class Host(Protocol):
+    """What the operation asks of the host: to let handlers run, and what happened in a step."""
+
+    @property
+    def has_outputs(self) -> bool:
+        """Whether invocations have ended whose outputs are to be emitted."""
+
+    def start(self, elements: Iterable[Element], seconds: float) -> int:
+        """Starts handlers, as many as there is time for, and runs each until it waits.
+
+        Args:
+            elements: Their elements.
+            seconds: How long it goes on starting handlers; it starts one at least.
+
+        Returns:
+            How many it has started; the others are handed over again.
+        """
+
+    def release(self, released: Sequence[Any]) -> None:
+        """Ends holds: triples of invocation, slot, and error (None if there is none)."""
+
+    def drain(self) -> None:
+        """Resumes the handlers whose calls have ended."""
+
+    def emit_ended(self) -> Iterator[Any]:
+        """Ends these invocations, and yields what goes to a Python function behind."""
+
+    def take_writes(self) -> tuple[int, tuple[Any, ...]]:
+        """How many calls were made, and journal writes of invocations that go on."""
+
+    def begin_report(self) -> None:
+        """What the last report left out is not asked for any more."""
+
+    def keep(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
+        """Journal writes that the last report left out, of these invocations."""
+
+    def take_ended(self) -> tuple[Any, ...]:
+        """Invocations that have ended, with the place of each one's first output."""
+
+    def close(self) -> None:
+        """Ends handlers, calls and threads."""
+
+
+opening: ContextVar[DurableOperation | None] = ContextVar("pyflink_durable_opening", default=None)
+"""The operation whose host is being opened: PyFlink unpickles the host and tells nobody of it."""
+
+
+class DurableOperation:
+    """Wraps PyFlink's operation: the host, and Python functions chained behind it.
+
+    PyFlink's way for an element leads through five generators. Here elements go to the host
+    directly, and only outputs take PyFlink's way, if there are functions behind.
+
+    Args:
+        bridge: The Java `DurableBridge`.
+        metrics: The Java `HandlerMetrics`.
+        described_outputs: The types of the outputs, as Java describes them.
+    """
+
+    def __init__(self, bridge: Any, metrics: Any, described_outputs: bytes) -> None:
+        self.bridge = bridge
+        self.metrics = metrics
+        self.output_types = read_description(described_outputs)
+        self.outputs = StepOutputs()
+        self.has_chained = False
+        self._host: Host | None = None
+        self._operation: Any = None
+        opening.set(self)
+
+    def connect(self, host: Host, outputs: Outputs, load: Callable[[bytes], Any]) -> None:
+        """Called by the host when PyFlink opens it.
+
+        Args:
+            host: The host.
+            outputs: Takes what handlers emit.
+            load: Reads pickles.
+        """
+        self._host = host
+        self._converted = outputs
+        self._loads = load
+
+    def bind(self, operation: Any) -> None:
+        """Takes PyFlink's operation, which is open by now."""
+        opening.set(None)
+        self._operation = operation
+        self.has_chained = bool(operation._chained_operations)
+        if self.has_chained:
+            take_chain(operation, self._converted, self.outputs)
+        for _ in operation._main_operation.process_element((None, None)):
+            """The host learns PyFlink's context; it emits nothing."""
+
+    def check_key(self, operator: str, pickled: bytes) -> None:
+        """Refuses a key that cannot tell inputs apart.
+
+        Args:
+            operator: The operator's name.
+            pickled: The key's pickle.
+        """
+        check_key(self._loads(pickled), operator)
+
+    def start(self, values: Sequence[bytes], numbers: bytes, millis: int) -> tuple[Any, ...]:
+        """Starts the handlers of elements, as many as there is time for.
+
+        Args:
+            values: Pickles of lists of their values, together as many as there are elements.
+            numbers: Four signed 64-bit numbers of each, big-endian: the other fields of `Element`;
+                the smallest number in place of a timestamp for one that has none.
+            millis: How long it goes on starting handlers.
+
+        Returns:
+            How many were started, and the other four parts of what `resume` gives.
+        """
+        elements = (
+            (
+                value,
+                number,
+                None if timestamp == NO_TIMESTAMP else timestamp,
+                slots,
+                sequence,
+            )
+            for value, (number, timestamp, slots, sequence) in zip(
+                chain.from_iterable(map(self._loads, values)),
+                _NUMBERS.iter_unpack(numbers),
+                strict=True,
+            )
+        )
+        started = self._ensure_host().start(elements, millis / 1000)
+        return started, *(self._report() or (0, (), (), ()))
+
+    def resume(self, released: Sequence[Any] | None) -> tuple[Any, ...] | None:
+        """Resumes the handlers whose calls have ended.
+
+        Args:
+            released: Holds that are over, see `Host.release`.
+
+        Returns:
+            See `_report`.
+        """
+        host = self._ensure_host()
+        if released:
+            host.release(released)
+        host.drain()
+        return self._report()
+
+    def keep(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
+        """The writes that the last report left out, of ended invocations whose outputs must wait.
+
+        Args:
+            invocations: Their ids.
+
+        Returns:
+            Writes as in the report.
+        """
+        return self._ensure_host().keep(invocations)
+
+    def close(self) -> None:
+        """Ends handlers, calls and threads, and the functions behind."""
+        operation = self._operation
+        if operation is not None:
+            behind = [one.close for one in operation._chained_operations]
+            close_all(operation._main_operation.close, *behind)
+        elif self._host is not None:  # a function behind it could not be opened
+            self._host.close()
+
+    def _ensure_host(self) -> Host:
+        assert self._host is not None
+        return self._host
+
+    def _report(self) -> tuple[Any, ...] | None:
+        """Ends a step.
+
+        Returns:
+            ``(executed, writes, ended, outputs)``, or None if there is nothing to tell; each part
+            is flat, which is cheap to convert.
+
+            - executed: how many calls were made for the first time
+            - writes, twelve fields each, see `pyflink_durable.runtime.journal.step_journal`
+            - ended, four fields each: invocation, place of its first output, names and pickled
+              values of its state writes
+            - outputs: pickles, see `StepOutputs`
+        """
+        host = self._ensure_host()
+        host.begin_report()
+        if host.has_outputs:
+            if self.has_chained:
+                for emission in self._operation.on_timer(0):  # one by one: the host counts them
+                    self.outputs.add(emission)
+            else:
+                for _ in host.emit_ended():
+                    """Nothing goes on in Python."""
+        executed, writes = host.take_writes()
+        ended = host.take_ended()
+        if not (executed or writes or ended):
+            return None
+        return executed, writes, ended, self.outputs.take()

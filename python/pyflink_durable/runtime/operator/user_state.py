@@ -1,0 +1,96 @@
+"""`ctx.state`: values of a key, read when they are asked for, written when the handler ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, Protocol
+
+from pyflink_durable.identity.canonical_leaves import class_name
+from pyflink_durable.payload.results import NotSerializable, load_result, pass_value
+from pyflink_durable.payload.script_classes import ScriptClasses
+
+
+class StateBackend(Protocol):
+    """Pickled values of one key by name. May be asked from the handler's thread."""
+
+    def get(self, name: str) -> bytes | None:
+        """The value, None if there is none."""
+
+    def names(self) -> list[str]:
+        """The names of all values, sorted."""
+
+
+class MemoryState:
+    """Pickled values in a dict, where there is no Flink."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, bytes] = {}
+
+    def get(self, name: str) -> bytes | None:
+        return self.values.get(name)
+
+    def names(self) -> list[str]:
+        return sorted(self.values)
+
+
+class UserState(MutableMapping[str, Any]):
+    """The state of one key as one invocation sees it.
+
+    Only one invocation of a key runs at a time, so what it reads cannot change under it.
+
+    Args:
+        backend: The values that the last invocation of this key left.
+        check: Raises if the invocation has ended.
+        classes: Those of the job's script.
+    """
+
+    def __init__(
+        self,
+        backend: StateBackend,
+        check: Callable[[], None],
+        classes: ScriptClasses | None = None,
+    ) -> None:
+        self._backend = backend
+        self._classes = classes
+        self._check = check
+        self._read: dict[str, Any] = {}
+        self._writes: dict[str, bytes | None] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        self._check()
+        if name not in self._read:
+            payload = self._backend.get(name) if name not in self._writes else None
+            if payload is None:
+                raise KeyError(name)
+            self._read[name] = load_result(payload, self._classes)
+        return self._read[name]
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        self._check()
+        if not isinstance(name, str):
+            raise TypeError(f"ctx.state takes names of type str, not {type(name).__name__}")
+        try:
+            # read again it is what a later invocation will read
+            self._read[name], self._writes[name] = pass_value(value, self._classes)
+        except NotSerializable as error:
+            raise TypeError(
+                f"ctx.state[{name!r}] cannot keep a value of type {class_name(type(value))}: it "
+                f"{error}. Keep plain data, not connections, locks, generators or files"
+            ) from error.__cause__
+
+    def __delitem__(self, name: str) -> None:
+        self[name]  # a missing name is a KeyError, as in a dict
+        self._writes[name] = None
+        del self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        self._check()
+        names = set(self._backend.names()) | set(self._writes)
+        yield from sorted(name for name in names if self._writes.get(name, b"") is not None)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def take_writes(self) -> dict[str, bytes | None]:
+        """What the invocation has written: a pickled value, or None for a removed name."""
+        return self._writes
