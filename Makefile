@@ -16,7 +16,7 @@ SECONDS ?=
 SEED ?=
 LEVELS ?=
 # What test-replay runs: the files whose tests run handlers on a bench.
-HANDLER_TESTS = $$(grep -lE '(HandlerBench|History)\(' tests/unit/test_*.py)
+HANDLER_TESTS = $$(grep -rlE '(HandlerBench|History)\(' tests/unit --include='test_*.py')
 # Arguments for demo, agent, bench, test and test-unit: make demo ARGS="--orders my.ndjson"
 ARGS ?=
 # The interpreter for the virtual environment; by default the first of

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import shop_tools
-from batches import BatchContext
+from batch_context import BatchContext
 
 from pyflink_durable import NOT_EXECUTED, RunnerContext
 from pyflink_durable.batch import CallOutcome, Outcomes

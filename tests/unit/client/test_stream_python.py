@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping
 
 import pytest
-from test_stream_checks import environment, process
+from graphs import environment, process
 
 from pyflink_durable import ConfigurationError
 from pyflink_durable.client.python_setup import check_python, local_python

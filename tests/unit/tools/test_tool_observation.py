@@ -8,7 +8,7 @@ import re
 
 import pytest
 import shop_tools
-from batches import BatchContext
+from batch_context import BatchContext
 from tool_calls import SHOP, Outside, Scripted, answer, request_of
 
 from pyflink_durable import LocalRunnerContext

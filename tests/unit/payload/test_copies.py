@@ -20,7 +20,7 @@ import pandas as pd
 import pydantic
 import pytest
 from hypothesis import given
-from test_identity import LEAVES, VALUES
+from sample_values import LEAVES, VALUES
 
 from pyflink_durable.errors import ArgumentNotEncodable
 from pyflink_durable.identity.digest import compute_args_digest

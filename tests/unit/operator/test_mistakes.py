@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from declared_types import LINE, plain
+from graphs import OfJava, environment, keyed, numbers, process
+from job_scripts import global_of_the_handler, of_the_script
 from pyflink.common import Row, Types
 from pyflink.datastream import RuntimeExecutionMode, StreamExecutionEnvironment
-from test_output_values import LINE, plain
-from test_stream_checks import OfJava, environment, keyed, numbers, process
-from test_unpicklable import global_of_the_handler, of_the_script
 
 from pyflink_durable import RunnerContext
 from pyflink_durable.runtime.operator.task_context import TaskContext

@@ -10,11 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from batches import BatchContext
+from batch_context import BatchContext
 
 from pyflink_durable import NOT_EXECUTED
 
-sys.path.append(str(Path(__file__).parents[2] / "examples" / "agent"))
+sys.path.append(str(Path(__file__).parents[3] / "examples" / "agent"))
 from assistant import Assistant, Services, local_service
 
 Say = Callable[[BatchContext, str], str]

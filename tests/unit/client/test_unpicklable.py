@@ -10,42 +10,20 @@ from typing import Any
 
 import cloudpickle
 import pytest
+from job_scripts import Client, global_of_the_handler, of_the_script
 from pyflink.common import Types
 from pyflink.datastream import StreamExecutionEnvironment
 
 from pyflink_durable import (
     ConfigurationError,
     DurableOptions,
-    DurableProcessFunction,
     RetryPolicy,
     RunnerContext,
     durable_process,
 )
 from pyflink_durable.client.unpicklable import refuse_unpicklable
 
-
-class Client:
-    """As an HTTP client is: a lock somewhere inside."""
-
-    def __init__(self) -> None:
-        self.pool = {"connections": [threading.Lock()]}
-
-    def charge(self, order: Any) -> str:
-        return f"charged {order}"
-
-
 INSIDE = "attribute pool of the Client > item connections > element 0 > a _thread.lock: cannot"
-
-
-def of_the_script(source: str, **variables: Any) -> dict[str, Any]:
-    """What a job's script defines, whose functions cloudpickle writes as code."""
-    names = {"__name__": "__main__", "DurableProcessFunction": DurableProcessFunction, **variables}
-    exec(source, names)
-    return names
-
-
-def global_of_the_handler() -> Any:
-    return of_the_script("async def handle(value, ctx): client.charge(value)", client=Client())
 
 
 def global_of_a_helper() -> Any:

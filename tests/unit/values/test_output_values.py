@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from declared_types import LINE, outputs, plain
 from pyflink.common import Row, RowKind
 from pyflink.common.time import Instant
 
@@ -22,7 +23,6 @@ from pyflink_durable.runtime.values import Outputs, StepOutputs, read_descriptio
 from pyflink_durable.runtime.values.incoming import row_type
 
 UTC = dt.timezone.utc
-LINE = ("ROW", ("sku", "price"), "STRING", "DOUBLE")
 ORDER = ("ROW", ("id", "total", "lines"), "STRING", "INT", ("OBJECT_ARRAY", LINE))
 Order = namedtuple("Order", "id total lines")
 
@@ -44,15 +44,6 @@ class Line:
 class Locked:
     def __reduce__(self) -> Any:
         raise TypeError("cannot pickle a lock")
-
-
-def outputs(main: Any, **sides: Any) -> Outputs:
-    described = pickle.dumps((main, list(sides), list(sides.values())))
-    return Outputs(read_description(described), "orders", LocalTelemetry())
-
-
-def plain(described: Any, value: Any) -> Any:
-    return outputs(described).main(value, lambda: "key='c7' invocation=3")[1]
 
 
 ACCEPTED: list[tuple[Any, Any, Any]] = [

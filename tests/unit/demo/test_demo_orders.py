@@ -18,7 +18,7 @@ from pyflink_durable.demo.orders import (
 )
 
 GOOD = '{"id": "a-1", "customer": "c-1", "amount": 9.5}'
-SHIPPED = Path(__file__).parents[2] / "examples" / "orders.ndjson"
+SHIPPED = Path(__file__).parents[3] / "examples" / "orders.ndjson"
 
 
 def write(path: Path, *lines: str) -> Path:

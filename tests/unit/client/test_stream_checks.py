@@ -9,44 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyflink.common import Configuration, TypeInformation, Types
+from graphs import OfJava, environment, handler, keyed, numbers, process
+from pyflink.common import Configuration, Types
 from pyflink.datastream import DataStream, RuntimeExecutionMode, StreamExecutionEnvironment
 from pyflink.java_gateway import get_gateway
 
-from pyflink_durable import ConfigurationError, DurableOptions, RunnerContext, durable_process
+from pyflink_durable import ConfigurationError, DurableOptions, durable_process
 from pyflink_durable.client import jars as jar
 from pyflink_durable.runtime.operator import host
 from pyflink_durable.tools import ToolCallOptions
 
 
-async def handler(value: Any, ctx: RunnerContext) -> None: ...
-
-
-def environment(**settings: str) -> StreamExecutionEnvironment:
-    configuration = Configuration()
-    configuration.set_string("execution.checkpointing.interval", "1 s")
-    for name, value in settings.items():
-        configuration.set_string(name.replace("__", "-").replace("_", "."), value)
-    return StreamExecutionEnvironment.get_execution_environment(configuration)
-
-
 @pytest.fixture
 def env() -> StreamExecutionEnvironment:
     return environment()
-
-
-def numbers(env: StreamExecutionEnvironment) -> DataStream:
-    return env.from_collection([1, 2], Types.INT())
-
-
-def keyed(env: StreamExecutionEnvironment) -> Any:
-    return numbers(env).uid("numbers").key_by(lambda value: value, Types.INT())
-
-
-def process(env: StreamExecutionEnvironment, **changed: Any) -> DataStream:
-    arguments = {"handler": handler, "output_type": Types.INT(), **changed}
-    stream = arguments.pop("stream", None) or keyed(env)
-    return durable_process(stream, arguments.pop("handler"), **arguments)
 
 
 def transformations(env: StreamExecutionEnvironment) -> int:
@@ -298,15 +274,6 @@ def test_keys_that_cannot_tell_elements_apart(
 def test_keys_that_can(env: StreamExecutionEnvironment, key_type: Any) -> None:
     inputs = env.from_collection([1, 2], Types.INT())
     process(env, stream=inputs.key_by(lambda value: value, key_type))
-
-
-class OfJava(TypeInformation):  # type: ignore[misc]
-    """What a connector of Java may declare, such as Avro's records."""
-
-    def get_java_type_info(self) -> Any:
-        jvm = get_gateway().jvm
-        generic = jvm.org.apache.flink.api.java.typeutils.GenericTypeInfo
-        return generic(jvm.java.lang.StringBuilder("").getClass())
 
 
 @pytest.mark.parametrize("output_type", [OfJava(), Types.LIST(OfJava())], ids=["top", "in a list"])

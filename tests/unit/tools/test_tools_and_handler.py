@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import shop_tools
-from batches import BatchContext
+from batch_context import BatchContext
 from tool_calls import Outside, answer, request_of
 
 from pyflink_durable import NOT_EXECUTED, NestedDurableCall, RunnerContext
