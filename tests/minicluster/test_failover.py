@@ -96,11 +96,8 @@ def test_calls_finished_before_the_checkpoint_never_run_again(
     """What came after it is run again, and its outputs still appear once."""
 
     def early_inputs_are_in_a_checkpoint(world: World) -> bool:
-        if not world.has_all("run", calls_of(EARLY)):
-            return False
-        if world.first_time("all early calls have run"):
-            world.note("early done", checkpoint=world.newest_checkpoint())
-        return world.is_covered(world.events("early done")[0]["checkpoint"])
+        # that a call has run says nothing of its outcome, which a starved thread still has
+        return set(map(output_of, EARLY)) <= set(world.outputs())
 
     stages = [
         Stage(EARLY),

@@ -220,6 +220,33 @@ def test_a_dict_that_is_collected_three_times() -> None:
     assert [one for one in outputs if isinstance(one, list)] == [[0], [1], [2]]
 
 
+@pytest.mark.parametrize("how", ["await", "gather", "create_task", "shield", "wait_for"])
+def test_a_call_is_awaited_by_the_handler_that_made_it(how: str) -> None:
+    """The other one would go on by a result that its own journal does not hold."""
+    calls: list[Any] = []
+
+    async def handler(value: Any, ctx: Any) -> Any:
+        if not calls:
+            calls.append(ctx.durable_execute_async(str, 1))
+            await asyncio.sleep(3600)
+        call = calls[0]
+        if how == "await":
+            return await call
+        if how == "gather":
+            return await asyncio.gather(call)
+        if how == "create_task":
+            return await asyncio.create_task(call)
+        return await (asyncio.shield(call) if how == "shield" else asyncio.wait_for(call, 10))
+
+    task = Task(handler, DurableOptions(on_error="dead-letter"))
+    try:
+        with pytest.raises(NotInInvocation, match=r"by another one \(key='key-1'"):
+            task.start_together("first", "second")
+            task.resume_until_it_reports()
+    finally:
+        task.operation.close()
+
+
 # ------------------------------------------------------------------------------ the loop
 
 

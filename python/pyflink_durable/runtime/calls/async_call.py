@@ -11,14 +11,16 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from pyflink_durable.batch import CallPool
+from pyflink_durable.errors import NotInInvocation
 from pyflink_durable.runtime.calls.life import InTurn, Life, Step, give_up, live
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.call import Call, CallProgress, PlannedCall
 from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.call_site import site_on_the_stack
 from pyflink_durable.runtime.journal.holds import Hold
-from pyflink_durable.runtime.loop.invocation_tasks import number_of
+from pyflink_durable.runtime.loop.invocation_tasks import invocation_tasks, number_of
 from pyflink_durable.runtime.loop.loop import DurableLoop
 
 _add_done_callback = asyncio.Future.add_done_callback
@@ -220,7 +222,12 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
     def add_done_callback(
         self, callback: Callable[[Any], object], /, *, context: Context | None = None
     ) -> None:
-        """Whoever awaits a future adds a callback to it, which starts the call."""
+        """Whoever awaits a future adds a callback to it, which starts the call.
+
+        Raises:
+            NotInInvocation: It is the handler of another invocation.
+        """
+        self._check_awaiter()
         _add_done_callback(self, callback, context=context)
         if not self._started:
             self._started = True
@@ -230,6 +237,23 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
                 self.begin()
             else:
                 self._line.enter(self)
+
+    def _check_awaiter(self) -> None:
+        """Another invocation would go on by what stands in the journal of this one only."""
+        tasks = invocation_tasks.get()
+        if tasks is None or tasks.context is None or tasks.context.clock is self._journal.clock:
+            return
+        error = NotInInvocation(
+            f"the call {self._call.identity.shown} of the invocation "
+            f"({self._journal.identity.describe()}) was awaited at {site_on_the_stack()} by "
+            f"another one ({tasks.context.describe()}), in whose journal it is not, so that a "
+            "replay would miss it. Make the call with the ctx of the handler that awaits it"
+        )
+        loop: asyncio.AbstractEventLoop = self._loop
+        if isinstance(loop, DurableLoop):
+            self._started = True  # nobody is told of it once more
+            loop.fail(error)  # a task whose await fails this way would wait for ever
+        raise error
 
     def __del__(self) -> None:
         if self._started:

@@ -13,7 +13,7 @@ from threading import current_thread, get_ident
 from typing import Any, NoReturn
 
 from pyflink_durable.current_call import running_call
-from pyflink_durable.errors import UnsupportedLoopOperation
+from pyflink_durable.errors import DurableExecutionError, UnsupportedLoopOperation
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.call_site import site_on_the_stack
@@ -73,9 +73,13 @@ class KeepsToItsThread(AnswersAsyncio):
             UnsupportedLoopOperation: Always.
         """
         error = _refused(what)
-        if not self.is_closed():
-            self.hand_over(_fail, str(error))
+        self.fail(error)
         raise error
+
+    def fail(self, error: DurableExecutionError) -> None:
+        """Fails the task with an error that whoever caused it may keep to himself."""
+        if not self.is_closed():
+            self.hand_over(_raise, type(error), str(error))
 
 
 def _refused(what: str) -> UnsupportedLoopOperation:
@@ -90,5 +94,5 @@ def _refused(what: str) -> UnsupportedLoopOperation:
     )
 
 
-def _fail(message: str) -> None:
-    raise UnsupportedLoopOperation(message)
+def _raise(kind: type[DurableExecutionError], message: str) -> None:
+    raise kind(message)
