@@ -30,6 +30,7 @@ from pyflink_durable.errors import (
     UnsupportedLoopOperation,
 )
 from pyflink_durable.handler import DurableProcessFunction
+from pyflink_durable.observer import ObservedCall, ObservedInvocation, Observer
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.dataclass_markers import write_markers_by_name
 from pyflink_durable.retry import RetryPolicy
@@ -61,6 +62,9 @@ __all__ = [
     "LocalRunnerContext",
     "NestedDurableCall",
     "NotInInvocation",
+    "ObservedCall",
+    "ObservedInvocation",
+    "Observer",
     "OutcomeUnknown",
     "Outcomes",
     "PayloadNotLoadable",

@@ -9,6 +9,7 @@ from contextvars import copy_context
 from datetime import datetime, timezone
 from enum import Enum
 from hashlib import blake2b
+from logging import Logger, LoggerAdapter, getLogger
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 from uuid import UUID
@@ -59,6 +60,24 @@ class RunnerContext(ABC):
         Writes apply when the handler ends, together with its outputs; a handler that fails or is
         run again after a failure starts from what it found the first time. A value that was read
         and then changed in place is written only if it is assigned again. Values are pickled.
+        """
+
+    @property
+    @abstractmethod
+    def is_replaying(self) -> bool:
+        """Whether an earlier run of the handler has been here.
+
+        After a failure a handler is run again and given what is in its journal; it replays until it
+        comes to something new. A handler must make the same calls whatever this says.
+        """
+
+    @property
+    @abstractmethod
+    def logger(self) -> LoggerAdapter[Logger]:
+        """A logger that is silent while the handler is replayed, so each line is logged once.
+
+        In a job the lines go to the log of the TaskManager, with the operator, the key and the
+        invocation in front, from level ``INFO`` on (``ctx.logger.setLevel`` for the operator).
         """
 
     @abstractmethod
@@ -369,6 +388,15 @@ class LocalRunnerContext(RunnerContext):
     @property
     def random(self) -> Random:
         return self._random
+
+    @property
+    def is_replaying(self) -> bool:
+        return False
+
+    @property
+    def logger(self) -> LoggerAdapter[Logger]:
+        fields = {"key": self._key, "invocation": 0, "operator": ""}
+        return LoggerAdapter(getLogger("pyflink_durable.handler"), fields)
 
     def collect(self, value: Any) -> None:
         self.collected.append(value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
 
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
+from pyflink_durable.observer import Observer
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.tool_options import ToolCallOptions
 
@@ -109,6 +110,9 @@ class DurableOptions(BaseModel):
       `JournalMismatch`.
     - ``"fail"``: the task fails, whatever would be dropped.
     - ``"clear"``: drops everything; the warning names what is lost."""
+
+    observers: tuple[InstanceOf[Observer], ...] = ()
+    """Told of what happens to invocations and calls, in this order. Default ``()``."""
 
     close_timeout: float = Field(default=5.0, ge=0, le=120)
     """Seconds that the end of a task waits for threads whose call still runs. A call that blocks

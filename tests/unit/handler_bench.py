@@ -10,7 +10,7 @@ from bridges import Slot, SlotsInMemory
 from loops import PATIENCE, Operator
 from recordings import Moment, Recording, keep
 
-from pyflink_durable import DurableOptions
+from pyflink_durable import DurableOptions, Observer
 from pyflink_durable.checks.arguments import is_coroutine_function
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.executors import CallExecutor
@@ -28,6 +28,7 @@ from pyflink_durable.runtime.operator.handlers import (
 )
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
 NUMBER = 7
@@ -43,6 +44,7 @@ class HandlerBench:
         options: Settings of the operator.
         slots: The journal it starts from.
         identity: The operator's uid, the key and the invocation's id.
+        observers: Told of what happens.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class HandlerBench:
         options: DurableOptions | None = None,
         slots: Sequence[Slot] = (),
         identity: tuple[str, Any, int | str] = ("orders", "k", 3),
+        observers: Sequence[Observer] = (),
     ) -> None:
         self._handler = handler
         self._executor: CallExecutor = executor
@@ -70,6 +73,7 @@ class HandlerBench:
             subtask=Subtask(
                 executor,
                 telemetry=self.telemetry,
+                observer=Observers(self.telemetry, observers),
                 holds=self.holds,
                 call_options=CallOptionsOf(self._options, can_gate=True),
                 on_mismatch=self._options.on_mismatch,

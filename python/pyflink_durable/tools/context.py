@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from datetime import datetime
 from functools import cached_property
+from logging import Logger, LoggerAdapter
 from random import Random
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
@@ -117,6 +118,14 @@ class ToolContext(RunnerContext):
     def random(self) -> Random:
         self._refuse("ctx.random")
 
+    @property
+    def is_replaying(self) -> bool:
+        return False  # a replay does not run it
+
+    @property
+    def logger(self) -> LoggerAdapter[Logger]:
+        return self._snapshot.logger
+
     def collect(self, value: Any) -> None:
         self._refuse("ctx.collect")
 
@@ -141,6 +150,7 @@ class ContextSnapshot:
     def __init__(self, ctx: RunnerContext) -> None:
         self.key = ctx.key
         self.timestamp = ctx.timestamp
+        self.logger = ctx.logger
         # pickled: tools run on other threads, and the handler may change its values meanwhile
         self.state = dump_result(dict(ctx.state))
 

@@ -47,6 +47,9 @@ NAMES = {
     "NOT_EXECUTED",
     "NestedDurableCall",
     "NotInInvocation",
+    "ObservedCall",
+    "ObservedInvocation",
+    "Observer",
     "OutcomeUnknown",
     "Outcomes",
     "PayloadNotLoadable",
@@ -108,6 +111,7 @@ OPTIONS = {
     "handler_threads": 64,
     "on_error": "fail",
     "on_mismatch": "protect",
+    "observers": (),
     "close_timeout": 5.0,
 }
 
@@ -143,6 +147,7 @@ def test_what_a_handler_sees() -> None:
         *("durable_execute", "durable_execute_async", "collect", "output"),
         *("durable_execute_all_async", "durable_execute_all", "gather"),
         *("key", "timestamp", "state", "sleep", "now", "uuid4", "random"),
+        *("is_replaying", "logger"),
     }
     assert public == RunnerContext.__abstractmethods__
 
@@ -156,7 +161,7 @@ def test_every_option_is_documented() -> None:
     for name, default in OPTIONS.items():
         documentation = source.split(f"    {name}: ")[1].split('"""')[1]
         shown = f"{default:,g}" if isinstance(default, int | float) else f'``"{default}"``'
-        shown = "None" if default is None else shown
+        shown = "None" if default is None else "``()``" if default == () else shown
         shown = "``ToolCallOptions()``" if name == "tool_calls" else shown
         assert f"Default {shown}." in " ".join(documentation.split())
 

@@ -37,6 +37,7 @@ class BatchTimer:
         if found is not None and found[2] != PENDING:
             self._completion = completion_of(found)
             journal.access.replayed(self._slot, BATCH_TIMER)
+            journal.note_replayed()
         due = None if found is None else due_of(found)
         self.due = due_in(seconds) if due is None else due
         if found is None:

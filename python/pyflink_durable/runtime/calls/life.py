@@ -81,6 +81,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
     if planned.plan is not Plan.EXECUTE:
         # what is replayed may have the handler give this call up again: then it does not run
         yield InTurn(AFTER_REPLAY)
+        journal.replaying = False
     if planned.plan is Plan.EXECUTE:
         if announced:
             hold = journal.announce(planned)
@@ -109,6 +110,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             journal.break_off(error)
         return outcome  # cancellation, interrupt, shutdown: nothing is known of the call
     outcome, hold = journal.finish(planned, outcome, announced)
+    journal.observer.call_ended(journal.identity, planned, outcome.error)
     if hold is not None:
         _check(journal, planned, (yield hold))
     journal.clock.move(planned.ended_at)
@@ -143,6 +145,9 @@ def _attempt(
     execution: Execution | None = None
     try:
         if hold is not None:
+            kind = options.start_hold
+            assert kind is not None
+            journal.observer.call_held(journal.identity, planned, kind)
             _check(journal, planned, (yield hold))
         func, args, kwargs = call.func, call.args, call.kwargs
         if options.retry is not None:  # another attempt is not to see what this one changes
@@ -150,11 +155,16 @@ def _attempt(
         current = journal.current(planned, attempt)
         execution = Execution(func, args, kwargs, current, options.timeout, journal)
         execution.gated = options.start_hold == "CHECKPOINT"
+        execution.enter = journal.observer.attempt_started(journal.identity, planned, attempt)
         outcome: Outcome = yield execution
     except GivenUp:
         if execution is None or execution.revoke():
             journal.not_started(planned, attempt)
+        if execution is not None:
+            cancelled = CancelledError()
+            journal.observer.attempt_ended(journal.identity, planned, attempt, cancelled)
         raise
+    journal.observer.attempt_ended(journal.identity, planned, attempt, outcome.error)
     if isinstance(outcome.error, ThreadNotStarted):
         journal.not_started(planned, attempt)
     return outcome
@@ -177,7 +187,7 @@ def _after_error(
             return outcome
         due = due_in(options.retry.interval(attempt))
         attempt += 1
-        journal.telemetry.count("retried")
+        journal.observer.call_retried(journal.identity, planned, attempt, due)
         journal.schedule(planned, attempt, due)
         yield SleepUntil(due)
         hold = journal.start_attempt(planned, attempt, options.start_hold)
@@ -194,7 +204,7 @@ def _after_failure(
         outcome = yield from _reconcile(journal, planned, planned.attempt)
         if outcome is not None:
             return outcome
-    journal.telemetry.count("reexecuted")
+    journal.observer.call_reexecuted(journal.identity, planned, planned.attempt)
     return None
 
 
@@ -208,7 +218,7 @@ def _after_timeout(
     call, options = planned.call, planned.call.options
     assert options.timeout is not None
     timed_out = CallTimedOut(call.identity.function_id, options.timeout)
-    journal.telemetry.count("timedOut")
+    journal.observer.attempt_timed_out(journal.identity, planned, attempt)
     if call.reconciler is not None:
         outcome = yield from _reconcile(journal, planned, attempt)
         return (Outcome(None, timed_out), False) if outcome is None else (outcome, True)
@@ -248,7 +258,7 @@ def _reconcile(
     if outcome.value is NOT_EXECUTED:
         return None
     if outcome.error is None or is_failure(outcome.error):
-        journal.telemetry.count("reconciled")
+        journal.observer.call_reconciled(journal.identity, planned, attempt, outcome.error)
         if planned.progress is not None:
             planned.progress.reconciled = True
     return outcome
@@ -257,7 +267,7 @@ def _reconcile(
 def _unknown(
     journal: CallJournal, planned: PlannedCall, attempt: int, reason: str
 ) -> OutcomeUnknown:
-    journal.telemetry.count("unknown")
+    journal.observer.call_unknown(journal.identity, planned, attempt, reason)
     call = planned.call
     key = journal.identity.idempotency_key(planned.slot, call.durable_id, planned.occurrence)
     return OutcomeUnknown(*call.identity, key, attempt, reason)

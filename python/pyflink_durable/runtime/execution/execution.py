@@ -17,6 +17,7 @@ from typing import Any, Protocol
 from pyflink_durable.current_call import CurrentCall, call_inside, running_call
 from pyflink_durable.errors import CallCancelled
 from pyflink_durable.identity.digest import compute_function_id
+from pyflink_durable.observer import Enter
 from pyflink_durable.runtime.execution.outcome import Outcome
 
 if sys.version_info < (3, 11):
@@ -58,6 +59,7 @@ class Execution:
 
     Attributes:
         context: Where it runs; None for a copy of the context of whoever runs it.
+        enter: Called there before the function is; None for nothing.
         gated: Whether it is of a call for which the gate is.
     """
 
@@ -70,6 +72,7 @@ class Execution:
         "args",
         "context",
         "current",
+        "enter",
         "func",
         "gated",
         "kwargs",
@@ -94,6 +97,7 @@ class Execution:
         self.current = current
         self.timeout = timeout
         self.context: Context | None = None
+        self.enter: Enter | None = None
         self.gated = False
         self._owner = owner
         self._on_end: list[Callable[[], None]] | None = None
@@ -137,6 +141,8 @@ class Execution:
         func = self.func  # it may be over, and gone from here, before the function returns
         context = self.context or copy_context()
         try:
+            if self.enter is not None:
+                context.run(self.enter)
             value = context.run(call_inside, self.current, func, self.args, self.kwargs)
             return Outcome(value, None)
         except CancelledError as error:
@@ -152,6 +158,8 @@ class Execution:
         func = self.func
         running_call.set(self.current)
         try:
+            if self.enter is not None:
+                self.enter()
             return Outcome(await func(*self.args, **self.kwargs), None)
         except CancelledError as error:
             return Outcome(None, error)
@@ -193,7 +201,7 @@ class Execution:
     def _let_go(self) -> None:
         """Keeps nothing alive, wherever it still lies in line."""
         del self._report, self.func, self.args, self.kwargs
-        self.context = self._owner = None
+        self.context = self.enter = self._owner = None
         if self._on_end is not None:
             for on_end in self._on_end:
                 on_end()

@@ -23,6 +23,7 @@ class JournalAccess(ABC):
     Attributes:
         began: When the invocation began, in microseconds since the epoch: the same in every run of
             it that finds the first slot.
+        kept: How many slots earlier runs have left; 0 where that is not known.
     """
 
     __slots__ = ()
@@ -31,6 +32,7 @@ class JournalAccess(ABC):
     """Whether several slots may be pending at a time."""
 
     began: int
+    kept: int
 
     @abstractmethod
     def read(self, slot: int) -> CallFields | None:
@@ -105,6 +107,7 @@ class CursorJournal(JournalAccess):
     """
 
     concurrent = False
+    kept = 0
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge = bridge
@@ -194,12 +197,13 @@ class SlotAccess(JournalAccess):
     the call that will ask for it.
     """
 
-    __slots__ = ("_first", "_size", "began")
+    __slots__ = ("_first", "_size", "began", "kept")
 
     concurrent = True
 
     def _begin(self, size: int) -> None:
         self._size = size
+        self.kept = size
         self._first = self._read(0) if size else None
         began = began_at(self._first)
         self.began = now() if began is None else began

@@ -132,6 +132,16 @@ class PlannedCall:
     ended_at: int | None = None
 
     @property
+    def name(self) -> str:
+        """How its function is told, to observers."""
+        return self.call.identity.function_id
+
+    @property
+    def durable_id(self) -> str | None:
+        """The identity that the handler gave it."""
+        return self.call.durable_id
+
+    @property
     def attempt(self) -> int:
         """The number of the attempt in the slot."""
         return 1 if self.found is None else attempt_of(self.found)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.errors import NotInInvocation
+from pyflink_durable.observer import Observer
 from pyflink_durable.options import OnMismatch
 from pyflink_durable.payload.results import (
     load_exception,
@@ -40,6 +41,7 @@ class Surroundings(Protocol):
     """The `Subtask`, as far as the calls of its invocations know it."""
 
     telemetry: Telemetry
+    observer: Observer
     holds: Holds
     classes: ScriptClasses | None
     on_mismatch: OnMismatch
@@ -58,8 +60,10 @@ class CallJournal:
         closed: Whether it takes nothing more: the invocation has ended, or is broken.
         broken: Why the invocation can only fail the task, whatever its handler does; None if it
             goes on.
+        observer: Told of what happens to calls.
         thread: The one that the handler runs on; 0 if that is not known.
         loop: The one that it runs on; None for a ``def`` handler.
+        replaying: Whether the handler has not yet been given anything that an earlier run was not.
         unmade: What the handler has to await, and has not yet, by its object's id.
     """
 
@@ -68,12 +72,15 @@ class CallJournal:
         "_next_slot",
         "_number",
         "_subtask",
+        "_to_replay",
         "access",
         "broken",
         "clock",
         "closed",
         "identity",
         "loop",
+        "observer",
+        "replaying",
         "thread",
         "unmade",
     )
@@ -89,10 +96,13 @@ class CallJournal:
         self.clock = InvocationClock(journal.began)
         self.closed = False
         self.broken: BaseException | None = None
+        self.replaying = journal.kept > 0
+        self._to_replay = journal.kept
         self.thread = 0
         self.unmade: Unmade = {}
         self.loop: AbstractEventLoop | None = None
         self.identity = identity
+        self.observer = subtask.observer
         self._number = number
         self._subtask = subtask
         self._next_slot = 0
@@ -127,10 +137,14 @@ class CallJournal:
         slot = self._next_slot
         self._next_slot = slot + 1
         found = self.access.read(slot)
-        if found is None or (found[0], found[1]) == identity:
+        if found is None:
+            self.replaying = False
+            return slot, None
+        if (found[0], found[1]) == identity:
             return slot, found
         if call is None or not call.stands_in(found):
             self.drop_mismatch(slot, found, call or identity)
+            self.replaying = False
             found = None
         return slot, found
 
@@ -158,7 +172,7 @@ class CallJournal:
         if plan is Plan.REPLAY:
             planned.ended_at = ended_at(found)
             self.access.replayed(slot, call.identity)
-            self.telemetry.count("replayed")
+            self.observer.call_replayed(self.identity, planned)
         return planned
 
     def _count(self, durable_id: str) -> int:
@@ -220,6 +234,12 @@ class CallJournal:
             self.identity,
         )
 
+    def note_replayed(self) -> None:
+        """The handler is given what stands in a slot; behind the last one all is new."""
+        self._to_replay -= 1
+        if self._to_replay <= 0:
+            self.replaying = False
+
     def replay(self, planned: PlannedCall) -> Outcome:
         """What stands in a terminal slot.
 
@@ -228,6 +248,7 @@ class CallJournal:
         """
         found, classes = planned.found, self._subtask.classes
         assert found is not None
+        self.note_replayed()
         if found[4] is not None:
             return Outcome(None, load_exception(bytes(found[4]), classes))
         return Outcome(load_result(bytes(found[3]), classes), None)

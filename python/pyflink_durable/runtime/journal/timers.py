@@ -92,7 +92,7 @@ class DurableTimers:
             self._calls.access.replayed(slot, TIMER)
             at = ended_at(found)
             # release 0.1 wrote no time: it was the deadline at least
-            fire = partial(timer.run, micros_of(when) if at is None else at)
+            fire = partial(self._fire_again, timer, micros_of(when) if at is None else at)
             loop.replay_in_turn(completion_of(found), fire)
             return timer.handle
         due = None if found is None else due_of(found)
@@ -106,6 +106,10 @@ class DurableTimers:
         loop.wake_up_at(due, partial(self._fire, slot, timer), timer.handle)
         return timer.handle
 
+    def _fire_again(self, timer: _Timer, at: int) -> None:
+        self._calls.note_replayed()
+        timer.run(at)
+
     def _fire_unless_cancelled(self, slot: int, timer: _Timer) -> None:
         if not timer.handle.cancelled():
             self._fire(slot, timer)
@@ -113,6 +117,7 @@ class DurableTimers:
     def _fire(self, slot: int, timer: _Timer) -> None:
         """The time has come: journals it, so that a replay has it fire at the same point."""
         at = max(now(), micros_of(timer.handle.when()))
+        self._calls.replaying = False
         hold = None
         if self.open:
             hold = self._calls.expect(slot, self._hold)

@@ -56,6 +56,7 @@ from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.task_context import TaskContext
 from pyflink_durable.runtime.operator.user_state import StateBackend
+from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.values import Emission, Outputs
 
@@ -123,10 +124,12 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             CoroutineThread(self._tool_executor),
         )
         self._watchdog = Watchdog(f"durable-{self._name}-watchdog", watched, self._telemetry)
+        self._observers = Observers(self._telemetry, self._options.observers)
         self._subtask = Subtask(
             {"calls": self._executor, "tools": self._tool_executor},
             loop=self._loop,
             telemetry=self._telemetry,
+            observer=self._observers,
             call_options=CallOptionsOf(self._options, self._can_gate, self._telemetry.warning),
             on_mismatch=self._options.on_mismatch,
             tool_call_options=tools,
@@ -136,6 +139,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._gauges = Gauges(operation.metrics, self._telemetry)
         try:
+            self._observers.open()
             self._open_handler(runtime_context)
             self._watchdog.start()
         except BaseException:
@@ -196,6 +200,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             lambda: self._watchdog.close(deadline),
             self._loop.close,
             self._close_handler,
+            self._observers.close,
         )
 
     def _close_handler(self) -> None:

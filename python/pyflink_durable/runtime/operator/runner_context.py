@@ -55,6 +55,7 @@ from pyflink_durable.runtime.loop.invocation_tasks import invocation_tasks
 from pyflink_durable.runtime.operator.handler_place import check_place, loop_of_handler
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.user_state import UserState
+from pyflink_durable.runtime.telemetry.handler_log import HandlerLogger
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 from pyflink_durable.runtime.values import Emission
 from pyflink_durable.tool_options import ToolCallOptions
@@ -84,6 +85,7 @@ class FlinkRunnerContext(RunnerContext):
     _random: Random | None = None
     _uuids: Random | None = None
     _outputs: list[Emission] | None = None
+    _logger: HandlerLogger | None = None
 
     def __init__(
         self,
@@ -123,6 +125,18 @@ class FlinkRunnerContext(RunnerContext):
             check = partial(check_place, self._calls, self._subtask.loop, "state")
             self._state = UserState(backend, check, self._subtask.classes)
         return self._state
+
+    @property
+    def is_replaying(self) -> bool:
+        return self._calls.replaying
+
+    @property
+    def logger(self) -> HandlerLogger:
+        if self._logger is None:
+            self._logger = HandlerLogger(
+                self._subtask.telemetry.handler_logger, self._identity, self._calls
+            )
+        return self._logger
 
     def collect(self, value: Any) -> None:
         self._check_place("collect")
@@ -309,6 +323,7 @@ class FlinkRunnerContext(RunnerContext):
     def settle(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """The handler runs on this thread and on this loop; None for a ``def`` handler."""
         self._calls.thread, self._calls.loop = get_ident(), loop
+        self._subtask.observer.invocation_started(self._identity, self._calls.replaying)
 
     def describe(self) -> str:
         """Names the invocation in log lines."""
@@ -330,6 +345,11 @@ class FlinkRunnerContext(RunnerContext):
 
     def conclude(self, outcome: Outcome) -> Outcome:
         """The end of the invocation, given that of its handler."""
+        outcome = self._conclude(outcome)
+        self._subtask.observer.invocation_ended(self._identity, outcome.error)
+        return outcome
+
+    def _conclude(self, outcome: Outcome) -> Outcome:
         if outcome.error is not None:
             return outcome
         if self._calls.broken is not None:

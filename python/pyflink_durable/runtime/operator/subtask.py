@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from pyflink_durable.batch import CallPool
+from pyflink_durable.observer import Observer
 from pyflink_durable.options import OnMismatch
 from pyflink_durable.payload.script_classes import ScriptClasses
 from pyflink_durable.runtime.execution.executors import CallExecutor
@@ -12,6 +13,7 @@ from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 from pyflink_durable.runtime.journal.holds import Holds
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.operator.user_state import MemoryState, StateBackend
+from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry, Telemetry
 from pyflink_durable.runtime.values import UNTYPED, Outputs
 from pyflink_durable.tool_options import ToolCallOptions
@@ -25,6 +27,7 @@ class Subtask:
             threads of its own.
         loop: The loop of the handlers, None if there is none.
         telemetry: Where to count and log.
+        observer: Told of what happens; by default those that count in `telemetry`.
         holds: Where held calls wait.
         call_options: Gives each call its options; by default those of `DurableOptions()`.
         on_mismatch: What to do with a slot of another call, see `DurableOptions`.
@@ -40,6 +43,7 @@ class Subtask:
         *,
         loop: DurableLoop | None = None,
         telemetry: Telemetry | None = None,
+        observer: Observer | None = None,
         holds: Holds | None = None,
         call_options: CallOptionsOf | None = None,
         on_mismatch: OnMismatch = "protect",
@@ -50,6 +54,7 @@ class Subtask:
     ) -> None:
         self.loop = loop
         self.telemetry = telemetry or LocalTelemetry()
+        self.observer = observer or Observers(self.telemetry)
         self.holds = holds or Holds()
         self.call_options = call_options or CallOptionsOf()
         self.on_mismatch = on_mismatch

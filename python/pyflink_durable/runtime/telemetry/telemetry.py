@@ -7,6 +7,7 @@ from collections import Counter
 from typing import Any, Protocol
 
 from pyflink_durable.checks.one_line import one_line
+from pyflink_durable.runtime.telemetry.handler_log import logger_of_handlers
 
 logger = logging.getLogger("pyflink_durable")
 
@@ -15,7 +16,12 @@ class Telemetry(Protocol):
     """Counters and log lines of one operator. Safe from any thread.
 
     A message is one line: what keys, ids and errors bring along is escaped.
+
+    Attributes:
+        handler_logger: Takes what handlers log.
     """
+
+    handler_logger: logging.Logger
 
     def count(self, name: str, count: int = 1) -> None:
         """Adds to a counter."""
@@ -41,6 +47,7 @@ class LocalTelemetry:
     def __init__(self) -> None:
         self.counters: Counter[str] = Counter()
         self.values: dict[str, list[int]] = {}
+        self.handler_logger = logging.getLogger("pyflink_durable.handler")
 
     def count(self, name: str, count: int = 1) -> None:
         self.counters[name] += count
@@ -65,6 +72,7 @@ class FlinkTelemetry:
     def __init__(self, bridge: Any, operator: str) -> None:
         self._bridge = bridge
         self._operator = operator
+        self.handler_logger = logger_of_handlers(self.log)
 
     def count(self, name: str, count: int = 1) -> None:
         self._bridge.count(name, count)
@@ -73,10 +81,11 @@ class FlinkTelemetry:
         self._bridge.record(name, value)
 
     def info(self, message: str) -> None:
-        self._log("INFO", message)
+        self.log("INFO", message)
 
     def warning(self, message: str) -> None:
-        self._log("WARNING", message)
+        self.log("WARNING", message)
 
-    def _log(self, level: str, message: str) -> None:
+    def log(self, level: str, message: str) -> None:
+        """Logs one line at a level: DEBUG, INFO, WARNING or ERROR."""
         self._bridge.log(level, one_line(f"operator={self._operator} {message}"))
