@@ -26,7 +26,11 @@ ROOT = Path(__file__).resolve().parent
 BRIDGE = ROOT / "java-bridge"
 LIB = ROOT / "python" / "pyflink_durable" / "lib"
 # What each module of java-bridge makes; the version and ".jar" follow.
-JARS = {"core": "pyflink-durable", "kafka": "pyflink-durable-kafka"}
+JARS = {
+    "core": "pyflink-durable",
+    "kafka": "pyflink-durable-kafka",
+    "reader": "pyflink-durable-reader",
+}
 # Holds the digest of the sources that the jars were built from.
 STAMP = LIB / "sources.sha256"
 MIN_JDK = 11

@@ -42,6 +42,7 @@ TESTS = [
     "test_gate_waits.py::test_a_restore_with_more_recovered_elements_than_fit",
     "test_gate_waits.py::test_a_savepoint_while_the_operator_is_full",
     "test_released_savepoints.py",
+    "test_snapshots.py",
     # what Flink's own classes are called
     "test_open.py::test_open_learns_of_its_task_and_counts",
 ]

@@ -27,6 +27,15 @@ def kafka_jar() -> Path:
     return _packaged("pyflink-durable-kafka")
 
 
+def reader_jar() -> Path:
+    """The jar that reads checkpoints and savepoints, in a JVM of its own.
+
+    Raises:
+        ConfigurationError: The package was installed without it.
+    """
+    return _packaged("pyflink-durable-reader")
+
+
 def _packaged(name: str) -> Path:
     folder = Path(__file__).parent.parent / "lib"
     jars = sorted(folder.glob(f"{name}-[0-9]*.jar"))

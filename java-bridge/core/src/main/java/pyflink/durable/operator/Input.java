@@ -4,7 +4,7 @@ import java.util.Objects;
 import javax.annotation.Nullable;
 
 /** An accepted input element of a key, as it is kept in keyed state while its invocation runs. */
-final class Input<IN> {
+public final class Input<IN> {
 
     private final long sequence;
     @Nullable private final Long timestamp;
@@ -20,16 +20,16 @@ final class Input<IN> {
         this.value = value;
     }
 
-    long sequence() {
+    public long sequence() {
         return sequence;
     }
 
     @Nullable
-    Long timestamp() {
+    public Long timestamp() {
         return timestamp;
     }
 
-    IN value() {
+    public IN value() {
         return value;
     }
 
