@@ -24,6 +24,9 @@ from pyflink_durable.errors import (
     NotInInvocation,
     OutcomeUnknown,
     PayloadNotLoadable,
+    PayloadNotWritable,
+    PayloadRefused,
+    PayloadTooLarge,
     RemoteError,
     ResultNotSerializable,
     ThreadNotStarted,
@@ -33,7 +36,10 @@ from pyflink_durable.handler import DurableProcessFunction
 from pyflink_durable.observer import ObservedCall, ObservedInvocation, Observer
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.dataclass_markers import write_markers_by_name
+from pyflink_durable.payload.json_serializer import JsonSerializer
+from pyflink_durable.payload.pickle_serializer import PickleSerializer
 from pyflink_durable.retry import RetryPolicy
+from pyflink_durable.serializer import Codec, Serializer
 from pyflink_durable.tool_options import ToolCallOptions
 
 __all__ = [
@@ -47,6 +53,7 @@ __all__ = [
     "CallOutcome",
     "CallStatus",
     "CallTimedOut",
+    "Codec",
     "ConfigurationError",
     "CurrentCall",
     "DeadLetter",
@@ -58,6 +65,7 @@ __all__ = [
     "HandlerFailed",
     "JournalMismatch",
     "JournaledCall",
+    "JsonSerializer",
     "KafkaCallLog",
     "LocalRunnerContext",
     "NestedDurableCall",
@@ -68,10 +76,15 @@ __all__ = [
     "OutcomeUnknown",
     "Outcomes",
     "PayloadNotLoadable",
+    "PayloadNotWritable",
+    "PayloadRefused",
+    "PayloadTooLarge",
+    "PickleSerializer",
     "RemoteError",
     "ResultNotSerializable",
     "RetryPolicy",
     "RunnerContext",
+    "Serializer",
     "ThreadNotStarted",
     "ToolCallOptions",
     "UnsupportedLoopOperation",

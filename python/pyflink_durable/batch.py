@@ -34,6 +34,7 @@ class DurableCall:
         timeout: Seconds that an attempt may take.
         durability: The level of this call; at least that of the operator.
         in_doubt: What happens to this call when it is in doubt and there is no reconciler.
+        result_type: The type of its result; by default what the function declares.
         pool: Whose threads an ordinary function takes: those of calls, or those of tools.
     """
 
@@ -46,6 +47,7 @@ class DurableCall:
     timeout: float | None = field(default=None, kw_only=True)
     durability: Durability | None = field(default=None, kw_only=True)
     in_doubt: InDoubt | None = field(default=None, kw_only=True)
+    result_type: Any = field(default=None, kw_only=True)
     pool: CallPool = field(default="calls", kw_only=True)
 
     def __post_init__(self) -> None:

@@ -59,7 +59,8 @@ class RunnerContext(ABC):
 
         Writes apply when the handler ends, together with its outputs; a handler that fails or is
         run again after a failure starts from what it found the first time. A value that was read
-        and then changed in place is written only if it is assigned again. Values are pickled.
+        and then changed in place is written only if it is assigned again. Values are written as
+        results of calls are, see ``DurableOptions(serializer=...)``.
         """
 
     @property
@@ -92,6 +93,7 @@ class RunnerContext(ABC):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> T:
         """Runs an ordinary function here and now, once over all failures of the job.
@@ -116,6 +118,8 @@ class RunnerContext(ABC):
                 cancelled, a thread abandoned, and the call is in doubt: its reconciler is asked;
                 without one it is tried again, as far as `retry` and `in_doubt` allow, or raises
                 `OutcomeUnknown`. A policy with a `retry_on` of its own has to admit `CallTimedOut`.
+            result_type: The type of the result, for a serializer that wants to know it; by default
+                what the function declares.
             **kwargs: Keyword arguments of the function. One that it has of the same name as an
                 option above has to be bound to it, by `functools.partial`.
 
@@ -129,7 +133,8 @@ class RunnerContext(ABC):
             OutcomeUnknown: The call may or may not have happened, and there is nobody to ask.
             CallTimedOut: It ran into its timeout, and the reconciler says it has not happened.
             CallLogError: The write-ahead log did not take what was to be written.
-            ResultNotSerializable: The result cannot be pickled.
+            ResultNotSerializable: The result cannot be written and read back.
+            PayloadTooLarge: It takes more bytes than ``max_payload``.
             JournalMismatch: Another call was made here before the failure, see `on_mismatch`.
         """
 
@@ -145,6 +150,7 @@ class RunnerContext(ABC):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> Awaitable[T]: ...
 
@@ -160,6 +166,7 @@ class RunnerContext(ABC):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> Awaitable[T]: ...
 
@@ -175,6 +182,7 @@ class RunnerContext(ABC):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> Awaitable[Any]:
         """As `durable_execute`, without holding anything while the call runs.
@@ -333,6 +341,7 @@ class LocalRunnerContext(RunnerContext):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> T:
         check_reconciler(reconciler)
@@ -351,6 +360,7 @@ class LocalRunnerContext(RunnerContext):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> Awaitable[Any]:
         check_reconciler(reconciler)

@@ -20,8 +20,9 @@ class JournaledCall:
         function_id: The function, or the call's durable_id.
         args_digest: Digest of its arguments.
         status: PENDING, SUCCEEDED or FAILED.
-        result: The pickled result of a call that succeeded.
-        exception: The pickled exception of a call that failed.
+        result: The result of a call that succeeded, as the operator's serializer wrote it: a
+            pickle, JSON. Codecs are undone: it is neither compressed nor encrypted.
+        exception: The exception of a call that failed, in the same way.
     """
 
     function_id: str

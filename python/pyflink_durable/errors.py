@@ -92,6 +92,48 @@ class PayloadNotLoadable(DurableExecutionError):
     """
 
 
+class PayloadRefused(PayloadNotLoadable):
+    """Bytes of the journal or of `ctx.state` must not be read as a value; the task fails with it.
+
+    They are damaged, were written for another slot, key or operator, cannot be decrypted, or are a
+    pickle where ``allow_pickle=False``. Nothing is dropped: with the right key, or settings, the
+    job goes on from the same checkpoint.
+    """
+
+
+class PayloadNotWritable(DurableExecutionError):
+    """A codec could not encode what is to be journaled: a key is missing, for example.
+
+    It fails the task, and what the call did is not journaled: after the restart it goes the way of
+    a call in doubt. The message names the codec.
+    """
+
+
+class PayloadTooLarge(DurableExecutionError):
+    """A call returned, or `ctx.state` was given, more bytes than ``max_payload`` admits.
+
+    The call itself has happened; it is journaled as failed with this error. Return what the handler
+    needs and keep the rest outside, or raise the limit, or see ``offload``.
+
+    Attributes:
+        name: The function, the call's durable_id, or the place in `ctx.state`.
+        size: How many bytes it would have taken.
+        limit: How many there may be.
+    """
+
+    def __init__(self, name: str, size: int, limit: int) -> None:
+        super().__init__(name, size, limit)
+        self.name = name
+        self.size = size
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return (
+            f"{one_line(self.name)} has a payload of {self.size} bytes, and max_payload is "
+            f"{self.limit}: return less, keep the rest outside, or raise the limit"
+        )
+
+
 class ArgumentNotEncodable(DurableExecutionError, TypeError):
     """An argument of a durable call has no canonical form, so the call cannot be identified.
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, model_validator
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_validator, model_validator
 
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
 from pyflink_durable.observer import Observer
 from pyflink_durable.retry import RetryPolicy
+from pyflink_durable.serializer import Codec, Serializer
 from pyflink_durable.tool_options import ToolCallOptions
 
 Durability = Literal["checkpoint", "gated", "write-ahead"]
@@ -27,7 +29,7 @@ class DurableOptions(BaseModel):
     share one Python interpreter and its lock.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
 
     durability: Durability = "checkpoint"
     """What a crash can do to a call. Default ``"checkpoint"``.
@@ -118,6 +120,64 @@ class DurableOptions(BaseModel):
     """Seconds that the end of a task waits for threads whose call still runs. A call that blocks
     longer is abandoned with a warning: its thread ends when the call returns, and what it returns
     touches nothing. Default 5."""
+
+    serializer: Serializer | None = None
+    """What results, exceptions and `RunnerContext.state` are written by: `PickleSerializer`,
+    `JsonSerializer`, or one of your own. What another has written is still read. By default pickle.
+    Default None."""
+
+    codecs: Sequence[Codec] = ()
+    """What the bytes go through on their way into the journal, in this order, such as
+    ``[Zstd(), AesGcm(...)]``. Default ``()``."""
+
+    max_payload: int | None = Field(default=None, ge=1)
+    """Bytes that a result, an exception or a value of `RunnerContext.state` may have in the
+    journal; larger ones are a `PayloadTooLarge`. From 256 KB on there is a warning in any case.
+    Default None."""
+
+    allow_pickle: bool = True
+    """Whether a pickle that stands in the journal or the state is read. Whoever can write to
+    checkpoints or the call log runs code in the TaskManagers with one. False needs a `serializer`,
+    and inputs and keys of a type that is not ``PICKLED_BYTE_ARRAY``. Default True."""
+
+    errors: Sequence[type[BaseException]] = ()
+    """Exception types that come back as themselves from a journal that is not of pickles; others,
+    but for Python's own, come back as `RemoteError`. Default ``()``."""
+
+    state_types: Mapping[str, Any] = Field(default_factory=dict)
+    """The types of values of `RunnerContext.state`, by name, for a serializer that wants to know
+    them. Without one a value may be what JSON itself carries. Default ``{}``."""
+
+    @property
+    def writes_frames(self) -> bool:
+        """Whether payloads are bound to operator, key and slot, and so to the operator's uid."""
+        serializer = self.serializer
+        return bool(self.codecs) or (serializer is not None and serializer.name != "pickle")
+
+    @field_validator("serializer", "codecs")
+    @classmethod
+    def _check_names(cls, given: Any) -> Any:
+        """Names stand in the journal."""
+        named = [given] if isinstance(given, Serializer) else list(given or ())
+        names = [one.name for one in named]
+        for name in names:
+            if not isinstance(name, str) or not re.fullmatch("[a-z0-9-]{1,32}", name):
+                raise ValueError(
+                    f"the name of a serializer or codec is made of lower-case letters, digits and "
+                    f"'-', not {name!r}"
+                )
+        if len(set(names)) < len(names):
+            raise ValueError(f"two codecs have one name: {', '.join(names)}")
+        return given
+
+    @model_validator(mode="after")
+    def _check_pickle(self) -> DurableOptions:
+        if not self.allow_pickle and (self.serializer is None or self.serializer.name == "pickle"):
+            raise ValueError(
+                "allow_pickle=False needs a serializer that writes no pickles: "
+                "serializer=JsonSerializer()"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_key_ttl(self) -> DurableOptions:

@@ -12,6 +12,7 @@ from recordings import Moment, Recording, keep
 
 from pyflink_durable import DurableOptions, Observer
 from pyflink_durable.checks.arguments import is_coroutine_function
+from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
@@ -77,6 +78,7 @@ class HandlerBench:
                 holds=self.holds,
                 call_options=CallOptionsOf(self._options, can_gate=True),
                 on_mismatch=self._options.on_mismatch,
+                payloads=Payloads(self._options, notes=self.telemetry),
             ),
             identity=InvocationIdentity(lambda _: key, uid, invocation),
             number=NUMBER,

@@ -11,7 +11,15 @@ from typing import Any
 
 from pyflink_durable.identity.digest import compute_function_id
 
-OPTIONS = ("reconciler", "durable_id", "durability", "in_doubt", "retry", "timeout")
+OPTIONS: tuple[str, ...] = (
+    "reconciler",
+    "durable_id",
+    "durability",
+    "in_doubt",
+    "retry",
+    "timeout",
+)
+OPTIONS += ("result_type",)
 
 _NEAR = 0.8
 """How much of two names is the same, as `difflib` counts; 1 is all."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pyflink_durable.call_log import CallLog
 from pyflink_durable.client.checkpoints import can_gate, checkpoint_interval, prepare_checkpoints
 from pyflink_durable.client.jars import add_jars, load_bridge_class
+from pyflink_durable.client.payload_settings import check_payload_settings
 from pyflink_durable.client.python_setup import check_python, local_python
 from pyflink_durable.client.unpicklable import refuse_unpicklable
 from pyflink_durable.client.value_types import check_key_type, check_supported, check_thread_mode
@@ -71,6 +72,7 @@ def durable_process(
         stream
     ):
         check_thread_mode(value_type)
+    check_payload_settings(options, uid, key_type, value_type)
     prepare_checkpoints(env, options, name)
     add_jars(env, options.call_log)
 

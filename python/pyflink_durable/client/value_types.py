@@ -34,7 +34,7 @@ def check_key_type(key_type: TypeInformation) -> None:
         TupleTypeInfo,
     )
 
-    for part in _parts(key_type):
+    for part in parts_of(key_type):
         if isinstance(part, BasicTypeInfo) and part._basic_type in (
             BasicType.FLOAT,
             BasicType.DOUBLE,
@@ -62,9 +62,9 @@ def check_thread_mode(value_type: TypeInformation) -> None:
         TupleTypeInfo,
     )
 
-    for many in _parts(value_type):
+    for many in parts_of(value_type):
         if isinstance(many, (ListTypeInfo, MapTypeInfo, ObjectArrayTypeInfo)) and any(
-            isinstance(part, (RowTypeInfo, TupleTypeInfo)) for part in _parts(many)
+            isinstance(part, (RowTypeInfo, TupleTypeInfo)) for part in parts_of(many)
         ):
             raise ConfigurationError(
                 f"the input has a {many}, and python.execution-mode is thread: PyFlink's own "
@@ -112,10 +112,10 @@ def _refused(part: TypeInformation, reason: str) -> ConfigurationError:
     )
 
 
-def _parts(type_info: Any) -> Iterator[TypeInformation]:
+def parts_of(type_info: Any) -> Iterator[TypeInformation]:
     """A type and all that it is made of."""
     yield type_info
     inner = [getattr(type_info, name, None) for name in _PARTS]
     for each in (*inner, *getattr(type_info, "_field_types", ())):
         if each is not None:
-            yield from _parts(each)
+            yield from parts_of(each)

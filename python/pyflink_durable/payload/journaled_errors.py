@@ -69,7 +69,7 @@ def _choose(error: BaseException, read_back: ReadBack) -> Form:
             if _has_same_args(loaded, error):
                 return form
             own = own or form
-    return own or (RemoteError, (type_name(error), _text(error), _traceback_text(error)), None)
+    return own or (RemoteError, (type_name(error), error_text(error), traceback_text(error)), None)
 
 
 def _faithful_forms(error: BaseException) -> Iterator[Form]:
@@ -133,14 +133,16 @@ def type_name(value: object) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-def _text(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
+    """``str()`` of an exception; of one that has none, why."""
     try:
         return str(error)
     except Exception as failure:
         return f"<str() of the exception failed: {type(failure).__name__}>"
 
 
-def _traceback_text(error: BaseException) -> str:
+def traceback_text(error: BaseException) -> str:
+    """The formatted traceback of an exception."""
     try:
         return "".join(traceback.format_exception(error))
     except Exception as failure:

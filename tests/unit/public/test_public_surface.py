@@ -30,6 +30,7 @@ NAMES = {
     "CallOutcome",
     "CallStatus",
     "CallTimedOut",
+    "Codec",
     "ConfigurationError",
     "CurrentCall",
     "DEAD_LETTER",
@@ -42,6 +43,7 @@ NAMES = {
     "HandlerFailed",
     "JournalMismatch",
     "JournaledCall",
+    "JsonSerializer",
     "KafkaCallLog",
     "LocalRunnerContext",
     "NOT_EXECUTED",
@@ -53,10 +55,15 @@ NAMES = {
     "OutcomeUnknown",
     "Outcomes",
     "PayloadNotLoadable",
+    "PayloadNotWritable",
+    "PayloadRefused",
+    "PayloadTooLarge",
+    "PickleSerializer",
     "RemoteError",
     "ResultNotSerializable",
     "RetryPolicy",
     "RunnerContext",
+    "Serializer",
     "ThreadNotStarted",
     "ToolCallOptions",
     "UnsupportedLoopOperation",
@@ -66,7 +73,7 @@ NAMES = {
 
 CALL = (
     "(self, func, /, *args, reconciler=None, durable_id=None, durability=None, in_doubt=None, "
-    "retry=None, timeout=None, **kwargs)"
+    "retry=None, timeout=None, result_type=None, **kwargs)"
 )
 BATCH = "(self, calls, max_parallelism=None, timeout=None)"
 SIGNATURES: list[tuple[Any, str]] = [
@@ -103,6 +110,12 @@ OPTIONS = {
     "invocation_id": None,
     "key_ttl": None,
     "state_ttl": None,
+    "serializer": None,
+    "codecs": (),
+    "max_payload": None,
+    "allow_pickle": True,
+    "errors": (),
+    "state_types": {},
     "max_in_flight": 1_000,
     "max_pending": 10_000,
     "drain_timeout": 60.0,
@@ -161,7 +174,8 @@ def test_every_option_is_documented() -> None:
     for name, default in OPTIONS.items():
         documentation = source.split(f"    {name}: ")[1].split('"""')[1]
         shown = f"{default:,g}" if isinstance(default, int | float) else f'``"{default}"``'
-        shown = "None" if default is None else "``()``" if default == () else shown
+        shown = str(default) if default is None or default is True else shown
+        shown = f"``{default}``" if default in ((), {}) else shown
         shown = "``ToolCallOptions()``" if name == "tool_calls" else shown
         assert f"Default {shown}." in " ".join(documentation.split())
 

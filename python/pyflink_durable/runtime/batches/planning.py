@@ -40,6 +40,7 @@ def plan_batch(journal: CallJournal, calls: Sequence[Call]) -> list[PlannedCall]
     Raises:
         JournalMismatch: A slot holds another call, see `CallJournal.drop_mismatch`.
     """
+    journal.check_types(calls)
     slots = journal.take_slots(len(calls))
     found: _Found = {slot: journal.access.read(slot) for slot in slots}
     placed = _place(calls, found)

@@ -5,7 +5,6 @@ An ``async def`` handler has timers of its loop for that, see `DurableTimers`.
 
 from __future__ import annotations
 
-from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.journal.bridge import (
     BATCH_TIMER,
     PENDING,
@@ -62,6 +61,6 @@ class BatchTimer:
             return None
         self._journal.check_open()
         waits = self._journal.expect(self._slot, hold)
-        access, fired = self._journal.access, dump_result(None)
-        access.finalize(self._slot, BATCH_TIMER, fired, None, now(), hold)
+        fired = self._journal.dump_own(None, None, self._slot)
+        self._journal.access.finalize(self._slot, BATCH_TIMER, fired, None, now(), hold)
         return waits

@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Collection
-from typing import Protocol
+from collections.abc import Collection, Iterable
+from typing import Any, Protocol
 
 from pyflink_durable.current_call import CurrentCall
-from pyflink_durable.errors import NotInInvocation
+from pyflink_durable.errors import NotInInvocation, PayloadNotWritable, PayloadRefused
 from pyflink_durable.observer import Observer
 from pyflink_durable.options import OnMismatch
-from pyflink_durable.payload.results import (
-    load_exception,
-    load_result,
-    pass_error,
-    pass_result,
-)
-from pyflink_durable.payload.script_classes import ScriptClasses
+from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.access import JournalAccess
 from pyflink_durable.runtime.journal.bridge import (
@@ -43,7 +37,7 @@ class Surroundings(Protocol):
     telemetry: Telemetry
     observer: Observer
     holds: Holds
-    classes: ScriptClasses | None
+    payloads: Payloads
     on_mismatch: OnMismatch
 
 
@@ -155,8 +149,21 @@ class CallJournal:
         self._next_slot += count
         return slots
 
+    def check_types(self, calls: Iterable[Call]) -> None:
+        """Refuses calls whose results could not be journaled, before anything is done for them.
+
+        Raises:
+            ConfigurationError: The serializer has no form for the declared type.
+        """
+        payloads = self._subtask.payloads
+        if payloads.typed:
+            for call in calls:
+                payloads.check(call)
+
     def plan(self, call: Call) -> PlannedCall:
         """Gives a call the next slot and says what is to be done for it; see `take_slot`."""
+        if self._subtask.payloads.typed:
+            self.check_types((call,))
         slot, found = self.take_slot(call.identity, call)
         if found is None and call.durable_id is None:  # as nearly all are
             return PlannedCall(call, slot, Plan.EXECUTE, None)
@@ -246,12 +253,29 @@ class CallJournal:
         Raises:
             PayloadNotLoadable: It cannot be read back.
         """
-        found, classes = planned.found, self._subtask.classes
+        found, payloads, slot = planned.found, self._subtask.payloads, planned.slot
         assert found is not None
         self.note_replayed()
-        if found[4] is not None:
-            return Outcome(None, load_exception(bytes(found[4]), classes))
-        return Outcome(load_result(bytes(found[3]), classes), None)
+        try:
+            if found[4] is not None:
+                return Outcome(None, payloads.load_error(bytes(found[4]), self.identity, slot))
+            value = payloads.load_result(bytes(found[3]), planned.call, self.identity, slot)
+            return Outcome(value, None)
+        except PayloadRefused as refused:
+            self.break_off(refused)
+            raise
+
+    def dump_own(self, value: Any, kind: Any, slot: int) -> bytes:
+        """A payload of the runtime's own, see `Payloads.dump_own`."""
+        return self._subtask.payloads.dump_own(value, kind, self.identity, slot)
+
+    def load_own(self, payload: bytes, kind: Any, slot: int) -> Any:
+        """Reads it."""
+        try:
+            return self._subtask.payloads.load_own(payload, kind, self.identity, slot)
+        except PayloadRefused as refused:
+            self.break_off(refused)
+            raise
 
     # ---------------------------------------------------------------- the end of a call
 
@@ -270,21 +294,12 @@ class CallJournal:
         if self.closed:
             self.telemetry.count("abandoned")
             self.check_open()
-        error = outcome.error
-        payload: bytes | None = None
-        exception: bytes | None = None
-        if error is None:
-            try:
-                value, payload = pass_result(outcome.value, self._subtask.classes)
-                if value is not outcome.value:
-                    outcome = Outcome(value, None)
-            except Exception as not_serializable:
-                error = not_serializable
-        if error is not None:
-            assert isinstance(error, Exception), "nothing is journaled of an interrupted call"
-            error, exception = pass_error(error, self._subtask.classes)
-            outcome = Outcome(None, error)
         slot, call = planned.slot, planned.call
+        try:
+            outcome, payload, exception = self._pass(outcome, call, slot)
+        except PayloadNotWritable as failure:
+            self.break_off(failure)
+            raise
         planned.ended_at = at = now()
         if announced:
             kind = call.options.outcome_hold
@@ -294,6 +309,25 @@ class CallJournal:
         repeatable = call.options.repeatable
         self.access.record(slot, call.identity, payload, exception, at, repeatable)
         return outcome, None
+
+    def _pass(
+        self, outcome: Outcome, call: Call, slot: int
+    ) -> tuple[Outcome, bytes | None, bytes | None]:
+        """An outcome as a replay will give it, and its payload: a result, or an exception."""
+        payloads, error = self._subtask.payloads, outcome.error
+        if error is None:
+            try:
+                value, payload = payloads.pass_result(outcome.value, call, self.identity, slot)
+                if value is not outcome.value:
+                    outcome = Outcome(value, None)
+                return outcome, payload, None
+            except PayloadNotWritable:
+                raise
+            except Exception as not_serializable:
+                error = not_serializable
+        assert isinstance(error, Exception), "nothing is journaled of an interrupted call"
+        passed, exception = payloads.pass_error(error, call, self.identity, slot)
+        return Outcome(None, passed), None, exception
 
     # ---------------------------------------------------------------- the end of the invocation
 

@@ -29,6 +29,7 @@ class CallOptions:
         outcome_hold: What its outcome waits for before the handler sees it.
         repeatable: Whether it may simply run again: nobody is asked about it when it is in doubt,
             and the handler did not say that it is to be made once.
+        result_type: The type of its result; None for what its function declares.
     """
 
     in_doubt: InDoubt = "execute"
@@ -37,6 +38,7 @@ class CallOptions:
     start_hold: HoldKind | None = None
     outcome_hold: HoldKind | None = None
     repeatable: bool = True
+    result_type: Any = None
 
 
 class CallOptionsOf:
@@ -75,6 +77,7 @@ class CallOptionsOf:
         retry: Any = None,
         timeout: Any = None,
         func: Callable[..., Any] | None = None,
+        result_type: Any = None,
     ) -> CallOptions:
         """Resolves the options of a call; None stands for what the operator says.
 
@@ -85,6 +88,7 @@ class CallOptionsOf:
             retry: How it is tried again.
             timeout: Seconds that an attempt may take.
             func: Its function, if that takes keywords beside these.
+            result_type: The type of its result.
 
         Raises:
             TypeError: `retry` is no RetryPolicy, or `timeout` no number.
@@ -92,12 +96,14 @@ class CallOptionsOf:
             ConfigurationError: The job is not set up for the durability.
         """
         if durability is None and in_doubt is None and retry is None and timeout is None:
-            return self._reconciled if has_reconciler else self._plain
+            options = self._reconciled if has_reconciler else self._plain
+            return options if result_type is None else replace(options, result_type=result_type)
         if func is not None:
             self._clashes.look(
                 func, durability=durability, in_doubt=in_doubt, retry=retry, timeout=timeout
             )
-        return self._resolve(has_reconciler, durability, in_doubt, retry, timeout)
+        options = self._resolve(has_reconciler, durability, in_doubt, retry, timeout)
+        return options if result_type is None else replace(options, result_type=result_type)
 
     def _resolve(
         self, has_reconciler: bool, durability: Any, in_doubt: Any, retry: Any, timeout: Any

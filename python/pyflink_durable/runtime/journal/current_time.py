@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
-from pyflink_durable.payload.results import dump_result, load_result
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.journal.bridge import NOW, PENDING
 from pyflink_durable.runtime.journal.call_journal import CallJournal
@@ -17,13 +16,13 @@ def read_time(calls: CallJournal) -> datetime:
     if found is not None and found[2] != PENDING:
         calls.access.replayed(slot, NOW)
         calls.note_replayed()
-        seen = load_result(bytes(found[3]))
+        seen = calls.load_own(bytes(found[3]), datetime, slot)
         assert isinstance(seen, datetime)
     else:
         at = max(times.now(), calls.clock.micros)
         seen = datetime.fromtimestamp(at / 1_000_000, timezone.utc)
         if found is None:  # scheduled and not announced: it is no call, and counts as none
             calls.access.schedule(slot, NOW, 1, at // 1000, repeatable=True)
-        calls.access.finalize(slot, NOW, dump_result(seen), None, at)
+        calls.access.finalize(slot, NOW, calls.dump_own(seen, datetime, slot), None, at)
     calls.clock.move(micros_of(seen.timestamp()))
     return seen

@@ -58,6 +58,12 @@ class InvocationIdentity:
             self._seed = blake2b(joined, digest_size=32).digest()
         return blake2b(self._seed + _SEPARATOR + purpose.encode(), digest_size=16).digest()
 
+    def key_digest(self, purpose: str) -> bytes:
+        """As `digest`, the same for all invocations of the key."""
+        parts = (self.operator, RULE_1.text((self.key,), {}), purpose)
+        joined = _SEPARATOR.join(part.encode() for part in parts)
+        return blake2b(joined, digest_size=16).digest()
+
     def idempotency_key(self, slot: int, durable_id: str | None, occurrence: int = 1) -> str:
         """The key of a call: 32 hexadecimal digits; see `CurrentCall.idempotency_key`."""
         purpose = f"slot {slot}"

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any, Protocol
 
 from pyflink_durable.errors import CallLogError
-from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.journal.bridge import (
     PENDING,
     TIMER,
@@ -24,8 +23,6 @@ from pyflink_durable.runtime.journal.bridge import (
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.clock import InvocationClock, micros_of
 from pyflink_durable.runtime.journal.times import due_in, now
-
-_FIRED = dump_result(None)
 
 _OVERDUE = sys.maxsize // 2
 """The first turn of timers whose time came while the job was down, in the order of their deadlines:
@@ -121,7 +118,8 @@ class DurableTimers:
         hold = None
         if self.open:
             hold = self._calls.expect(slot, self._hold)
-            self._calls.access.finalize(slot, TIMER, _FIRED, None, at, self._hold)
+            fired = self._calls.dump_own(None, None, slot)
+            self._calls.access.finalize(slot, TIMER, fired, None, at, self._hold)
         if hold is None:
             timer.run(at)
         else:

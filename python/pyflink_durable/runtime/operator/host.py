@@ -32,7 +32,7 @@ from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.identity.digest_rule_1 import RULE_1
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.copies import copy_of
-from pyflink_durable.payload.picklers import as_code
+from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.payload.script_classes import ScriptClasses
 from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.execution.executors import CallExecutor
@@ -103,6 +103,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._outputs = Outputs(operation.output_types, self._name, self._telemetry)
         if self._options.on_error == "dead-letter":
             self._require_dead_letter_output()
+        self._payloads = Payloads(self._options, self._classes, self._telemetry)
+        self._payloads.probe()
         self._flink_context: Any = None
         self._loads = self._classes.loads if self._classes else pickle.loads
         self._key_of = self._load_key  # once for all: each bound method is an object
@@ -135,7 +137,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             tool_call_options=tools,
             state_of=self._load_state,
             outputs=self._outputs,
-            classes=self._classes,
+            payloads=self._payloads,
         )
         self._gauges = Gauges(operation.metrics, self._telemetry)
         try:
@@ -395,12 +397,18 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             error_type=type(error).__name__,
             message=str(error),
             traceback=text,
-            calls=tuple(
-                JournaledCall(*call[:3], *(as_code(one, self._classes) for one in call[3:5]))
-                for call in calls
-                if not is_own(call)
-            ),
+            calls=tuple(self._journaled(invocation, calls)),
         )
+
+    def _journaled(self, invocation: Invocation, calls: Sequence[Any]) -> Iterator[JournaledCall]:
+        owner, opened = invocation.context.identity, self._payloads.open
+        for slot, call in enumerate(calls):
+            if not is_own(call):
+                payloads = (
+                    opened(call[3], "result", owner, slot),
+                    opened(call[4], "error", owner, slot),
+                )
+                yield JournaledCall(call[0], call[1], call[2], *payloads)
 
     def _require_dead_letter_output(self) -> None:
         if not self._outputs.has_side(DEAD_LETTER.tag_id):

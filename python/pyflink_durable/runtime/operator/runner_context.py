@@ -123,7 +123,9 @@ class FlinkRunnerContext(RunnerContext):
         if self._state is None:
             backend = self._subtask.state_of(self._number)
             check = partial(check_place, self._calls, self._subtask.loop, "state")
-            self._state = UserState(backend, check, self._subtask.classes)
+            self._state = UserState(
+                backend, check, self._subtask.payloads, self._identity, self._calls.break_off
+            )
         return self._state
 
     @property
@@ -191,13 +193,14 @@ class FlinkRunnerContext(RunnerContext):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> T:
         self._check_call(func, reconciler)
         check_ordinary(func, reconciler)
         loop = self._running_loop("durable_execute")
         options = self._subtask.call_options.of(
-            reconciler is not None, durability, in_doubt, retry, timeout, func
+            reconciler is not None, durability, in_doubt, retry, timeout, func, result_type
         )
         if kwargs:
             check_keywords(func, kwargs)
@@ -229,6 +232,7 @@ class FlinkRunnerContext(RunnerContext):
         in_doubt: InDoubt | None = None,
         retry: RetryPolicy | None = None,
         timeout: float | None = None,
+        result_type: Any = None,
         **kwargs: Any,
     ) -> Awaitable[Any]:
         self._check_call(func, reconciler)
@@ -239,7 +243,7 @@ class FlinkRunnerContext(RunnerContext):
                 "a `def` handler call ctx.durable_execute(...), which blocks nothing but its thread"
             )
         options = self._subtask.call_options.of(
-            reconciler is not None, durability, in_doubt, retry, timeout, func
+            reconciler is not None, durability, in_doubt, retry, timeout, func, result_type
         )
         if kwargs:
             check_keywords(func, kwargs)
@@ -325,6 +329,11 @@ class FlinkRunnerContext(RunnerContext):
         self._calls.thread, self._calls.loop = get_ident(), loop
         self._subtask.observer.invocation_started(self._identity, self._calls.replaying)
 
+    @property
+    def identity(self) -> InvocationIdentity:
+        """What tells the invocation from all others."""
+        return self._identity
+
     def describe(self) -> str:
         """Names the invocation in log lines."""
         return self._identity.describe()
@@ -398,6 +407,7 @@ class FlinkRunnerContext(RunnerContext):
                 call.in_doubt,
                 call.retry,
                 call.timeout,
+                result_type=call.result_type,
             )
             batch.append(
                 Call.of(

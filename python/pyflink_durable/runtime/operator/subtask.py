@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pyflink_durable.batch import CallPool
 from pyflink_durable.observer import Observer
 from pyflink_durable.options import OnMismatch
-from pyflink_durable.payload.script_classes import ScriptClasses
+from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 from pyflink_durable.runtime.journal.holds import Holds
@@ -34,7 +34,7 @@ class Subtask:
         tool_call_options: How `pyflink_durable.tools.call_tools` makes the calls of a request.
         state_of: Gives the state of an invocation's key, for the invocation's number.
         outputs: Takes what handlers emit; by default as it is.
-        classes: Those of the job's script; None where the job is not submitted again.
+        payloads: Writes and reads what crosses the journal; by default as `DurableOptions()` says.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Subtask:
         tool_call_options: ToolCallOptions | None = None,
         state_of: Callable[[int], StateBackend] = lambda number: MemoryState(),
         outputs: Outputs | None = None,
-        classes: ScriptClasses | None = None,
+        payloads: Payloads | None = None,
     ) -> None:
         self.loop = loop
         self.telemetry = telemetry or LocalTelemetry()
@@ -60,7 +60,7 @@ class Subtask:
         self.on_mismatch = on_mismatch
         self.tool_call_options = tool_call_options
         self.state_of = state_of
-        self.classes = classes
+        self.payloads = payloads or Payloads(notes=self.telemetry)
         self.outputs = outputs or Outputs(UNTYPED, "", self.telemetry)
         if not isinstance(executors, Mapping):
             executor = executors or CallExecutor()

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, Protocol
 
+from pyflink_durable.errors import PayloadNotWritable, PayloadRefused
 from pyflink_durable.identity.canonical_leaves import class_name
-from pyflink_durable.payload.results import NotSerializable, load_result, pass_value
-from pyflink_durable.payload.script_classes import ScriptClasses
+from pyflink_durable.payload.payloads import Owner, Payloads
+from pyflink_durable.payload.results import NotSerializable
+from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 
 
 class StateBackend(Protocol):
-    """Pickled values of one key by name. May be asked from the handler's thread."""
+    """Payloads of one key by name. May be asked from the handler's thread."""
 
     def get(self, name: str) -> bytes | None:
         """The value, None if there is none."""
@@ -21,7 +23,7 @@ class StateBackend(Protocol):
 
 
 class MemoryState:
-    """Pickled values in a dict, where there is no Flink."""
+    """Payloads in a dict, where there is no Flink."""
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
@@ -41,17 +43,23 @@ class UserState(MutableMapping[str, Any]):
     Args:
         backend: The values that the last invocation of this key left.
         check: Raises if the invocation has ended.
-        classes: Those of the job's script.
+        payloads: Writes and reads values.
+        owner: The identity of the invocation.
+        break_off: Has the invocation fail its task.
     """
 
     def __init__(
         self,
         backend: StateBackend,
         check: Callable[[], None],
-        classes: ScriptClasses | None = None,
+        payloads: Payloads | None = None,
+        owner: Owner | None = None,
+        break_off: Callable[[BaseException], None] = lambda reason: None,
     ) -> None:
         self._backend = backend
-        self._classes = classes
+        self._payloads = payloads or Payloads()
+        self._owner = owner or InvocationIdentity()
+        self._break_off = break_off
         self._check = check
         self._read: dict[str, Any] = {}
         self._writes: dict[str, bytes | None] = {}
@@ -62,7 +70,11 @@ class UserState(MutableMapping[str, Any]):
             payload = self._backend.get(name) if name not in self._writes else None
             if payload is None:
                 raise KeyError(name)
-            self._read[name] = load_result(payload, self._classes)
+            try:
+                self._read[name] = self._payloads.load_state(name, payload, self._owner)
+            except PayloadRefused as refused:
+                self._break_off(refused)
+                raise
         return self._read[name]
 
     def __setitem__(self, name: str, value: Any) -> None:
@@ -71,12 +83,21 @@ class UserState(MutableMapping[str, Any]):
             raise TypeError(f"ctx.state takes names of type str, not {type(name).__name__}")
         try:
             # read again it is what a later invocation will read
-            self._read[name], self._writes[name] = pass_value(value, self._classes)
+            passed, payload = self._payloads.pass_state(name, value, self._owner)
         except NotSerializable as error:
             raise TypeError(
                 f"ctx.state[{name!r}] cannot keep a value of type {class_name(type(value))}: it "
-                f"{error}. Keep plain data, not connections, locks, generators or files"
+                f"{error}. {self._remedy(name)}"
             ) from error.__cause__
+        except PayloadNotWritable as failure:
+            self._break_off(failure)
+            raise
+        self._read[name], self._writes[name] = passed, payload
+
+    def _remedy(self, name: str) -> str:
+        if self._payloads.typed:
+            return f"Declare its type: DurableOptions(state_types={{{name!r}: ...}})"
+        return "Keep plain data, not connections, locks, generators or files"
 
     def __delitem__(self, name: str) -> None:
         self[name]  # a missing name is a KeyError, as in a dict
@@ -92,5 +113,5 @@ class UserState(MutableMapping[str, Any]):
         return sum(1 for _ in self)
 
     def take_writes(self) -> dict[str, bytes | None]:
-        """What the invocation has written: a pickled value, or None for a removed name."""
+        """What the invocation has written: a payload, or None for a removed name."""
         return self._writes

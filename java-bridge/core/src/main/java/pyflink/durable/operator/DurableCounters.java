@@ -16,8 +16,12 @@ import org.apache.flink.runtime.metrics.DescriptiveStatisticsHistogram;
  */
 final class DurableCounters {
 
-    /** Milliseconds that tools took. */
-    private static final String TOOL_LATENCY = "toolLatencyMillis";
+    private static final String[] HISTOGRAMS = {
+        "toolLatencyMillis", // milliseconds that tools took
+        "payloadBytes", // bytes of results, exceptions and values of ctx.state, from 1 KB on
+    };
+
+    private static final int KEPT_VALUES = 1_000;
 
     private static final String[] NAMES = {
         "executed", // calls run for the first time
@@ -38,6 +42,7 @@ final class DurableCounters {
         "logErrors", // entries that could not be appended to the call log
         "recovered", // slots that the call log knew and the checkpoint did not
         "unclaimed", // entries of the call log whose input came back with another value
+        "largePayloads", // results, exceptions and values of ctx.state of 256 KB and more
         "toolCalls", // tools that a model asked for
         "toolFailures", // of them, those without a result
         "toolRefused", // of those, unknown tools and arguments that do not fit
@@ -46,7 +51,7 @@ final class DurableCounters {
         "toolReconciled", // tool calls answered by their reconciler
     };
 
-    private final Histogram toolLatency;
+    private final Map<String, Histogram> histograms = new LinkedHashMap<>();
     private final Map<String, Counter> counters = new LinkedHashMap<>();
 
     /**
@@ -69,7 +74,10 @@ final class DurableCounters {
         group.gauge("atGate", atGate);
         group.gauge("notBack", notBack);
         group.gauge("stalledSeconds", stalledSeconds);
-        toolLatency = group.histogram(TOOL_LATENCY, new DescriptiveStatisticsHistogram(1_000));
+        for (String name : HISTOGRAMS) {
+            histograms.put(
+                    name, group.histogram(name, new DescriptiveStatisticsHistogram(KEPT_VALUES)));
+        }
         for (String name : NAMES) {
             counters.put(name, group.counter(name, new ThreadSafeSimpleCounter()));
         }
@@ -87,12 +95,13 @@ final class DurableCounters {
 
     /** Adds a value to a histogram. Any thread. */
     void record(String name, long value) {
-        if (!name.equals(TOOL_LATENCY)) {
+        Histogram histogram = histograms.get(name);
+        if (histogram == null) {
             throw new IllegalArgumentException(
-                    "There is no histogram " + name + "; known is " + TOOL_LATENCY);
+                    "There is no histogram " + name + "; known are " + histograms.keySet());
         }
-        synchronized (toolLatency) {
-            toolLatency.update(value);
+        synchronized (histogram) {
+            histogram.update(value);
         }
     }
 

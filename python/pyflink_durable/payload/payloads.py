@@ -1,0 +1,323 @@
+"""The one way of values into the journal and back; one object for each operator."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, Protocol
+
+from pyflink_durable.errors import (
+    ConfigurationError,
+    PayloadNotLoadable,
+    PayloadRefused,
+    PayloadTooLarge,
+    ResultNotSerializable,
+)
+from pyflink_durable.options import DurableOptions
+from pyflink_durable.payload.error_forms import ErrorForms
+from pyflink_durable.payload.frame import is_pickle
+from pyflink_durable.payload.journaled_errors import type_name
+from pyflink_durable.payload.json_serializer import JsonSerializer
+from pyflink_durable.payload.picklers import PROTOCOL
+from pyflink_durable.payload.plain_values import PLAIN_TYPES
+from pyflink_durable.payload.result_types import ResultTypes
+from pyflink_durable.payload.results import NotSerializable
+from pyflink_durable.payload.script_classes import ScriptClasses
+from pyflink_durable.payload.seals import Seals
+from pyflink_durable.payload.sizes import Notes, Sizes
+from pyflink_durable.payload.values import PickledValues, SerializedValues, Values
+from pyflink_durable.serializer import Serializer
+
+
+class Owner(Protocol):
+    """The identity of an invocation."""
+
+    def digest(self, purpose: str) -> bytes:
+        """16 bytes that are the same in every attempt, and others for every other purpose."""
+
+    def key_digest(self, purpose: str) -> bytes:
+        """As `digest`, the same for all invocations of the key."""
+
+
+class CallOptions(Protocol):
+    """As far as payloads know them."""
+
+    @property
+    def result_type(self) -> Any:
+        """The type of the call's result; None for what its function declares."""
+
+
+class DescribedCall(Protocol):
+    """A call, as far as payloads know it."""
+
+    @property
+    def func(self) -> Any:
+        """Its function."""
+
+    @property
+    def name(self) -> str:
+        """How its function is told."""
+
+    @property
+    def options(self) -> CallOptions:
+        """Its options."""
+
+
+class Payloads:
+    """Writes what crosses the journal as the operator's options say, and reads what stands there.
+
+    What it passes, to the handler, is what a replay will read: the first run and all others see the
+    same. Bytes say how they were written, so that journals of several releases and settings are
+    read as what they are.
+
+    Args:
+        options: The operator's; by default `DurableOptions()`.
+        classes: Those of the job's script; None where the job is not submitted again.
+        notes: Where sizes are told, and what is lost of an exception.
+
+    Attributes:
+        typed: Whether calls are to be checked before they are made, see `check`.
+    """
+
+    def __init__(
+        self,
+        options: DurableOptions | None = None,
+        classes: ScriptClasses | None = None,
+        notes: Notes | None = None,
+    ) -> None:
+        options = options or DurableOptions()
+        warn = (lambda line: None) if notes is None else notes.warning
+        self._errors = ErrorForms(options.errors, warn)
+        self._pickled = PickledValues(classes)
+        serializer = options.serializer
+        self._values: Values = self._pickled
+        if serializer is not None and serializer.name != PickledValues.name:
+            self._values = SerializedValues(serializer, self._errors)
+        self._is_bare = self._values is self._pickled and not options.codecs
+        self._by_name: dict[str, Values] = {self._values.name: self._values}
+        self._seals = Seals(self._values.name, options.codecs, self._is_bare, options.allow_pickle)
+        self._sizes = Sizes(options.max_payload, notes)
+        self._noted_from = self._sizes.noted_from
+        self._types = ResultTypes()
+        self._state_types = options.state_types
+        self._serializer = serializer
+        self.typed = self._values.typed
+
+    def probe(self) -> None:
+        """Has the codecs encode and decode something, so that a missing key is told at the start.
+
+        Raises:
+            PayloadNotWritable: One cannot encode.
+            PayloadRefused: One cannot decode what it has encoded.
+        """
+        self._seals.open(self._seals.seal(b"\x80probe", b"probe"), b"probe")
+
+    # ---------------------------------------------------------------- calls
+
+    def check(self, call: DescribedCall) -> None:
+        """Refuses a call whose declared result the serializer has no way for, before it is made.
+
+        Raises:
+            ConfigurationError: It has none.
+        """
+        kind = self._kind_of(call)
+        check = getattr(self._serializer, "check_type", None)
+        if check is None:
+            return
+        try:
+            check(kind)
+        except Exception as error:
+            raise ConfigurationError(
+                f"{call.name} declares the result {kind!r}, for which serializer "
+                f"{self._values.name} has no form ({type(error).__name__}): give the call "
+                "result_type=..., or have the function return plain data, a dataclass or a "
+                "pydantic model"
+            ) from error
+
+    def _kind_of(self, call: DescribedCall) -> Any:
+        kind = call.options.result_type
+        return self._types.of(call.func) if kind is None else kind
+
+    def pass_result(
+        self, value: Any, call: DescribedCall, owner: Owner, slot: int
+    ) -> tuple[Any, bytes]:
+        """Writes the result of a call, and gives it as a replay will.
+
+        Args:
+            value: What the call returned.
+            call: The call.
+            owner: The identity of its invocation.
+            slot: Its slot.
+
+        Raises:
+            ResultNotSerializable: The value cannot be written and read back.
+            PayloadTooLarge: It is larger than the operator admits.
+            PayloadNotWritable: A codec has failed.
+        """
+        if self._is_bare and type(value) in PLAIN_TYPES:  # as most are
+            payload = pickle.dumps(value, PROTOCOL)
+        else:
+            value, payload = self._pass_value(value, call)
+            if not self._is_bare:
+                payload = self._seals.seal(payload, _place(owner, "result", slot))
+        if len(payload) >= self._noted_from:
+            self._sizes.note(len(payload), call.name)
+        return value, payload
+
+    def _pass_value(self, value: Any, call: DescribedCall) -> tuple[Any, bytes]:
+        kind = self._kind_of(call) if self.typed else None
+        try:
+            return self._values.pass_value(value, kind)
+        except NotSerializable as error:
+            remedy = "Return plain data, not connections, locks, generators or files"
+            if self.typed:
+                remedy = (
+                    "Annotate what the function returns, or give the call result_type=...: a "
+                    "pydantic model, a dataclass, a TypedDict, list[...], ..."
+                )
+            raise ResultNotSerializable(
+                f"{call.name}: a durable call returned a value of type {type_name(value)}: it "
+                f"{error}. The call has run and is journaled as failed. {remedy}."
+            ) from error.__cause__
+
+    def pass_error(
+        self, error: Exception, call: DescribedCall, owner: Owner, slot: int
+    ) -> tuple[Exception, bytes]:
+        """As `pass_result`, for what a call raised; a `RemoteError` if need be."""
+        passed, payload = self._values.pass_error(error)
+        if not self._is_bare:
+            payload = self._seals.seal(payload, _place(owner, "error", slot))
+        if len(payload) >= self._noted_from:
+            try:
+                self._sizes.note(len(payload), call.name)
+            except PayloadTooLarge as too_large:
+                if isinstance(error, PayloadTooLarge):  # whoever has so low a limit gets it once
+                    return passed, payload
+                return self.pass_error(too_large, call, owner, slot)
+        return _checked(passed), payload
+
+    def load_result(self, payload: bytes, call: DescribedCall, owner: Owner, slot: int) -> Any:
+        """Reads the result of a call.
+
+        Raises:
+            PayloadNotLoadable: It cannot be read, or must not be.
+        """
+        if self._is_bare and is_pickle(payload):
+            return self._load(self._pickled, payload, None, "result")
+        values, data = self._open(payload, owner, "result", slot)
+        kind = self._kind_of(call) if values.typed else None
+        return self._load(values, data, kind, "result")
+
+    def load_error(self, payload: bytes, owner: Owner, slot: int) -> Exception:
+        """As `load_result`, for what a call raised."""
+        values, data = self._open(payload, owner, "error", slot)
+        try:
+            return _checked(values.load_error(data))
+        except PayloadNotLoadable:
+            raise
+        except Exception as error:
+            raise _not_loadable("exception", error) from error
+
+    def open(self, payload: bytes | None, kind: str, owner: Owner, slot: int) -> bytes | None:
+        """What the serializer wrote of a call, for those who know nothing of the operator.
+
+        Args:
+            payload: It may be None.
+            kind: ``"result"`` or ``"error"``.
+            owner: The identity of its invocation.
+            slot: Its slot.
+        """
+        if payload is None:
+            return None
+        values, data = self._open(payload, owner, kind, slot)
+        return values.open(data)
+
+    # ---------------------------------------------------------------- what is the runtime's own
+
+    def dump_own(self, value: Any, kind: Any, owner: Owner, slot: int) -> bytes:
+        """Writes what the runtime itself has in a slot: that a timer has fired, a time."""
+        if self._is_bare:
+            return pickle.dumps(value, PROTOCOL)
+        _, data = self._values.pass_value(value, kind)
+        return self._seals.seal(data, _place(owner, "own", slot))
+
+    def load_own(self, payload: bytes, kind: Any, owner: Owner, slot: int) -> Any:
+        """Reads it; raises as `load_result` does."""
+        values, data = self._open(payload, owner, "own", slot)
+        return self._load(values, data, kind, "time")
+
+    # ---------------------------------------------------------------- ctx.state
+
+    def pass_state(self, name: str, value: Any, owner: Owner) -> tuple[Any, bytes]:
+        """Writes a value of `ctx.state`, and gives it as it will be read.
+
+        Raises:
+            NotSerializable: It cannot be written and read back.
+            PayloadTooLarge: It is larger than the operator admits.
+            PayloadNotWritable: A codec has failed.
+        """
+        value, payload = self._values.pass_value(value, self._state_types.get(name))
+        if not self._is_bare:
+            payload = self._seals.seal(payload, owner.key_digest(f"state {name}"))
+        if len(payload) >= self._noted_from:
+            self._sizes.note(len(payload), f"ctx.state[{name!r}]")
+        return value, payload
+
+    def load_state(self, name: str, payload: bytes, owner: Owner) -> Any:
+        """Reads a value of `ctx.state`; raises as `load_result` does."""
+        place = b"" if is_pickle(payload) else owner.key_digest(f"state {name}")
+        values, data = self._opened(payload, place)
+        return self._load(values, data, self._state_types.get(name), f"value {name!r}")
+
+    # ---------------------------------------------------------------- reading
+
+    def _open(self, payload: bytes, owner: Owner, kind: str, slot: int) -> tuple[Values, bytes]:
+        place = b"" if is_pickle(payload) else _place(owner, kind, slot)
+        return self._opened(payload, place)
+
+    def _opened(self, payload: bytes, place: bytes) -> tuple[Values, bytes]:
+        name, data = self._seals.open(payload, place)
+        values = self._by_name.get(name)
+        if values is None:
+            values = self._by_name[name] = self._known(name)
+        return values, data
+
+    def _known(self, name: str) -> Values:
+        """What reads payloads of another serializer than the operator writes with."""
+        if name == PickledValues.name:
+            return self._pickled
+        if name == JsonSerializer.name:
+            serializer: Serializer = JsonSerializer()
+            return SerializedValues(serializer, self._errors)
+        raise PayloadRefused(
+            f"a payload of the journal was written by serializer {name!r}, which this operator "
+            "does not have: let what is in flight finish with it, then change the serializer"
+        )
+
+    def _load(self, values: Values, data: bytes, kind: Any, what: str) -> Any:
+        try:
+            return values.load(data, kind)
+        except Exception as error:
+            raise _not_loadable(what, error) from error
+
+
+def _place(owner: Owner, kind: str, slot: int) -> bytes:
+    """What a payload is and where it belongs."""
+    return owner.digest(f"payload {kind} {slot}")
+
+
+def _checked(loaded: Any) -> Exception:
+    if isinstance(loaded, Exception):
+        return loaded
+    raise PayloadNotLoadable(
+        f"the journaled exception of a call was read as {type_name(loaded)}, which is no "
+        "exception: the journal was written by something else or is damaged"
+    )
+
+
+def _not_loadable(what: str, error: Exception) -> PayloadNotLoadable:
+    return PayloadNotLoadable(
+        f"the journaled {what} of a call cannot be loaded ({type(error).__name__}: {error}). "
+        "Deploy code in which its class can be imported under the name it had, and its function "
+        "declares the type that it declared when the call ran, let the invocations in flight "
+        "finish, and change it afterwards."
+    )
