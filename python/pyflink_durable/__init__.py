@@ -35,9 +35,11 @@ from pyflink_durable.errors import (
 from pyflink_durable.handler import DurableProcessFunction
 from pyflink_durable.observer import ObservedCall, ObservedInvocation, Observer
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.payload.aes_gcm import AesGcm
 from pyflink_durable.payload.dataclass_markers import write_markers_by_name
 from pyflink_durable.payload.json_serializer import JsonSerializer
 from pyflink_durable.payload.pickle_serializer import PickleSerializer
+from pyflink_durable.payload.zstd import Zstd
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.serializer import Codec, Serializer
 from pyflink_durable.tool_options import ToolCallOptions
@@ -45,6 +47,7 @@ from pyflink_durable.tool_options import ToolCallOptions
 __all__ = [
     "DEAD_LETTER",
     "NOT_EXECUTED",
+    "AesGcm",
     "ArgumentNotEncodable",
     "CallCancelled",
     "CallLogError",
@@ -88,6 +91,7 @@ __all__ = [
     "ThreadNotStarted",
     "ToolCallOptions",
     "UnsupportedLoopOperation",
+    "Zstd",
     "current_call",
     "durable_process",
 ]

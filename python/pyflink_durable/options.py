@@ -168,6 +168,12 @@ class DurableOptions(BaseModel):
                 )
         if len(set(names)) < len(names):
             raise ValueError(f"two codecs have one name: {', '.join(names)}")
+        if (
+            "zstd" in names
+            and names.index("zstd") > 0
+            and "aes-gcm" in names[: names.index("zstd")]
+        ):
+            raise ValueError("Zstd belongs before AesGcm: encrypted bytes do not get smaller")
         return given
 
     @model_validator(mode="after")

@@ -25,7 +25,8 @@ from pyflink_durable.payload.script_classes import ScriptClasses
 from pyflink_durable.payload.seals import Seals
 from pyflink_durable.payload.sizes import Notes, Sizes
 from pyflink_durable.payload.values import PickledValues, SerializedValues, Values
-from pyflink_durable.serializer import Serializer
+from pyflink_durable.payload.zstd import Zstd
+from pyflink_durable.serializer import Codec, Serializer
 
 
 class Owner(Protocol):
@@ -94,7 +95,9 @@ class Payloads:
             self._values = SerializedValues(serializer, self._errors)
         self._is_bare = self._values is self._pickled and not options.codecs
         self._by_name: dict[str, Values] = {self._values.name: self._values}
-        self._seals = Seals(self._values.name, options.codecs, self._is_bare, options.allow_pickle)
+        self._seals = Seals(
+            self._values.name, options.codecs, self._is_bare, options.allow_pickle, _known_codec
+        )
         self._sizes = Sizes(options.max_payload, notes)
         self._noted_from = self._sizes.noted_from
         self._types = ResultTypes()
@@ -298,6 +301,11 @@ class Payloads:
             return values.load(data, kind)
         except Exception as error:
             raise _not_loadable(what, error) from error
+
+
+def _known_codec(name: str) -> Codec | None:
+    """What reads without settings of its own."""
+    return Zstd() if name == Zstd.name else None
 
 
 def _place(owner: Owner, kind: str, slot: int) -> bytes:

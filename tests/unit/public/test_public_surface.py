@@ -22,6 +22,7 @@ from pyflink_durable import (
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 NAMES = {
+    "AesGcm",
     "ArgumentNotEncodable",
     "CallCancelled",
     "CallLogError",
@@ -67,6 +68,7 @@ NAMES = {
     "ThreadNotStarted",
     "ToolCallOptions",
     "UnsupportedLoopOperation",
+    "Zstd",
     "current_call",
     "durable_process",
 }
