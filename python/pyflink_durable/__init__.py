@@ -5,6 +5,7 @@ This module is the whole public surface; nothing is to be imported from `pyflink
 
 from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
+from pyflink_durable.call_options import CallOptions
 from pyflink_durable.client.durable_process import durable_process
 from pyflink_durable.context import NOT_EXECUTED, LocalRunnerContext, RunnerContext
 from pyflink_durable.current_call import CurrentCall, current_call
@@ -53,6 +54,7 @@ __all__ = [
     "CallLogError",
     "CallNotAwaited",
     "CallNotStarted",
+    "CallOptions",
     "CallOutcome",
     "CallStatus",
     "CallTimedOut",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal, get_args
 
+from pyflink_durable.call_options import NAMES, CallOptions, check_choice
 from pyflink_durable.checks.arguments import check_durable_id, check_reconciler, check_seconds
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
@@ -35,6 +36,7 @@ class DurableCall:
         durability: The level of this call; at least that of the operator.
         in_doubt: What happens to this call when it is in doubt and there is no reconciler.
         result_type: The type of its result; by default what the function declares.
+        options: What of these is not given beside it.
         pool: Whose threads an ordinary function takes: those of calls, or those of tools.
     """
 
@@ -48,9 +50,12 @@ class DurableCall:
     durability: Durability | None = field(default=None, kw_only=True)
     in_doubt: InDoubt | None = field(default=None, kw_only=True)
     result_type: Any = field(default=None, kw_only=True)
+    options: CallOptions | None = field(default=None, kw_only=True)
     pool: CallPool = field(default="calls", kw_only=True)
 
     def __post_init__(self) -> None:
+        if self.options is not None:
+            self._take_options(self.options)
         if not callable(self.func):
             raise TypeError(f"DurableCall takes a function first, not {type(self.func).__name__}")
         if not isinstance(self.args, tuple):
@@ -63,9 +68,16 @@ class DurableCall:
             check_durable_id(self.durable_id)
         check_reconciler(self.reconciler)
         check_seconds("timeout", self.timeout)
-        _check_choice("durability", self.durability, (None, *get_args(Durability)))
-        _check_choice("in_doubt", self.in_doubt, (None, *get_args(InDoubt)))
-        _check_choice("pool", self.pool, get_args(CallPool))
+        check_choice("durability", self.durability, (None, *get_args(Durability)))
+        check_choice("in_doubt", self.in_doubt, (None, *get_args(InDoubt)))
+        check_choice("pool", self.pool, get_args(CallPool))
+
+    def _take_options(self, options: CallOptions) -> None:
+        if not isinstance(options, CallOptions):
+            raise TypeError(f"options must be CallOptions(...), not {type(options).__name__}")
+        for name in NAMES:
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(options, name))
 
     @property
     def keywords(self) -> dict[str, Any]:
@@ -189,9 +201,3 @@ def _check_kwargs(kwargs: Any) -> None:
         return
     if not isinstance(kwargs, Mapping) or not all(isinstance(name, str) for name in kwargs):
         raise TypeError("DurableCall takes keyword arguments as a mapping from str")
-
-
-def _check_choice(name: str, value: Any, choices: tuple[Any, ...]) -> None:
-    if value not in choices:
-        known = ", ".join(repr(choice) for choice in choices)
-        raise ValueError(f"{name} must be one of {known}, not {value!r}")

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
+from pyflink_durable.call_options import CallOptions, GivenOptions, Reconciler
 from pyflink_durable.checks.arguments import check_reconciler
-from pyflink_durable.checks.keywords import check_keywords
+from pyflink_durable.checks.keywords import check_keywords, has_parameter, takes_any_keyword
 from pyflink_durable.current_call import CurrentCall, call_inside
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
@@ -36,7 +37,6 @@ NOT_EXECUTED: Final = _Sentinel.NOT_EXECUTED
 """What a reconciler returns when it knows that the call did not happen: the call then runs."""
 
 NotExecuted = Literal[_Sentinel.NOT_EXECUTED]
-Reconciler = Callable[[], Any]
 
 
 class RunnerContext(ABC):
@@ -81,12 +81,12 @@ class RunnerContext(ABC):
         invocation in front, from level ``INFO`` on (``ctx.logger.setLevel`` for the operator).
         """
 
-    @abstractmethod
     def durable_execute(
         self,
         func: Callable[..., T],
         /,
         *args: Any,
+        options: CallOptions | None = None,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
         durability: Durability | None = None,
@@ -106,6 +106,8 @@ class RunnerContext(ABC):
         Args:
             func: The function to run. Its result, or the exception it raises, is journaled.
             *args: Its arguments; together with the function they are the call's identity.
+            options: What of the following is not given beside it. With it, a keyword that the
+                function has a parameter of goes to the function.
             reconciler: A function without arguments that finds out how this call ended. It is
                 asked only when a failure left the call in doubt; what it returns or raises is
                 the outcome of the call, unless it returns `NOT_EXECUTED`.
@@ -121,7 +123,7 @@ class RunnerContext(ABC):
             result_type: The type of the result, for a serializer that wants to know it; by default
                 what the function declares.
             **kwargs: Keyword arguments of the function. One that it has of the same name as an
-                option above has to be bound to it, by `functools.partial`.
+                option above needs `options`, or is bound to it by `functools.partial`.
 
         Returns:
             What `func` returned, now or before a failure.
@@ -137,6 +139,29 @@ class RunnerContext(ABC):
             PayloadTooLarge: It takes more bytes than ``max_payload``.
             JournalMismatch: Another call was made here before the failure, see `on_mismatch`.
         """
+        given = (reconciler, durable_id, durability, in_doubt, retry, timeout, result_type)
+        if options is not None:
+            given = _with_options(options, given, func, kwargs)
+        return self._execute(func, args, kwargs, given, options is not None)
+
+    @abstractmethod
+    def _execute(
+        self,
+        func: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
+    ) -> T:
+        """Makes a call, see `durable_execute`.
+
+        Args:
+            func: The function.
+            args: Its arguments.
+            kwargs: Its keyword arguments.
+            given: The call's options.
+            by_options: Whether they came by ``options=``, so that no keyword can be mistaken.
+        """
 
     @overload
     def durable_execute_async(
@@ -144,6 +169,7 @@ class RunnerContext(ABC):
         func: Callable[..., Awaitable[T]],
         /,
         *args: Any,
+        options: CallOptions | None = None,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
         durability: Durability | None = None,
@@ -160,6 +186,7 @@ class RunnerContext(ABC):
         func: Callable[..., T],
         /,
         *args: Any,
+        options: CallOptions | None = None,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
         durability: Durability | None = None,
@@ -170,12 +197,12 @@ class RunnerContext(ABC):
         **kwargs: Any,
     ) -> Awaitable[T]: ...
 
-    @abstractmethod
     def durable_execute_async(
         self,
         func: Callable[..., Any],
         /,
         *args: Any,
+        options: CallOptions | None = None,
         reconciler: Reconciler | None = None,
         durable_id: str | None = None,
         durability: Durability | None = None,
@@ -195,6 +222,21 @@ class RunnerContext(ABC):
         Returns:
             An awaitable of the result.
         """
+        given = (reconciler, durable_id, durability, in_doubt, retry, timeout, result_type)
+        if options is not None:
+            given = _with_options(options, given, func, kwargs)
+        return self._execute_async(func, args, kwargs, given, options is not None)
+
+    @abstractmethod
+    def _execute_async(
+        self,
+        func: Callable[..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
+    ) -> Awaitable[Any]:
+        """Makes a call, see `durable_execute_async`."""
 
     @abstractmethod
     def durable_execute_all_async(
@@ -288,6 +330,18 @@ class RunnerContext(ABC):
         """
 
 
+def _with_options(
+    options: Any, given: GivenOptions, func: Callable[..., Any], kwargs: dict[str, Any]
+) -> GivenOptions:
+    """What a call is given; ``options=`` of another kind is a keyword argument of its function."""
+    if isinstance(options, CallOptions):
+        return options.beside(given, func, kwargs)
+    if not has_parameter(func, "options") and not takes_any_keyword(func):
+        raise TypeError(f"options must be CallOptions(...), not {type(options).__name__}")
+    kwargs["options"] = options
+    return given
+
+
 class LocalRunnerContext(RunnerContext):
     """Runs each call plainly and once, with no journal.
 
@@ -330,39 +384,29 @@ class LocalRunnerContext(RunnerContext):
     def state(self) -> MutableMapping[str, Any]:
         return self._state
 
-    def durable_execute(
+    def _execute(
         self,
         func: Callable[..., T],
-        /,
-        *args: Any,
-        reconciler: Reconciler | None = None,
-        durable_id: str | None = None,
-        durability: Durability | None = None,
-        in_doubt: InDoubt | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-        result_type: Any = None,
-        **kwargs: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
     ) -> T:
+        reconciler, durable_id = given[:2]
         check_reconciler(reconciler)
         check_keywords(func, kwargs)
         current = self._next_call(durable_id)
         return copy_context().run(call_inside, current, func, args, kwargs)
 
-    def durable_execute_async(
+    def _execute_async(
         self,
         func: Callable[..., Any],
-        /,
-        *args: Any,
-        reconciler: Reconciler | None = None,
-        durable_id: str | None = None,
-        durability: Durability | None = None,
-        in_doubt: InDoubt | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-        result_type: Any = None,
-        **kwargs: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
     ) -> Awaitable[Any]:
+        reconciler, durable_id = given[:2]
         check_reconciler(reconciler)
         check_keywords(func, kwargs)
         return _run_plainly(func, args, kwargs, self._next_call(durable_id))

@@ -19,7 +19,7 @@ from pyflink_durable.runtime.calls import blocking_call, life
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.bridge import NOW
-from pyflink_durable.runtime.journal.call_options import CallOptions, CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import CallOptionsOf, ResolvedOptions
 from pyflink_durable.runtime.journal.holds import Hold, Holds
 from pyflink_durable.runtime.journal.times import AT_ONCE
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -219,7 +219,7 @@ class _NoWaits(Holds):
 class _OnlyOutcomes(CallOptionsOf):
     """Of all attempts and questions only the outcome is met again."""
 
-    def of(self, *args: Any, **options: Any) -> CallOptions:
+    def of(self, *args: Any, **options: Any) -> ResolvedOptions:
         return replace(super().of(*args, **options), retry=None, timeout=None, in_doubt="execute")
 
 

@@ -11,15 +11,15 @@ from typing import Any
 
 from pyflink_durable.identity.digest import compute_function_id
 
-OPTIONS: tuple[str, ...] = (
+OPTIONS = (
     "reconciler",
     "durable_id",
     "durability",
     "in_doubt",
     "retry",
     "timeout",
+    "result_type",
 )
-OPTIONS += ("result_type",)
 
 _NEAR = 0.8
 """How much of two names is the same, as `difflib` counts; 1 is all."""
@@ -37,7 +37,7 @@ def check_keywords(func: Callable[..., Any], keywords: Mapping[str, Any]) -> Non
     """
     for name in keywords:
         option = _option_near(name)
-        if option is not None and not _has_parameter(func, name):
+        if option is not None and not has_parameter(func, name):
             raise TypeError(
                 f"a durable call has no option {name!r}; did you mean {option}=...? If it is for "
                 f"{compute_function_id(func)}, bind it: functools.partial(func, {name}=...)"
@@ -51,7 +51,7 @@ def options_that_are_parameters(func: Callable[..., Any]) -> frozenset[str]:
     """
     parameters = _parameters_of(func)
     taken = {name for name in OPTIONS if name in parameters}
-    if any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters.values()):
+    if takes_any_keyword(func):
         taken |= {"retry", "timeout", "durability"}
     while isinstance(func, partial):  # what is bound is known to be the function's
         taken -= func.keywords.keys()
@@ -59,12 +59,19 @@ def options_that_are_parameters(func: Callable[..., Any]) -> frozenset[str]:
     return frozenset(taken)
 
 
+def takes_any_keyword(func: Callable[..., Any]) -> bool:
+    """Whether a function has ``**kwargs``."""
+    kinds = [parameter.kind for parameter in _parameters_of(func).values()]
+    return inspect.Parameter.VAR_KEYWORD in kinds
+
+
 @lru_cache(maxsize=1024)
 def _option_near(name: str) -> str | None:
     return next(iter(get_close_matches(name, OPTIONS, 1, _NEAR)), None)
 
 
-def _has_parameter(func: Callable[..., Any], name: str) -> bool:
+def has_parameter(func: Callable[..., Any], name: str) -> bool:
+    """Whether a function has a parameter of this very name."""
     if type(func) is FunctionType:
         code = func.__code__
         if name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]:

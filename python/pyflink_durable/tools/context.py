@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
-from pyflink_durable.context import Reconciler, RunnerContext
+from pyflink_durable.call_options import GivenOptions
+from pyflink_durable.context import RunnerContext
 from pyflink_durable.errors import NestedDurableCall
-from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.payload.results import dump_result, load_result
-from pyflink_durable.retry import RetryPolicy
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -56,33 +55,23 @@ class ToolContext(RunnerContext):
         values: Any = load_result(self._snapshot.state)
         return _ReadOnlyState(values, self._refuse)
 
-    def durable_execute(
+    def _execute(
         self,
         func: Callable[..., T],
-        /,
-        *args: Any,
-        reconciler: Reconciler | None = None,
-        durable_id: str | None = None,
-        durability: Durability | None = None,
-        in_doubt: InDoubt | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-        **kwargs: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
     ) -> T:
         self._refuse("ctx.durable_execute")
 
-    def durable_execute_async(
+    def _execute_async(
         self,
         func: Callable[..., Any],
-        /,
-        *args: Any,
-        reconciler: Reconciler | None = None,
-        durable_id: str | None = None,
-        durability: Durability | None = None,
-        in_doubt: InDoubt | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-        **kwargs: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
     ) -> Awaitable[Any]:
         self._refuse("ctx.durable_execute_async")
 

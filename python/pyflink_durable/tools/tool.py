@@ -12,6 +12,7 @@ from typing import Any, Protocol, overload
 
 import cloudpickle
 
+from pyflink_durable.call_options import CallOptions
 from pyflink_durable.checks.arguments import check_seconds, is_coroutine_function
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.options import Durability, InDoubt
@@ -155,6 +156,7 @@ def tool(
     timeout: float | None = None,
     durability: Durability | None = None,
     in_doubt: InDoubt | None = None,
+    options: CallOptions | None = None,
 ) -> Callable[[Callable[..., Any]], Tool]: ...
 
 
@@ -164,6 +166,7 @@ def tool(
     *,
     name: str | None = None,
     description: str | None = None,
+    options: CallOptions | None = None,
     **rules: Any,
 ) -> Tool | Callable[[Callable[..., Any]], Tool]:
     """Makes a tool of a typed function: ``@tool`` or ``@tool(timeout=10)``.
@@ -177,17 +180,33 @@ def tool(
             from an object: ``self.search``.
         name: In place of the function's name.
         description: In place of the docstring's.
+        options: What of the rules is not given beside it.
         **rules: How its calls are made, see `ToolCallRules`.
 
     Raises:
         ConfigurationError: No schema can be made; the message says of which parameter, and why.
     """
+    if options is not None:
+        rules = _rules_of(options) | rules
     checked = ToolCallRules(**rules)
 
     def decorate(func: Callable[..., Any]) -> Tool:
         return Tool(func, name=name, description=description, rules=checked)
 
     return decorate if func is None else decorate(func)
+
+
+def _rules_of(options: CallOptions) -> dict[str, Any]:
+    if options.reconciler is not None or options.durable_id is not None:
+        raise ConfigurationError(
+            "the options of a tool have neither reconciler nor durable_id: its identity is the id "
+            "of the tool call, and its reconciler takes what the tool was asked. Give that one by "
+            "itself: @tool(reconciler=..., options=...)"
+        )
+    given = {
+        name: getattr(options, name) for name in ("retry", "timeout", "durability", "in_doubt")
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _restore(

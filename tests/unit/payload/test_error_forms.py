@@ -18,7 +18,7 @@ from pyflink_durable import (
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.call import Call
-from pyflink_durable.runtime.journal.call_options import CallOptions
+from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 
@@ -26,7 +26,7 @@ if sys.version_info < (3, 11):
     from exceptiongroup import ExceptionGroup
 
 OWNER = InvocationIdentity(lambda _: "ann", "orders", 3)
-CALL = Call(Identity("charge", "0"), lambda: None, (), {}, None, None, CallOptions())
+CALL = Call(Identity("charge", "0"), lambda: None, (), {}, None, None, ResolvedOptions())
 
 
 class Declined(Exception):

@@ -31,7 +31,7 @@ from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.payload.result_types import ResultTypes
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.call import Call
-from pyflink_durable.runtime.journal.call_options import CallOptions
+from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ ROUND_TRIPS: list[tuple[Any, Any]] = [
 
 
 def call_of(func: Any, result_type: Any = None) -> Call:
-    options = CallOptions(result_type=result_type)
+    options = ResolvedOptions(result_type=result_type)
     return Call(Identity("charge", "0"), func, (), {}, None, None, options)
 
 

@@ -30,7 +30,7 @@ from pyflink_durable.payload.sizes import WARN_FROM
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.call import Call
-from pyflink_durable.runtime.journal.call_options import CallOptions
+from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.operator.user_state import MemoryState, UserState
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
@@ -63,7 +63,7 @@ def decline(order: str) -> Receipt:
 
 
 def call_of(func: Any = charge, result_type: Any = None) -> Call:
-    options = CallOptions(result_type=result_type)
+    options = ResolvedOptions(result_type=result_type)
     return Call(Identity("charge", "0"), func, (), {}, None, None, options)
 
 

@@ -47,7 +47,7 @@ class JournalAccess(ABC):
         Args:
             slot: The slot.
             identity: The call's.
-            repeatable: Whether the call may simply run again, see `CallOptions.repeatable`.
+            repeatable: Whether the call may simply run again, see `ResolvedOptions.repeatable`.
             hold: What it waits for.
         """
 

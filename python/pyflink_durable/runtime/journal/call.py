@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyflink_durable.batch import CallPool
+from pyflink_durable.call_options import Reconciler
 from pyflink_durable.checks.arguments import check_durable_id
-from pyflink_durable.context import Reconciler
 from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
 from pyflink_durable.identity.versions import older_rule_of
 from pyflink_durable.payload.copies import copy_of_call
@@ -19,7 +19,7 @@ from pyflink_durable.runtime.journal.bridge import (
     completion_of,
     due_of,
 )
-from pyflink_durable.runtime.journal.call_options import CallOptions
+from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.call_site import CallSite, call_site
 from pyflink_durable.runtime.journal.planning import Plan
 
@@ -40,7 +40,7 @@ class Call:
     kwargs: dict[str, Any]
     reconciler: Reconciler | None
     durable_id: str | None
-    options: CallOptions
+    options: ResolvedOptions
     pool: CallPool = "calls"
     site: CallSite | None = None
 
@@ -65,7 +65,7 @@ class Call:
         kwargs: dict[str, Any],
         reconciler: Reconciler | None,
         durable_id: str | None,
-        options: CallOptions,
+        options: ResolvedOptions,
         pool: CallPool = "calls",
     ) -> Call:
         """Gives a call its identity, and takes its arguments as they are now."""

@@ -18,7 +18,7 @@ _LEVELS: tuple[Durability, ...] = get_args(Durability)
 
 
 @dataclass(frozen=True, slots=True)
-class CallOptions:
+class ResolvedOptions:
     """How one call is made.
 
     Attributes:
@@ -78,7 +78,7 @@ class CallOptionsOf:
         timeout: Any = None,
         func: Callable[..., Any] | None = None,
         result_type: Any = None,
-    ) -> CallOptions:
+    ) -> ResolvedOptions:
         """Resolves the options of a call; None stands for what the operator says.
 
         Args:
@@ -107,7 +107,7 @@ class CallOptionsOf:
 
     def _resolve(
         self, has_reconciler: bool, durability: Any, in_doubt: Any, retry: Any, timeout: Any
-    ) -> CallOptions:
+    ) -> ResolvedOptions:
         own = self._options
         check_seconds("timeout", timeout)
         in_doubt = own.in_doubt if in_doubt is None else _check_in_doubt(in_doubt)
@@ -121,7 +121,7 @@ class CallOptionsOf:
         timeout = without_infinity(own.call_timeout if timeout is None else timeout)
         if timeout is not None and (has_reconciler or in_doubt == "execute"):
             self._look_at_timeouts(retry)
-        return CallOptions(
+        return ResolvedOptions(
             in_doubt, retry, timeout, start_hold, self.outcome_hold, repeatable=not once
         )
 
@@ -164,8 +164,8 @@ class CallOptionsOf:
 
 
 def without_waiting(
-    options: CallOptions, func: Callable[..., Any], retry: Any, timeout: Any
-) -> CallOptions:
+    options: ResolvedOptions, func: Callable[..., Any], retry: Any, timeout: Any
+) -> ResolvedOptions:
     """The options of a sync call in an ``async def`` handler, which holds the loop.
 
     Raises:

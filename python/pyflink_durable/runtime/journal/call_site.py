@@ -7,7 +7,12 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import NamedTuple
 
-_OF_THE_RUNTIME = ("pyflink_durable.payload", "pyflink_durable.runtime", "pyflink_durable.tools")
+_OF_THE_RUNTIME = (
+    "pyflink_durable.context",
+    "pyflink_durable.payload",
+    "pyflink_durable.runtime",
+    "pyflink_durable.tools",
+)
 _OF_OTHERS = ("asyncio", "contextlib", "anyio", "collections.abc")
 
 
@@ -27,9 +32,9 @@ class CallSite(NamedTuple):
 def call_site() -> CallSite | None:
     """The place outside of the package that asks for a call; None if none does.
 
-    Each call asks for it, so it looks first where it mostly is: two frames above its caller.
+    Each call asks for it, so it looks first where it mostly is: three frames above its caller.
     """
-    frame = sys._getframe(3)
+    frame = sys._getframe(4)
     if frame.f_globals.get("__name__", "").startswith(_OF_THE_RUNTIME):
         return _first(frame, lambda module: module.startswith(_OF_THE_RUNTIME))
     return CallSite(frame.f_code, frame.f_lasti)

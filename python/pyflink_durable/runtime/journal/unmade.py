@@ -64,7 +64,7 @@ class _Noted:
 def to_be_awaited(
     unmade: Unmade, name: str, make: Callable[[], Coroutine[Any, Any, T]]
 ) -> Coroutine[Any, Any, T]:
-    """Notes a coroutine as unmade until it begins; for the context, two frames below the handler.
+    """Notes a coroutine as unmade until it begins; for the context, three frames below the handler.
 
     Args:
         unmade: Where.

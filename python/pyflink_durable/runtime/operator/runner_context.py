@@ -20,15 +20,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pyflink_durable.batch import CallPool, DurableCall, Outcomes, check_batch
+from pyflink_durable.call_options import GivenOptions
 from pyflink_durable.checks.arguments import check_reconciler, without_infinity
 from pyflink_durable.checks.keywords import check_keywords
-from pyflink_durable.context import Reconciler, RunnerContext
+from pyflink_durable.context import RunnerContext
 from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import DurableExecutionError, JournalMismatch, NestedDurableCall
 from pyflink_durable.identity.digest import compute_function_id
-from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.payload.copies import copy_of
-from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.batches.async_batch import gather, run_batch
 from pyflink_durable.runtime.batches.blocking_batch import run_batch_blocking, run_batch_on_the_loop
 from pyflink_durable.runtime.calls.async_call import AsyncCall, CallLine
@@ -182,25 +181,26 @@ class FlinkRunnerContext(RunnerContext):
             self._random = Random(self._identity.digest("random"))
         return self._random
 
-    def durable_execute(
+    def _execute(
         self,
         func: Callable[..., T],
-        /,
-        *args: Any,
-        reconciler: Reconciler | None = None,
-        durable_id: str | None = None,
-        durability: Durability | None = None,
-        in_doubt: InDoubt | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-        result_type: Any = None,
-        **kwargs: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
     ) -> T:
+        reconciler, durable_id, durability, in_doubt, retry, timeout, result_type = given
         self._check_call(func, reconciler)
         check_ordinary(func, reconciler)
         loop = self._running_loop("durable_execute")
         options = self._subtask.call_options.of(
-            reconciler is not None, durability, in_doubt, retry, timeout, func, result_type
+            reconciler is not None,
+            durability,
+            in_doubt,
+            retry,
+            timeout,
+            None if by_options else func,
+            result_type,
         )
         if kwargs:
             check_keywords(func, kwargs)
@@ -221,20 +221,15 @@ class FlinkRunnerContext(RunnerContext):
                 del outcome  # the error's traceback holds this frame
         return outcome.value  # type: ignore[no-any-return]
 
-    def durable_execute_async(
+    def _execute_async(
         self,
         func: Callable[..., Any],
-        /,
-        *args: Any,
-        reconciler: Reconciler | None = None,
-        durable_id: str | None = None,
-        durability: Durability | None = None,
-        in_doubt: InDoubt | None = None,
-        retry: RetryPolicy | None = None,
-        timeout: float | None = None,
-        result_type: Any = None,
-        **kwargs: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        given: GivenOptions,
+        by_options: bool,
     ) -> Awaitable[Any]:
+        reconciler, durable_id, durability, in_doubt, retry, timeout, result_type = given
         self._check_call(func, reconciler)
         loop = self._running_loop("durable_execute_async")
         if loop is None:
@@ -243,7 +238,13 @@ class FlinkRunnerContext(RunnerContext):
                 "a `def` handler call ctx.durable_execute(...), which blocks nothing but its thread"
             )
         options = self._subtask.call_options.of(
-            reconciler is not None, durability, in_doubt, retry, timeout, func, result_type
+            reconciler is not None,
+            durability,
+            in_doubt,
+            retry,
+            timeout,
+            None if by_options else func,
+            result_type,
         )
         if kwargs:
             check_keywords(func, kwargs)
