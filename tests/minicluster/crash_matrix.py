@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, NamedTuple
@@ -280,7 +280,7 @@ def crash_at_the_last(cells: list[str], event: str, crashes: bool, world: World)
     return check
 
 
-def build(scene: Scene, cells: list[Cell], stages: list[Stage]) -> Any:
+def build(scene: Scene, cells: list[Cell], stages: list[Stage], payloads: Mapping[str, Any]) -> Any:
     """One durable operator for each group of cells, and a task behind them all."""
     world, names = scene.world, [str(cell) for cell in cells]
     env = environment(
@@ -293,7 +293,7 @@ def build(scene: Scene, cells: list[Cell], stages: list[Stage]) -> Any:
     outputs = []
     for operator in sorted({cell.operator for cell in cells}):
         own = [str(cell) for cell in cells if cell.operator == operator]
-        outputs.append(_durable(scene, inputs, operator, own, names))
+        outputs.append(_durable(scene, inputs, operator, own, names, payloads))
     at_end = crash_at_the_last(names, "emitted", scene.place is Place.EMITTED, world)
     united = outputs[0].union(*outputs[1:]).map(at_end, Types.STRING())
     write_outputs(united.disable_chaining(), world)
@@ -301,7 +301,12 @@ def build(scene: Scene, cells: list[Cell], stages: list[Stage]) -> Any:
 
 
 def _durable(
-    scene: Scene, inputs: DataStream, operator: str, own: list[str], names: list[str]
+    scene: Scene,
+    inputs: DataStream,
+    operator: str,
+    own: list[str],
+    names: list[str],
+    payloads: Mapping[str, Any],
 ) -> DataStream:
     level = next(level for level in LEVELS if operator.startswith(level))
     on_threads = operator.endswith("threads")
@@ -314,6 +319,7 @@ def _durable(
             durability=level,
             call_log=log,
             max_in_flight=STARTS if scene.place is Place.IN_THE_GATE else 1_000,
+            **payloads,
         ),
     )
     # PyFlink runs this map inside the durable operator
@@ -324,8 +330,13 @@ def _durable(
 # ------------------------------------------------------------------------------ the test's side
 
 
-def play(world: World, row: Row) -> dict[Cell, str]:
+def play(world: World, row: Row, payloads: Mapping[str, Any] | None = None) -> dict[Cell, str]:
     """Brings all cells of a row to its place, fails the job there, and lets it end.
+
+    Args:
+        world: The outside.
+        row: The row.
+        payloads: Options of the operators that say how payloads are written.
 
     Returns:
         How often each call happened, and whether somebody was asked or told that it is unknown.
@@ -342,7 +353,7 @@ def play(world: World, row: Row) -> dict[Cell, str]:
         Stage(["crash"], when=lambda world: world.count("feed crash") > 0),
     ]
     scene = Scene(world, row.place)
-    job = start(build(scene, cells, stages))
+    job = start(build(scene, cells, stages, payloads or {}))
     kept = [f"{blocker} {number}" for blocker in blockers for number in range(STARTS)]
     _checkpoint_until(job, world, lambda world: world.has_all("reached", kept))
     world.note("feed first")

@@ -7,7 +7,7 @@ savepoints of past releases hold: a situation may be added, and none changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal
@@ -277,6 +277,7 @@ def build(
     stages: list[Stage],
     log: Path,
     time_to_live: float | None = None,
+    payloads: Mapping[str, Any] | None = None,
 ) -> DataStream:
     """An operator at the level ``checkpoint``, and one at ``write-ahead``; gives their answers.
 
@@ -286,8 +287,9 @@ def build(
         stages: What comes in.
         log: The directory of the call log.
         time_to_live: Of what is kept of keys that are idle.
+        payloads: Options that say how payloads are written.
     """
-    kept = {"key_ttl": time_to_live, "state_ttl": time_to_live}
+    kept: Any = {"key_ttl": time_to_live, "state_ttl": time_to_live, **(payloads or {})}
     call_log = FileCallLog(directory=log)
     times = WatermarkStrategy.for_monotonous_timestamps().with_timestamp_assigner(InputNumber())
     inputs = scripted(env, world, stages, bounded=False).assign_timestamps_and_watermarks(times)

@@ -22,9 +22,12 @@ the log to take its outcome, see SYNC_AT_WRITE_AHEAD.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from crash_matrix import COLUMNS, Cell, Row, play
 from crashkit import Stage, Style, World, act, durable, environment, run, scripted, write_outputs
+from crashkit.sealed import sealed
 
 from pyflink_durable import DurableExecutionError, DurableOptions, FileCallLog, RunnerContext
 
@@ -51,6 +54,9 @@ checkpoint completed            | 1       | 1    | 1         | 1       | 1    | 
 SYNC_AT_WRITE_AHEAD = {"handler ended": "2", "output emitted": "2"}
 """The call and its handler ended in one step of the operator, which left nothing to log."""
 
+SEALED = ("call finished", "finalized, then a checkpoint")
+"""Rows that are played with JSON and encryption, too: one that asks, and one that replays."""
+
 
 def rows() -> list[tuple[str, list[str]]]:
     lines = MATRIX.strip("\n").splitlines()[3:]
@@ -60,6 +66,15 @@ def rows() -> list[tuple[str, list[str]]]:
 
 @pytest.mark.parametrize(("text", "cells"), rows(), ids=[row for row, _ in rows()])
 def test_what_becomes_of_a_call(world: World, text: str, cells: list[str]) -> None:
+    assert_becomes(world, text, cells, {})
+
+
+@pytest.mark.parametrize(("text", "cells"), [row for row in rows() if row[0] in SEALED])
+def test_the_same_in_json_and_encrypted(world: World, text: str, cells: list[str]) -> None:
+    assert_becomes(world, text, cells, sealed(allow_pickle=False))
+
+
+def assert_becomes(world: World, text: str, cells: list[str], payloads: dict[str, Any]) -> None:
     row = Row.parse(text)
     expected = {
         Cell(*column, style): cell
@@ -71,7 +86,7 @@ def test_what_becomes_of_a_call(world: World, text: str, cells: list[str]) -> No
     if text in SYNC_AT_WRITE_AHEAD:
         expected[Cell("write-ahead", "again", Style.SYNC)] = SYNC_AT_WRITE_AHEAD[text]
 
-    became = play(world, row)
+    became = play(world, row, payloads)
 
     differ = {
         str(cell): (became[cell], expected[cell])

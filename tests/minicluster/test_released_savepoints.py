@@ -5,10 +5,12 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from crashkit import Stage, World, cancel, check, environment, start, write_outputs
-from released import build
+from crashkit.sealed import MARK, sealed
+from released import Refused, build
 
 pytestmark = pytest.mark.minicluster
 
@@ -64,11 +66,34 @@ def test_all_goes_on_from_where_it_was(
     parallelism: int,
     time_to_live: float | None,
 ) -> None:
+    assert_goes_on(world, release, form, backend, parallelism, time_to_live, {})
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_all_goes_on_in_json_and_encrypted(world: World, release: str) -> None:
+    """Slots of pickles are replayed, and new ones are in the new way."""
+    payloads = sealed(errors=[Refused])
+    assert_goes_on(world, release, "canonical", "hashmap", 1, None, payloads)
+    newest = max(world.checkpoints.rglob("chk-*"), key=lambda folder: int(folder.name[4:]))
+    assert any(MARK in file.read_bytes() for file in newest.iterdir())
+
+
+def assert_goes_on(
+    world: World,
+    release: str,
+    form: str,
+    backend: str,
+    parallelism: int,
+    time_to_live: float | None,
+    payloads: dict[str, Any],
+) -> None:
     before = World(str(SAVEPOINTS / release))
     log = Path(world.folder, "log")
     shutil.copytree(Path(before.folder, "log"), log)
 
-    goes_on_from(world, Path(before.folder, form), log, backend, parallelism, time_to_live)
+    goes_on_from(
+        world, Path(before.folder, form), log, backend, parallelism, time_to_live, payloads
+    )
 
     attempts = {one["subject"]: one["attempt"] for one in world.events("run")}
     assert Counter(world.subjects("run")) == dict.fromkeys(ATTEMPTS, 1)
@@ -88,6 +113,7 @@ def goes_on_from(
     backend: str,
     parallelism: int,
     time_to_live: float | None,
+    payloads: dict[str, Any],
 ) -> None:
     place = savepoint.as_uri()
     env = environment(
@@ -100,7 +126,8 @@ def goes_on_from(
         execution__savepoint__path=place,
         execution__savepoint__ignore_unclaimed_state="true",
     )
-    write_outputs(build(env, world, [Stage([AFTERWARDS])], log, time_to_live), world)
+    answers = build(env, world, [Stage([AFTERWARDS])], log, time_to_live, payloads)
+    write_outputs(answers, world)
     job = start(env)
     world.wait(lambda world: check(job) or len(world.outputs()) > len(OUTPUTS), "all outputs")
     cancel(job)
