@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pyflink_durable.commands.inspect import inspect
 from pyflink_durable.doctor.calllog import check_log_directory, check_log_kafka
 from pyflink_durable.doctor.client import check_client
 from pyflink_durable.doctor.cluster import check_cluster
@@ -25,6 +26,9 @@ _COLORS = {Severity.OK: "green", Severity.WARNING: "yellow", Severity.ERROR: "re
 @click.version_option(package_name="pyflink-durable")
 def main() -> None:
     """Durable execution for PyFlink."""
+
+
+main.add_command(inspect)
 
 
 @main.command()

@@ -75,6 +75,19 @@ def unpack(payload: bytes, place: bytes) -> Frame:
     return Frame(tuple(joined.decode("ascii").split("|")), body)
 
 
+def peek(payload: bytes) -> Frame:
+    """Takes a frame apart whose place is not known, to be shown: it may be damaged.
+
+    Raises:
+        Damaged: It is none.
+    """
+    if len(payload) < 2 + _CHECKSUM or payload[0] != _FRAME:
+        raise Damaged("is neither a pickle nor written by this package")
+    end = 2 + payload[1]
+    names = payload[2:end].decode("ascii", "replace").split("|")
+    return Frame(tuple(names), payload[end + _CHECKSUM :])
+
+
 def _joined(names: tuple[str, ...]) -> bytes:
     return "|".join(names).encode("ascii")
 

@@ -7,9 +7,12 @@ job's code, by people who need not trust it: so nothing is imported here but wha
 from __future__ import annotations
 
 import io
+import json
 import pickle
 from collections.abc import Callable
 from typing import Any
+
+from pyflink_durable.payload.frame import is_pickle, peek
 
 _PLAIN = {
     ("_codecs", "encode"),
@@ -60,17 +63,24 @@ class Opaque:
 
 
 def plain_value(data: bytes | None) -> Any:
-    """Reads a pickle; nothing in it is imported or called that is not plain.
+    """Reads a pickle or JSON; nothing in it is imported or called that is not plain.
 
     Args:
-        data: The pickle; None gives an `Opaque`.
+        data: What is in the journal; None gives an `Opaque`.
 
     Returns:
-        The value, in which `Opaque` stands for objects of other classes.
+        The value, in which `Opaque` stands for objects of other classes, and for what was encrypted
+        or compressed.
     """
     if data is None:
         return Opaque("unknown")
     try:
+        if not is_pickle(data):
+            names, data = peek(data)
+            if names == ("json",):
+                return json.loads(data)
+            if names != ("pickle",):
+                return Opaque("encoded", ("|".join(names), len(data)))
         return _Unpickler(io.BytesIO(data)).load()
     except Exception as error:  # anything at all may be in it
         return Opaque("unreadable", (f"{type(error).__name__}: {error}", len(data)))

@@ -17,7 +17,8 @@ import cloudpickle
 import pytest
 from pyflink.common import Row
 
-from pyflink_durable.payload.results import pass_error
+from pyflink_durable.payload.frame import pack
+from pyflink_durable.payload.picklers import dumps
 from pyflink_durable.snapshot import Opaque
 from pyflink_durable.snapshot.plain import plain_value
 
@@ -83,7 +84,7 @@ def test_a_journaled_exception_is_named_with_its_message() -> None:
     try:
         raise Refused("the card is refused")
     except Refused as error:
-        _, payload = pass_error(error)
+        payload = dumps(error, None)
 
     assert "Refused('the card is refused'" in repr(plain_value(payload))
 
@@ -101,6 +102,16 @@ def test_nothing_in_a_pickle_is_run(tmp_path: Path, protocol: int) -> None:
     plain_value(nested)
 
     assert not place.exists()
+
+
+def test_json_is_itself() -> None:
+    assert plain_value(pack(("json",), b'{"id": [1, null]}', b"place")) == {"id": [1, None]}
+
+
+def test_what_is_encrypted_is_named_as_it_was_encoded() -> None:
+    shown = plain_value(pack(("json", "zstd", "aes-gcm"), b"secret", b"place"))
+
+    assert repr(shown) == "encoded('json|zstd|aes-gcm', 6)"
 
 
 @pytest.mark.parametrize("data", [b"", b"no pickle", pickle.dumps("cut off")[:-3]])

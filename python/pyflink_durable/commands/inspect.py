@@ -1,0 +1,139 @@
+"""``pyflink-durable inspect``: what is in flight in a checkpoint or savepoint."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import click
+
+from pyflink_durable.inspection.findings import Findings
+from pyflink_durable.inspection.records import record_of
+from pyflink_durable.inspection.selection import Selection, duration
+from pyflink_durable.snapshot import Snapshot, SnapshotError, read_snapshot
+
+PAGE_LIMIT = 5_000
+"""How many invocations a page has: browsers get slow beyond."""
+
+FOUND, UNREADABLE = 1, 2
+
+
+class _Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
+    name = "duration"
+
+    def convert(
+        self, value: str, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        try:
+            return duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command()
+@click.argument("snapshot")
+@click.option("--uid", help="The operator to look at; all that are durable without it.")
+@click.option("--key", help="The key to look at, with all its slots.")
+@click.option("--in-doubt", is_flag=True, help="Only invocations with a call in doubt.")
+@click.option("--older-than", type=_Duration(), metavar="1h", help="Only those that began before.")
+@click.option("--name", help="Only those with this call open: its function or durable_id.")
+@click.option("--limit", default=50, show_default=True, help="How many to list.")
+@click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each, all of them.")
+@click.option("--payloads", is_flag=True, help="Show inputs, results, exceptions and state.")
+@click.option(
+    "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page."
+)
+def inspect(
+    snapshot: str,
+    uid: str | None,
+    key: str | None,
+    in_doubt: bool,
+    older_than: timedelta | None,
+    name: str | None,
+    limit: int,
+    as_json: bool,
+    payloads: bool,
+    page: Path | None,
+) -> None:
+    """Tell what is in flight in a checkpoint or savepoint: SNAPSHOT is its folder, or a URI.
+
+    In doubt come first, then the oldest. Payloads are hidden unless they are asked for. Nothing is
+    changed, and none of the job's code is run.
+
+    The exit code is 1 if a call is in doubt among what is told, 2 if the snapshot cannot be read,
+    else 0.
+    """
+    now = time_of(snapshot)
+    selection = Selection(now, key, in_doubt, older_than, name)
+    try:
+        with (
+            progress_bar() as progress,
+            read_snapshot(snapshot, uid=uid, payloads=payloads, progress=progress) as opened,
+        ):
+            findings = _find(opened, selection, PAGE_LIMIT if page else limit, as_json)
+    except SnapshotError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(UNREADABLE)
+    if page is not None:
+        _write_page(page, findings, snapshot, now, payloads)
+    elif not as_json:
+        _print_table(findings, now, key is not None, payloads)
+    sys.exit(FOUND if findings.in_doubt else 0)
+
+
+def _find(opened: Snapshot, selection: Selection, limit: int, as_json: bool) -> Findings:
+    findings = Findings(0 if as_json else limit)
+    findings.add_operators(opened.operators)
+    for invocation in selection.of(opened.invocations()):
+        findings.add(invocation)
+        if as_json:
+            print(json.dumps(record_of(invocation)))
+    return findings
+
+
+def _write_page(
+    page: Path, findings: Findings, snapshot: str, now: datetime, payloads: bool
+) -> None:
+    from pyflink_durable.inspection.page import render_page
+
+    page.write_text(render_page(findings, snapshot, now, payloads=payloads), encoding="utf-8")
+    click.echo(f"wrote {page}", err=True)
+
+
+def _print_table(findings: Findings, now: datetime, all_slots: bool, payloads: bool) -> None:
+    from rich.console import Console
+
+    from pyflink_durable.inspection.table import render
+
+    if not findings.conditions:
+        click.echo("no durable operator is in this snapshot", err=True)
+    Console(soft_wrap=not sys.stdout.isatty(), highlight=False).print(
+        render(findings, now, all_slots=all_slots, payloads=payloads)
+    )
+
+
+def time_of(snapshot: str) -> datetime:
+    """When a snapshot was taken, where the file system tells; else now. Ages refer to it."""
+    folder = Path(snapshot.removeprefix("file:"))
+    for path in (folder / "_metadata", folder):
+        if path.is_file():
+            return datetime.fromtimestamp(path.stat().st_mtime, tz=timezone.utc)
+    return datetime.now(tz=timezone.utc)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Callable[[int, int], None]]:
+    """A bar on the terminal's standard error; nothing where that is none."""
+    if not sys.stderr.isatty():
+        yield lambda done, all: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=None)
+        yield lambda done, all: bar.update(task, completed=done, total=all)
