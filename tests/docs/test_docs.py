@@ -268,7 +268,7 @@ def test_every_option_is_documented_with_its_default(
 
 
 def test_every_metric_is_documented() -> None:
-    java = ROOT / "java-bridge/core/src/main/java/pyflink/durable/operator"
+    java = ROOT / "java-bridge/core/src/main/java/pyflink/durable/engine"
     counters = (java / "DurableCounters.java").read_text(encoding="utf-8")
     names = re.findall(r'^ +"(\w+)", //', counters, re.MULTILINE)
     names += re.findall(r'gauge\("(\w+)"', counters)

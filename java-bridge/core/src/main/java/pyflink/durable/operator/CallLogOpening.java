@@ -10,6 +10,7 @@ import pyflink.durable.log.CallLog;
 import pyflink.durable.log.CallLogContext;
 import pyflink.durable.log.CallLogFactory;
 import pyflink.durable.log.RestoredCheckpoint;
+import pyflink.durable.state.CallLogState;
 
 /**
  * Opens the call log of an attempt: learns which checkpoint is restored, of which job, and which

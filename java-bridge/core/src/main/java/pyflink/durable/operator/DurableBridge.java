@@ -3,11 +3,13 @@ package pyflink.durable.operator;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import javax.annotation.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import pyflink.durable.engine.DurableCounters;
+import pyflink.durable.engine.HostRequests;
+import pyflink.durable.engine.Invocation;
+import pyflink.durable.engine.RunningInvocations;
 import pyflink.durable.journal.Call;
 import pyflink.durable.journal.Journal;
 
@@ -17,82 +19,43 @@ import pyflink.durable.journal.Journal;
  * Java object only on the task thread.
  *
  * <p>Journal methods are for any thread; the others, where it is said, for the task thread only.
- * After {@link #close()} every method that reaches an invocation refuses: a thread that outlives
- * its attempt would write into the journal of an invocation that the next attempt runs. Counting
- * and logging go on, for the host's own close.
+ * When the attempt has ended every method that reaches an invocation refuses: a thread that
+ * outlives its attempt would write into the journal of an invocation that the next attempt runs.
+ * Counting and logging go on, for the host's own close.
  */
 public final class DurableBridge {
 
     private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
 
-    /** The operator, as far as the bridge needs it. On the task thread, but where it is said. */
-    interface Host {
-        /** Any thread. */
-        void wake();
-
-        void wakeAt(long epochMillis);
-
-        /** Any thread. */
-        Object externalKey(Invocation<?, ?> invocation);
-
-        UserState userState(long invocation);
-
-        int identify(Invocation<?, ?> invocation, String invocationId, String inputDigest)
-                throws IOException;
-
-        boolean hasSideOutput(String tag);
-
-        Object[] describeTask();
-
-        /**
-         * Tells of a write to a slot, once it is in the journal. Any thread.
-         *
-         * @param hold what the call or its outcome waits for, null for nothing
-         */
-        void written(Invocation<?, ?> invocation, int slot, @Nullable String hold);
-
-        /** Tells that slots were dropped, from this one on. Any thread. */
-        void cleared(Invocation<?, ?> invocation, int slot);
-    }
-
-    private final Host host;
+    private final RunningInvocations invocations;
+    private final HostRequests engine;
     private final DurableCounters counters;
-    private final ConcurrentHashMap<Long, Invocation<?, ?>> invocations = new ConcurrentHashMap<>();
-    private final AtomicBoolean closed = new AtomicBoolean();
 
-    DurableBridge(Host host, DurableCounters counters) {
-        this.host = host;
+    public DurableBridge(
+            RunningInvocations invocations, HostRequests engine, DurableCounters counters) {
+        this.invocations = invocations;
+        this.engine = engine;
         this.counters = counters;
     }
 
     // ------------------------------------------------------------------ the life of an invocation
 
-    /** Makes the journal of an invocation reachable. Task thread only. */
-    void begin(Invocation<?, ?> invocation) {
-        invocations.put(invocation.id(), invocation);
-    }
-
-    /** Makes it unreachable. Task thread only. */
-    void end(Invocation<?, ?> invocation) {
-        invocations.remove(invocation.id());
-    }
-
     /** Has the operator call the operation's {@code resume} soon. Any thread. */
     public void wake() {
-        if (!closed.get()) {
-            host.wake();
+        if (!invocations.isClosed()) {
+            engine.wake();
         }
     }
 
     /** Has the operator call the operation's {@code resume} at a time. Task thread only. */
     public void wakeAt(long epochMillis) {
-        requireOpen();
-        host.wakeAt(epochMillis);
+        invocations.requireOpen();
+        engine.wakeAt(epochMillis);
     }
 
     /** The key of an invocation, in the form that Python reads. Any thread. */
     public Object getKey(long invocation) {
-        return host.externalKey(invocation(invocation));
+        return engine.externalKey(invocation(invocation));
     }
 
     /**
@@ -104,7 +67,7 @@ public final class DurableBridge {
      */
     public int identify(long invocation, String invocationId, String inputDigest)
             throws IOException {
-        return host.identify(invocation(invocation), invocationId, inputDigest);
+        return engine.identify(invocation(invocation), invocationId, inputDigest);
     }
 
     // ------------------------------------------------------------------ the journal, by slot
@@ -218,34 +181,14 @@ public final class DurableBridge {
     public void clearCallResultsFrom(long id, int slot) {
         Invocation<?, ?> invocation = invocation(id);
         invocation.journal().clearCallResultsFrom(slot);
-        host.cleared(invocation, slot);
+        engine.cleared(invocation, slot);
     }
 
-    /** A hold must not be known before what it waits for is in the journal: see {@link Gate}. */
+    /** A hold must not be known before what it waits for is in the journal. */
     private void written(Invocation<?, ?> invocation, int slot, @Nullable String hold) {
-        host.written(invocation, slot, hold);
+        engine.written(invocation, slot, hold);
         if (hold != null) {
             wake();
-        }
-    }
-
-    /**
-     * Applies the journal writes of a step in order. Task thread only.
-     *
-     * @param executed how many calls were made in the step
-     * @param writes see {@link JournalWrites}
-     */
-    public void applyJournalWrites(long executed, Object[] writes) {
-        requireOpen();
-        counters.add("executed", executed);
-        for (JournalWrites write = new JournalWrites(writes); write.next(); ) {
-            Invocation<?, ?> invocation = invocation(write.invocation());
-            write.apply(invocation.journal());
-            if (write.clears()) {
-                host.cleared(invocation, write.slot());
-            } else {
-                host.written(invocation, write.slot(), write.hold());
-            }
         }
     }
 
@@ -265,33 +208,27 @@ public final class DurableBridge {
     }
 
     private Invocation<?, ?> invocation(long id) {
-        requireOpen();
-        Invocation<?, ?> invocation = invocations.get(id);
-        if (invocation == null) {
-            throw new IllegalStateException(
-                    "Invocation " + id + " has ended; its journal takes no more calls.");
-        }
-        return invocation;
+        return invocations.get(id);
     }
 
     // ------------------------------------------------------------------ user state, task thread
 
     @Nullable
     public byte[] getState(long invocation, String name) throws Exception {
-        requireOpen();
-        return host.userState(invocation).get(name);
+        invocations.requireOpen();
+        return engine.userState(invocation).get(name);
     }
 
     public Object[] getStateNames(long invocation) throws Exception {
-        requireOpen();
-        return host.userState(invocation).names();
+        invocations.requireOpen();
+        return engine.userState(invocation).names();
     }
 
     // ------------------------------------------------------------------ telling
 
     /** Whether the job reads this side output; values for others have nowhere to go. */
     public boolean hasSideOutput(String tag) {
-        return host.hasSideOutput(tag);
+        return engine.hasSideOutput(tag);
     }
 
     public void count(String counter, long count) {
@@ -307,7 +244,7 @@ public final class DurableBridge {
      * subtask's index, the parallelism, the max parallelism, the attempt. Task thread only.
      */
     public Object[] describeTask() {
-        return host.describeTask();
+        return engine.describeTask();
     }
 
     /** Puts a line of the Python side in Flink's log. */
@@ -324,18 +261,6 @@ public final class DurableBridge {
                 break;
             default:
                 LOG.debug(message);
-        }
-    }
-
-    void close() {
-        closed.set(true);
-        invocations.clear();
-    }
-
-    private void requireOpen() {
-        if (closed.get()) {
-            throw new IllegalStateException(
-                    "The task attempt of this call has ended; what it does no longer counts.");
         }
     }
 }

@@ -7,6 +7,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.api.common.TaskInfo;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.python.PythonOptions;
@@ -29,7 +30,15 @@ import org.apache.flink.types.Row;
 import org.apache.flink.util.OutputTag;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import pyflink.durable.engine.FlinkTask;
+import pyflink.durable.engine.HandlerHost;
+import pyflink.durable.engine.InputNetwork;
+import pyflink.durable.engine.InvocationEngine;
+import pyflink.durable.engine.Limits;
 import pyflink.durable.log.CallLog;
+import pyflink.durable.state.CallLogState;
+import pyflink.durable.state.Retention;
+import pyflink.durable.state.UnclaimedState;
 import pyflink.durable.value.OutputValues;
 import pyflink.durable.value.SideOutput;
 import pyflink.durable.value.ValueType;
@@ -101,12 +110,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 outputType,
                 name,
                 uid,
-                new Limits(
-                        maxInFlight,
-                        maxPending,
-                        checkpointInterval,
-                        drainTimeout,
-                        StartBatches.COLLECT_MILLIS),
+                new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout),
                 new Retention(numbersInputs, keyTtl, stateTtl),
                 callLog);
     }
@@ -153,10 +157,12 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             new UnclaimedState<>(getKeyedStateBackend(), getRuntimeContext()).clear();
         }
         ClassLoader classLoader = getContainingTask().getUserCodeClassLoader();
+        TypeSerializer<IN> serializer = getOperatorConfig().getTypeSerializerIn(0, classLoader);
         engine.open(
                 getKeyedStateBackend(),
                 getRuntimeContext(),
-                getOperatorConfig().getTypeSerializerIn(0, classLoader),
+                serializer,
+                new InputSerializer<>(serializer),
                 getExecutionConfig().isObjectReuseEnabled(),
                 retention,
                 openCallLog(classLoader),
@@ -241,9 +247,14 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         python.open(
                 getRuntimeContext().getJobInfo().getJobName(),
                 jobPython,
-                engine.bridge(),
+                newBridge(),
                 new HandlerMetrics(getMetricGroup()),
                 super::openPythonInterpreter);
+    }
+
+    /** What Python sees of the engine. */
+    DurableBridge newBridge() {
+        return new DurableBridge(engine.invocations(), engine, engine.counters());
     }
 
     private void logCounters() {
@@ -423,7 +434,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 callLog);
     }
 
-    InvocationEngine<Row, IN> engine() {
+    public InvocationEngine<Row, IN> engine() {
         return engine;
     }
 }

@@ -6,6 +6,7 @@ import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import pyflink.durable.state.Input;
 
 /**
  * Writes an {@link Input} with the version of its format in front, for the reasons given at {@link
@@ -13,6 +14,9 @@ import org.apache.flink.core.memory.DataOutputView;
  *
  * <p>Version 1: {@code version, sequence, hasTimestamp, timestamp?, value}. The value is written by
  * the stream's own serializer, whose evolution Flink looks after.
+ *
+ * <p>It is here, and not beside {@link Input}, as the name of its snapshot's class stands in every
+ * savepoint; the state is given it by the operator.
  */
 public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 

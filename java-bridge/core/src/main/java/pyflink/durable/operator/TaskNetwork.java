@@ -7,6 +7,7 @@ import org.apache.flink.configuration.ReadableConfig;
 import org.apache.flink.runtime.execution.Environment;
 import org.apache.flink.runtime.io.network.partition.consumer.IndexedInputGate;
 import org.apache.flink.streaming.runtime.tasks.StreamTask;
+import pyflink.durable.engine.InputNetwork;
 
 /** The network in front of a task of Flink's. */
 final class TaskNetwork implements InputNetwork {

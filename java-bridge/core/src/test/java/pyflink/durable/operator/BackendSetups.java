@@ -6,7 +6,7 @@ import pyflink.durable.operator.DurableHarness.Backend;
 import pyflink.durable.operator.DurableHarness.KeyKind;
 
 /** The state backends, and the kinds of keys, that a snapshot is tested with. */
-final class BackendSetups {
+public final class BackendSetups {
 
     private BackendSetups() {}
 
@@ -18,7 +18,7 @@ final class BackendSetups {
                                         .map(kind -> Arguments.of(backend, kind)));
     }
 
-    static DurableHarness.Setup on(Backend backend) {
+    public static DurableHarness.Setup on(Backend backend) {
         return DurableHarness.setup().backend(backend);
     }
 }

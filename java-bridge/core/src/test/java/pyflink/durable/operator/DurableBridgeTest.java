@@ -11,6 +11,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import pyflink.durable.engine.BridgeFixture;
 
 /** What the Python side may ask of the operator. */
 class DurableBridgeTest extends BridgeFixture {

@@ -12,6 +12,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.api.common.serialization.SerializerConfigImpl;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.java.functions.KeySelector;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.configuration.StateChangelogOptions;
@@ -34,12 +35,16 @@ import org.apache.flink.streaming.runtime.tasks.mailbox.TaskMailbox;
 import org.apache.flink.streaming.util.AbstractStreamOperatorTestHarness;
 import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.apache.flink.types.Row;
+import pyflink.durable.engine.HarnessHandler;
+import pyflink.durable.engine.Limits;
+import pyflink.durable.state.Input;
+import pyflink.durable.state.Retention;
 
 /**
  * One subtask of a {@link HarnessOperator} with a state backend and a mailbox that runs when the
  * test says so. Inputs are rows of a key and a string, as PyFlink sends them.
  */
-final class DurableHarness implements AutoCloseable {
+public final class DurableHarness implements AutoCloseable {
 
     static final int MAX_PARALLELISM = 128;
 
@@ -49,7 +54,7 @@ final class DurableHarness implements AutoCloseable {
     private static final SharedStateRegistry SHARED_FILES = new SharedStateRegistryImpl();
 
     /** The state backends that Flink ships. */
-    enum Backend {
+    public enum Backend {
         HASHMAP,
         ROCKSDB,
         ROCKSDB_INCREMENTAL,
@@ -76,7 +81,7 @@ final class DurableHarness implements AutoCloseable {
             }
         }
 
-        boolean hasChangelog() {
+        public boolean hasChangelog() {
             return this == CHANGELOG_HASHMAP || this == CHANGELOG_ROCKSDB;
         }
 
@@ -89,9 +94,9 @@ final class DurableHarness implements AutoCloseable {
     }
 
     /** What is in a key; the key itself is a row with it as its only field, as PyFlink's are. */
-    static final class KeyKind {
-        static final KeyKind LONG = new KeyKind("Long", Types.LONG);
-        static final KeyKind STRING = new KeyKind("String", Types.STRING);
+    public static final class KeyKind {
+        public static final KeyKind LONG = new KeyKind("Long", Types.LONG);
+        public static final KeyKind STRING = new KeyKind("String", Types.STRING);
 
         private final String name;
         private final TypeInformation<?> fieldType;
@@ -113,8 +118,8 @@ final class DurableHarness implements AutoCloseable {
 
     private static final KeySelector<Row, Row> KEY = new KeyByKeySelector();
 
-    final KeyedOneInputStreamOperatorTestHarness<Row, Row, String> flink;
-    final HarnessOperator operator;
+    public final KeyedOneInputStreamOperatorTestHarness<Row, Row, String> flink;
+    public final HarnessOperator operator;
     private final Map<Long, OperatorSubtaskState> snapshots = new HashMap<>();
 
     private DurableHarness(Setup setup) throws Exception {
@@ -141,7 +146,7 @@ final class DurableHarness implements AutoCloseable {
     }
 
     /** How a subtask is set up; the limits are wide unless a test narrows them. */
-    static final class Setup {
+    public static final class Setup {
         private final KeyKind kind;
         private Backend backend = Backend.HASHMAP;
         private int maxInFlight = 1_000;
@@ -159,50 +164,50 @@ final class DurableHarness implements AutoCloseable {
             this.kind = kind;
         }
 
-        Setup backend(Backend newBackend) {
+        public Setup backend(Backend newBackend) {
             backend = newBackend;
             return this;
         }
 
-        Setup limits(int newMaxInFlight, int newMaxPending) {
+        public Setup limits(int newMaxInFlight, int newMaxPending) {
             maxInFlight = newMaxInFlight;
             maxPending = newMaxPending;
             return this;
         }
 
-        Setup checkpoints(long interval, long newDrainTimeout) {
+        public Setup checkpoints(long interval, long newDrainTimeout) {
             checkpointInterval = interval;
             drainTimeout = newDrainTimeout;
             return this;
         }
 
         /** Inputs are collected for so long before they start, instead of each starting at once. */
-        Setup collects(long millis) {
+        public Setup collects(long millis) {
             collectMillis = millis;
             return this;
         }
 
-        Setup subtask(int index, int of) {
+        public Setup subtask(int index, int of) {
             subtask = index;
             parallelism = of;
             return this;
         }
 
-        Setup objectReuse() {
+        public Setup objectReuse() {
             objectReuse = true;
             return this;
         }
 
-        Setup retention(Retention newRetention) {
+        public Setup retention(Retention newRetention) {
             retention = newRetention;
             return this;
         }
 
-        Setup callLog(MemoryCallLog log) {
+        public Setup callLog(MemoryCallLog log) {
             return callLog(log.settings());
         }
 
-        Setup callLog(Map<String, String> settings) {
+        public Setup callLog(Map<String, String> settings) {
             callLog = settings;
             return this;
         }
@@ -213,17 +218,17 @@ final class DurableHarness implements AutoCloseable {
         }
 
         /** Opens with no state. */
-        DurableHarness open() throws Exception {
+        public DurableHarness open() throws Exception {
             return open(null);
         }
 
         /** Opens on a snapshot; the mail that starts what was in flight waits in the mailbox. */
-        DurableHarness open(OperatorSubtaskState snapshot) throws Exception {
+        public DurableHarness open(OperatorSubtaskState snapshot) throws Exception {
             return open(snapshot, CHECKPOINTS.get());
         }
 
         /** The same, on the snapshot of this checkpoint. */
-        DurableHarness open(@Nullable OperatorSubtaskState snapshot, long checkpoint)
+        public DurableHarness open(@Nullable OperatorSubtaskState snapshot, long checkpoint)
                 throws Exception {
             DurableHarness harness = new DurableHarness(this);
             harness.flink.setup(Types.STRING.createSerializer(new SerializerConfigImpl()));
@@ -237,27 +242,27 @@ final class DurableHarness implements AutoCloseable {
         }
     }
 
-    static Setup keyedBy(KeyKind kind) {
+    public static Setup keyedBy(KeyKind kind) {
         return new Setup(kind);
     }
 
-    static Setup setup() {
+    public static Setup setup() {
         return new Setup(KeyKind.STRING);
     }
 
     // ------------------------------------------------------------------ inputs and mails
 
     /** Sends an input without a timestamp. */
-    void send(Object key, String value) throws Exception {
+    public void send(Object key, String value) throws Exception {
         flink.processElement(new StreamRecord<>(Row.of(key, value)));
     }
 
-    void send(Object key, String value, long timestamp) throws Exception {
+    public void send(Object key, String value, long timestamp) throws Exception {
         flink.processElement(new StreamRecord<>(Row.of(key, value), timestamp));
     }
 
     /** Runs the mails that are there, and those that they put. */
-    void runMails() throws Exception {
+    public void runMails() throws Exception {
         Optional<Mail> mail;
         while ((mail = flink.getTaskMailbox().tryTake(TaskMailbox.MIN_PRIORITY)).isPresent()) {
             mail.get().run();
@@ -265,28 +270,28 @@ final class DurableHarness implements AutoCloseable {
     }
 
     /** Ends a running handler and lets the operator go on. */
-    void end(String keyAndValue) throws Exception {
-        operator.handler(keyAndValue).end();
+    public void end(String keyAndValue) throws Exception {
+        operator.host().handler(keyAndValue).end();
         runMails();
     }
 
     /** Ends every handler until nothing is in flight. */
-    void endAll() throws Exception {
+    public void endAll() throws Exception {
         runMails();
-        while (!operator.running().isEmpty()) {
-            operator.running().forEach(HarnessOperator.Handler::end);
+        while (!operator.host().running().isEmpty()) {
+            operator.host().running().forEach(HarnessHandler::end);
             runMails();
         }
     }
 
     // ------------------------------------------------------------------ what came out
 
-    List<String> outputs() {
+    public List<String> outputs() {
         return new ArrayList<>(flink.extractOutputValues());
     }
 
     /** Outputs, watermarks and statuses in order. */
-    List<String> emitted() {
+    public List<String> emitted() {
         List<String> emitted = new ArrayList<>();
         for (Object element : flink.getOutput()) {
             emitted.add(
@@ -297,13 +302,13 @@ final class DurableHarness implements AutoCloseable {
         return emitted;
     }
 
-    List<String> started() {
-        return operator.started();
+    public List<String> started() {
+        return operator.host().started();
     }
 
     // ------------------------------------------------------------------ snapshots
 
-    OperatorSubtaskState snapshot() throws Exception {
+    public OperatorSubtaskState snapshot() throws Exception {
         long id = CHECKPOINTS.incrementAndGet();
         OperatorSubtaskState snapshot = flink.snapshot(id, id);
         snapshot.registerSharedStates(SHARED_FILES, id);
@@ -311,28 +316,28 @@ final class DurableHarness implements AutoCloseable {
     }
 
     /** Takes the snapshot of a checkpoint; whether it completes is told later. */
-    long checkpoint() throws Exception {
+    public long checkpoint() throws Exception {
         OperatorSubtaskState snapshot = snapshot();
         snapshots.put(CHECKPOINTS.get(), snapshot);
         return CHECKPOINTS.get();
     }
 
     /** What a failover to this checkpoint restores. */
-    OperatorSubtaskState snapshotOf(long checkpoint) {
+    public OperatorSubtaskState snapshotOf(long checkpoint) {
         return snapshots.get(checkpoint);
     }
 
     /** Makes the snapshot of an earlier attempt one that {@link #snapshotOf} knows. */
-    void keep(long checkpoint, OperatorSubtaskState snapshot) {
+    public void keep(long checkpoint, OperatorSubtaskState snapshot) {
         snapshots.put(checkpoint, snapshot);
     }
 
-    long savepoint(SnapshotType type) throws Exception {
+    public long savepoint(SnapshotType type) throws Exception {
         savepointState(type);
         return CHECKPOINTS.get();
     }
 
-    OperatorSubtaskState savepointState(SnapshotType type) throws Exception {
+    public OperatorSubtaskState savepointState(SnapshotType type) throws Exception {
         long id = CHECKPOINTS.incrementAndGet();
         return flink.snapshotWithLocalState(id, id, type).getJobManagerOwnedState();
     }
@@ -343,41 +348,43 @@ final class DurableHarness implements AutoCloseable {
      * over newer ones, since each handle has those of all key groups ({@code
      * ChangelogBackendRestoreOperation}). A savepoint has none.
      */
-    OperatorSubtaskState toRescale(Backend backend) throws Exception {
+    public OperatorSubtaskState toRescale(Backend backend) throws Exception {
         return backend.hasChangelog()
                 ? savepointState(SavepointType.savepoint(SavepointFormatType.NATIVE))
                 : snapshot();
     }
 
     /** Tells the operator that a checkpoint has completed, and lets it go on. */
-    void complete(long checkpoint) throws Exception {
+    public void complete(long checkpoint) throws Exception {
         flink.notifyOfCompletedCheckpoint(checkpoint);
         runMails();
     }
 
     /** The part of a snapshot of {@code from} subtasks that one of {@code to} subtasks gets. */
-    static OperatorSubtaskState part(OperatorSubtaskState snapshot, int from, int subtask, int to) {
+    public static OperatorSubtaskState part(
+            OperatorSubtaskState snapshot, int from, int subtask, int to) {
         return AbstractStreamOperatorTestHarness.repartitionOperatorState(
                 snapshot, MAX_PARALLELISM, from, to, subtask);
     }
 
-    static OperatorSubtaskState together(OperatorSubtaskState... snapshots) throws Exception {
+    public static OperatorSubtaskState together(OperatorSubtaskState... snapshots)
+            throws Exception {
         return AbstractStreamOperatorTestHarness.repackageState(snapshots);
     }
 
     /** The key field of this number. */
-    static Object key(KeyKind kind, int number) {
+    public static Object key(KeyKind kind, int number) {
         return kind.field(number);
     }
 
     /** The subtask that a key goes to. */
-    static int subtaskOf(Object keyField, int parallelism) throws Exception {
+    public static int subtaskOf(Object keyField, int parallelism) throws Exception {
         return KeyGroupRangeAssignment.assignKeyToParallelOperator(
                 KEY.getKey(Row.of(keyField, "")), MAX_PARALLELISM, parallelism);
     }
 
     /** The count of a counter of the operator. */
-    long count(String counter) {
+    public long count(String counter) {
         Matcher matcher =
                 Pattern.compile("\"" + counter + "\": (\\d+)")
                         .matcher(operator.engine().counters().toJsonMembers());
@@ -387,7 +394,13 @@ final class DurableHarness implements AutoCloseable {
         return Long.parseLong(matcher.group(1));
     }
 
-    int stateEntries() {
+    /** What the operator writes its inputs with. */
+    public TypeSerializer<Input<Row>> inputSerializer() {
+        return new InputSerializer<>(
+                flink.getStreamConfig().getTypeSerializerIn(0, getClass().getClassLoader()));
+    }
+
+    public int stateEntries() {
         return flink.numKeyedStateEntries();
     }
 

@@ -6,6 +6,7 @@ import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.util.OperatorSnapshotUtil;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import pyflink.durable.engine.HarnessHandler;
 import pyflink.durable.journal.CallSerializerTest;
 
 /**
@@ -40,14 +41,14 @@ class GoldenFiles {
         try (DurableHarness harness =
                 DurableHarness.keyedBy(DurableHarness.KeyKind.STRING).open()) {
             harness.send("alice", "0", 1_000);
-            harness.operator.handler("alice:0").putState("total", "10");
+            harness.operator.host().handler("alice:0").putState("total", "10");
             harness.end("alice:0");
             harness.send("alice", "1", 2_000);
             harness.send("alice", "2");
             harness.send("bob", "1", -1);
             harness.send("carol", "1");
             harness.end("carol:1");
-            HarnessOperator.Handler alice = harness.operator.handler("alice:1");
+            HarnessHandler alice = harness.operator.host().handler("alice:1");
             DurableBridge bridge = harness.operator.bridge();
             bridge.appendPendingCallAt(alice.id(), 0, "shop.charge", "digest", BEGAN, 0, null);
             alice.call(1, "shop.notify");
@@ -62,7 +63,7 @@ class GoldenFiles {
                     null,
                     ENDED,
                     null);
-            HarnessOperator.Handler bob = harness.operator.handler("bob:1");
+            HarnessHandler bob = harness.operator.host().handler("bob:1");
             bob.call(0, "shop.charge");
             bob.schedule(0, "shop.charge", 2, 1_800_000_000_000L);
             bob.call(1, "shop.notify");

@@ -10,7 +10,9 @@ import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.streaming.util.OperatorSnapshotUtil;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import pyflink.durable.engine.HarnessHandler;
 import pyflink.durable.operator.DurableHarness.KeyKind;
+import pyflink.durable.state.Retention;
 
 /** State written by each format version restores; {@link GoldenFiles} says what is in it. */
 class GoldenSnapshotTest {
@@ -40,7 +42,7 @@ class GoldenSnapshotTest {
             harness.runMails();
 
             assertThat(harness.started()).containsExactlyInAnyOrder("alice:1", "bob:1");
-            HarnessOperator.Handler alice = harness.operator.handler("alice:1");
+            HarnessHandler alice = harness.operator.host().handler("alice:1");
             assertThat(alice.sequence()).isEqualTo(1);
             assertThat(alice.timestamp()).isEqualTo(2_000);
             assertThat(alice.journal())
@@ -54,12 +56,12 @@ class GoldenSnapshotTest {
             assertThat(Arrays.asList(bridge.getCallResultFieldsAt(alice.id(), 0)).subList(8, 10))
                     .isEqualTo(TIMES_OF_ALICE.get(version));
             assertThat(bridge.getState(alice.id(), "total")).isEqualTo("10".getBytes());
-            HarnessOperator.Handler bob = harness.operator.handler("bob:1");
+            HarnessHandler bob = harness.operator.host().handler("bob:1");
             assertThat(bob.timestamp()).isEqualTo(-1);
             assertThat(bob.journal()).isEqualTo(JOURNALS_OF_BOB.get(version));
 
             harness.send("carol", "2");
-            assertThat(harness.operator.handler("carol:2").sequence()).isEqualTo(1);
+            assertThat(harness.operator.host().handler("carol:2").sequence()).isEqualTo(1);
             harness.endAll();
             assertThat(harness.outputs())
                     .containsExactlyInAnyOrder("alice:1", "alice:2", "bob:1", "carol:2");
@@ -76,8 +78,8 @@ class GoldenSnapshotTest {
             harness.send("carol", "2");
             harness.runMails();
 
-            assertThat(harness.operator.handler("carol:2").sequence()).isEqualTo(1);
-            long alice = harness.operator.handler("alice:1").id();
+            assertThat(harness.operator.host().handler("carol:2").sequence()).isEqualTo(1);
+            long alice = harness.operator.host().handler("alice:1").id();
             assertThat(harness.operator.bridge().getState(alice, "total"))
                     .isEqualTo("10".getBytes());
         }
@@ -102,8 +104,8 @@ class GoldenSnapshotTest {
             harness.send("alice", "4");
             harness.send("carol", "3");
             harness.runMails();
-            assertThat(harness.operator.handler("alice:4").sequence()).isEqualTo(3);
-            assertThat(harness.operator.handler("carol:3").sequence()).isEqualTo(1);
+            assertThat(harness.operator.host().handler("alice:4").sequence()).isEqualTo(3);
+            assertThat(harness.operator.host().handler("carol:3").sequence()).isEqualTo(1);
         }
     }
 

@@ -1,9 +1,10 @@
 package pyflink.durable.operator;
 
 import java.io.Serializable;
+import pyflink.durable.engine.InputNetwork;
 
 /** A network in front of a {@link HarnessOperator}, of which the test tells what it likes. */
-final class HarnessNetwork implements InputNetwork, Serializable {
+public final class HarnessNetwork implements InputNetwork, Serializable {
 
     private static final long serialVersionUID = 1L;
 
@@ -12,16 +13,16 @@ final class HarnessNetwork implements InputNetwork, Serializable {
     private long capacity = 1_000_000;
 
     /** Whether what is sent is channel data of the checkpoint. */
-    void recovering(boolean is) {
+    public void recovering(boolean is) {
         recovering = is;
     }
 
     /** So many bytes more were read. */
-    void read(long bytes) {
+    public void read(long bytes) {
         read += bytes;
     }
 
-    void capacity(long bytes) {
+    public void capacity(long bytes) {
         capacity = bytes;
     }
 

@@ -18,6 +18,7 @@ import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
+import pyflink.durable.state.Input;
 
 /** The format of an input in flight. Flink's rules for a serializer come from the base class. */
 class InputSerializerTest extends SerializerTestBase<Input<Row>> {

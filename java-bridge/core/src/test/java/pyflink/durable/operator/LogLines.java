@@ -10,7 +10,7 @@ import org.apache.logging.log4j.core.appender.AbstractAppender;
 import org.apache.logging.log4j.core.config.Property;
 
 /** The warnings of the operator while this is open. */
-final class LogLines extends AbstractAppender implements AutoCloseable {
+public final class LogLines extends AbstractAppender implements AutoCloseable {
 
     private final List<String> warnings = new CopyOnWriteArrayList<>();
 
@@ -18,7 +18,7 @@ final class LogLines extends AbstractAppender implements AutoCloseable {
         super("lines of a test", null, null, true, Property.EMPTY_ARRAY);
     }
 
-    static LogLines open() {
+    public static LogLines open() {
         LogLines lines = new LogLines();
         lines.start();
         logger().addAppender(lines);
@@ -36,7 +36,7 @@ final class LogLines extends AbstractAppender implements AutoCloseable {
         }
     }
 
-    List<String> warnings() {
+    public List<String> warnings() {
         return warnings;
     }
 

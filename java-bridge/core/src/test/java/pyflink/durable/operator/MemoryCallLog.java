@@ -19,7 +19,7 @@ import pyflink.durable.log.LogEntry;
  * A log of one subtask that outlives its attempts, and whose appends become durable when the test
  * says so.
  */
-final class MemoryCallLog {
+public final class MemoryCallLog {
 
     private static final class Record {
         private final long epoch;
@@ -35,27 +35,27 @@ final class MemoryCallLog {
     private final List<Record> durable = new ArrayList<>();
     @Nullable private Attempt attempt;
 
-    MemoryCallLog() {
+    public MemoryCallLog() {
         MemoryCallLogFactory.LOGS.put(name, this);
     }
 
     /** With which an operator opens it. */
-    Map<String, String> settings() {
+    public Map<String, String> settings() {
         return Map.of(CallLogFactory.TYPE, MemoryCallLogFactory.IDENTIFIER, "name", name);
     }
 
-    Attempt open(CallLogContext context) {
+    public Attempt open(CallLogContext context) {
         attempt = new Attempt(context);
         return attempt;
     }
 
     /** The log as the last attempt that was started has it open. */
-    Attempt attempt() {
+    public Attempt attempt() {
         return attempt;
     }
 
     /** What is durable, in the order of the appends. */
-    List<String> entries() {
+    public List<String> entries() {
         List<String> entries = new ArrayList<>();
         durable.forEach(
                 record ->
@@ -74,12 +74,12 @@ final class MemoryCallLog {
     }
 
     /** Deletes everything, as a sibling does to whom a checkpoint's completion was told. */
-    void forgetAll() {
+    public void forgetAll() {
         durable.clear();
     }
 
     /** The log as one attempt has it open. */
-    final class Attempt implements CallLog {
+    public final class Attempt implements CallLog {
         private final CallLogContext context;
         private final Queue<Runnable> appending = new ArrayDeque<>();
         private long epoch;
@@ -90,7 +90,7 @@ final class MemoryCallLog {
             this.epoch = context.firstEpoch();
         }
 
-        CallLogContext context() {
+        public CallLogContext context() {
             return context;
         }
 
@@ -120,7 +120,7 @@ final class MemoryCallLog {
         }
 
         /** Makes durable what was appended. */
-        void flush() {
+        public void flush() {
             Runnable append;
             while ((append = appending.poll()) != null) {
                 append.run();
@@ -128,7 +128,7 @@ final class MemoryCallLog {
         }
 
         /** From here on no append succeeds. */
-        void failWith(String message) {
+        public void failWith(String message) {
             failure = new IOException(message);
         }
 

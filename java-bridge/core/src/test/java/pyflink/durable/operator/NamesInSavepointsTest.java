@@ -36,16 +36,16 @@ class NamesInSavepointsTest {
         try (DurableHarness harness = setup.open()) {
             checkpoint = harness.checkpoint();
             harness.send("unclaimed", "1");
-            harness.operator.handler("unclaimed:1").call(0, "charge");
+            harness.operator.host().handler("unclaimed:1").call(0, "charge");
             log.attempt().flush();
             first = harness.snapshotOf(checkpoint);
         }
         try (DurableHarness harness = setup.open(first, checkpoint)) {
             harness.send("a", "1");
-            harness.operator.handler("a:1").putState("total", "10");
+            harness.operator.host().handler("a:1").putState("total", "10");
             harness.end("a:1");
             harness.send("a", "2", 1_000);
-            harness.operator.handler("a:2").call(0, "charge");
+            harness.operator.host().handler("a:2").call(0, "charge");
             OperatorSubtaskState snapshot = harness.snapshot();
             assertThat(namesIn(snapshot, "durable-[\\w-]+"))
                     .as("a snapshot with everything in it")

@@ -13,13 +13,13 @@ import org.apache.flink.api.common.state.StateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 
 /** Counts every call to a keyed state as {@code state.method}, on its way to the backend. */
-final class StateAccesses {
+public final class StateAccesses {
 
     private final Map<String, Integer> counts = new TreeMap<>();
     private final Map<String, Runnable> actions = new HashMap<>();
 
     /** The same store, whose states are counted. */
-    KeyedStateStore watch(KeyedStateStore store) {
+    public KeyedStateStore watch(KeyedStateStore store) {
         return proxy(
                 KeyedStateStore.class,
                 (proxy, method, arguments) -> {
@@ -35,7 +35,7 @@ final class StateAccesses {
     }
 
     /** Does something each time before this access reaches the backend. */
-    void before(String access, Runnable action) {
+    public void before(String access, Runnable action) {
         actions.put(access, action);
     }
 
@@ -69,7 +69,7 @@ final class StateAccesses {
     }
 
     /** What was counted since the last call of this method. */
-    Map<String, Integer> take() {
+    public Map<String, Integer> take() {
         Map<String, Integer> taken = new TreeMap<>(counts);
         counts.clear();
         return taken;

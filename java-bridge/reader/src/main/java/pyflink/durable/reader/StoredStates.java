@@ -28,7 +28,7 @@ import pyflink.durable.journal.Call;
 import pyflink.durable.journal.CallSerializer;
 import pyflink.durable.log.LogEntry;
 import pyflink.durable.log.LogEntrySerializer;
-import pyflink.durable.operator.Input;
+import pyflink.durable.state.Input;
 
 /** The states of a durable operator in a backend that has restored them. */
 final class StoredStates {

@@ -1,0 +1,49 @@
+package pyflink.durable.engine;
+
+import java.util.List;
+import javax.annotation.Nullable;
+
+/**
+ * What runs the handlers: Python, or a test. On the task thread. Reports have the layout of the
+ * Python host.
+ */
+public interface HandlerHost<K, IN> {
+
+    /**
+     * Looks at the key of an input that is about to be accepted.
+     *
+     * @throws RuntimeException if it cannot tell inputs apart
+     */
+    void checkKey(K key);
+
+    /**
+     * Starts the handlers of invocations, as many as there is time for, and runs each until it
+     * waits.
+     *
+     * @param millis how long it goes on starting handlers; it starts one at least
+     * @return how many it has started, and the report of the step
+     */
+    Object[] start(List<Invocation<K, IN>> invocations, long millis);
+
+    /**
+     * Resumes the handlers whose calls have ended.
+     *
+     * @param released three fields for each hold that is over: invocation, slot, and the message of
+     *     what went wrong, or null; null if there are none
+     * @return the report of the step: calls made, journal writes, ended invocations, outputs; null
+     *     if there is nothing to tell
+     */
+    @Nullable
+    Object[] resume(@Nullable Object[] released);
+
+    /**
+     * The journal writes of the last step that its report left out, of invocations that have ended:
+     * their outputs have to wait, and a checkpoint may come first.
+     *
+     * @return as in the report
+     */
+    Object[] keep(Object[] invocations);
+
+    /** Ends the handlers and their threads. */
+    void close();
+}

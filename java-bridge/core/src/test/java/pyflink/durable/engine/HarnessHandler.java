@@ -1,0 +1,186 @@
+package pyflink.durable.engine;
+
+import static pyflink.durable.journal.Call.NO_TIME;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.apache.flink.types.Row;
+import pyflink.durable.operator.DurableBridge;
+
+/** A handler driven by the test: it makes calls, gets their outcomes, ends. */
+public final class HarnessHandler {
+    private final HarnessHost host;
+    private final DurableBridge bridge;
+    private final HostRequests engine;
+    private final long id;
+    private final String name;
+    private final Invocation<Row, Row> invocation;
+    private final int restoredSlots;
+    private final List<String> outputs = new ArrayList<>();
+    private final Map<String, byte[]> stateWrites = new LinkedHashMap<>();
+
+    HarnessHandler(
+            HarnessHost host,
+            DurableBridge bridge,
+            HostRequests engine,
+            Invocation<Row, Row> invocation) {
+        this.host = host;
+        this.bridge = bridge;
+        this.engine = engine;
+        this.id = invocation.id();
+        this.invocation = invocation;
+        this.restoredSlots = invocation.journal().size();
+        this.name = invocation.key().getField(0) + ":" + invocation.input().value().getField(1);
+    }
+
+    public long id() {
+        return id;
+    }
+
+    public Long timestamp() {
+        return invocation.input().timestamp();
+    }
+
+    public long sequence() {
+        return invocation.input().sequence();
+    }
+
+    List<String> outputs() {
+        return outputs;
+    }
+
+    Map<String, byte[]> stateWrites() {
+        return stateWrites;
+    }
+
+    /** How many slots its journal had when it started. */
+    public int restoredSlots() {
+        return restoredSlots;
+    }
+
+    /** Tells with the step that runs of a call that was made in it. */
+    public void recordInStep(int slot, String function, String result) {
+        host.wrote(write(slot, function, "RECORDED").result(result.getBytes()));
+    }
+
+    /** Announces a call with the report of the step that runs, as {@code async} handlers do. */
+    public void callInStep(int slot, String function) {
+        host.wrote(write(slot, function, "PENDING"));
+    }
+
+    private JournalWrite write(int slot, String function, String what) {
+        return new JournalWrite(id, slot, function, "digest", what);
+    }
+
+    /** Announces a call at once, as {@code def} handlers do from their worker threads. */
+    public void call(int slot, String function) {
+        bridge.appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, null);
+    }
+
+    /** Announces a call that waits for a checkpoint, from a worker thread. */
+    public void callGated(int slot, String function) {
+        bridge.appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, "CHECKPOINT");
+    }
+
+    /** The same with the report of the step that runs. */
+    public void callGatedInStep(int slot, String function) {
+        host.wrote(write(slot, function, "PENDING").hold("CHECKPOINT"));
+    }
+
+    /** The second half of {@link #callGated}, when the first was {@link #call}. */
+    public void enterGate(int slot) {
+        engine.written(invocation, slot, "CHECKPOINT");
+    }
+
+    public void startAttemptGated(int slot, String function, int attempt) {
+        bridge.startAttemptAt(id, slot, function, "digest", attempt, "CHECKPOINT");
+    }
+
+    /** As an {@code async} handler retries a call that was found in doubt. */
+    public void startAttemptGatedInStep(int slot, String function, int attempt) {
+        host.wrote(write(slot, function, "ATTEMPT").attempt(attempt).hold("CHECKPOINT"));
+    }
+
+    public void startAttempt(int slot, String function, int attempt) {
+        bridge.startAttemptAt(id, slot, function, "digest", attempt, null);
+    }
+
+    public void schedule(int slot, String function, int attempt, long due) {
+        bridge.scheduleCallAt(id, slot, function, "digest", attempt, due, NO_TIME, 0);
+    }
+
+    /** Announces a call that waits for the call log. */
+    public void callLogged(int slot, String function) {
+        bridge.appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, "LOG");
+    }
+
+    /** Gives an outcome that waits for the call log. */
+    public void succeedLogged(int slot, String function, String result) {
+        bridge.finalizeCallAt(
+                id, slot, function, "digest", result.getBytes(), null, NO_TIME, "LOG");
+    }
+
+    public void clearFrom(int slot) {
+        bridge.clearCallResultsFrom(id, slot);
+    }
+
+    public void succeed(int slot, String function, String result) {
+        bridge.finalizeCallAt(id, slot, function, "digest", result.getBytes(), null, NO_TIME, null);
+    }
+
+    public void fail(int slot, String function, String exception) {
+        bridge.finalizeCallAt(
+                id, slot, function, "digest", null, exception.getBytes(), NO_TIME, null);
+    }
+
+    /** The journal as {@code function STATUS payload attempt n due t}, by slot. */
+    public List<String> journal() {
+        List<String> calls = new ArrayList<>();
+        for (Object call : bridge.getCalls(id)) {
+            Object[] fields = (Object[]) call;
+            byte[] payload = (byte[]) (fields[3] != null ? fields[3] : fields[4]);
+            calls.add(
+                    fields[0]
+                            + " "
+                            + fields[2]
+                            + (payload == null ? "" : " " + new String(payload))
+                            + ((int) fields[6] == 1 ? "" : " attempt " + fields[6])
+                            + (fields[7] == null ? "" : " due " + fields[7]));
+        }
+        return calls;
+    }
+
+    public void putState(String stateName, String value) {
+        stateWrites.put(stateName, value == null ? null : value.getBytes());
+    }
+
+    /** Ends with these outputs; they are emitted when the operator's mail has run. */
+    public void end(String... values) {
+        outputs.addAll(List.of(values));
+        host.ended(this);
+        bridge.wake();
+    }
+
+    /** Ends with its own name as the only output, found when something else wakes. */
+    public void endWithoutWake() {
+        outputs.add(name);
+        host.ended(this);
+    }
+
+    /** Ends with its own name as the only output. */
+    public void end() {
+        end(name);
+    }
+
+    /** Whether it has ended and waits for the operator's mail. */
+    public boolean hasEnded() {
+        return host.hasEnded(this);
+    }
+
+    @Override
+    public String toString() {
+        return name;
+    }
+}
