@@ -140,6 +140,11 @@ class DurableOptions(BaseModel):
     checkpoints or the call log runs code in the TaskManagers with one. False needs a `serializer`,
     and inputs and keys of a type that is not ``PICKLED_BYTE_ARRAY``. Default True."""
 
+    identity: Literal["arguments", "durable_id"] = "arguments"
+    """What tells calls with a ``durable_id`` apart, beside it. ``"durable_id"``: nothing. Their
+    arguments are not digested then: a chat's history that grows with each turn, for example.
+    Default ``"arguments"``."""
+
     errors: Sequence[type[BaseException]] = ()
     """Exception types that come back as themselves from a journal that is not of pickles; others,
     but for Python's own, come back as `RemoteError`. Default ``()``."""

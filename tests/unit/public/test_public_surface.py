@@ -117,6 +117,7 @@ OPTIONS = {
     "codecs": (),
     "max_payload": None,
     "allow_pickle": True,
+    "identity": "arguments",
     "errors": (),
     "state_types": {},
     "max_in_flight": 1_000,

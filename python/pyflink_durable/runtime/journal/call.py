@@ -23,6 +23,9 @@ from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.call_site import CallSite, call_site
 from pyflink_durable.runtime.journal.planning import Plan
 
+BY_ID_ALONE = "durable_id"
+"""In place of a digest of arguments that are not part of the identity."""
+
 _NO_KWARGS: dict[str, Any] = {}
 
 
@@ -72,10 +75,11 @@ class Call:
         # of a call that waits for minutes nothing is kept that is not needed
         kwargs = kwargs or _NO_KWARGS
         if durable_id is None:
-            function_id = compute_function_id(func)
+            identity = Identity(compute_function_id(func), compute_args_digest(args, kwargs))
+        elif options.by_id_alone:
+            identity = Identity(check_durable_id(durable_id), BY_ID_ALONE)
         else:
-            function_id = check_durable_id(durable_id)
-        identity = Identity(function_id, compute_args_digest(args, kwargs))
+            identity = Identity(check_durable_id(durable_id), compute_args_digest(args, kwargs))
         func, args, kwargs = copy_of_call(func, args, kwargs)
         site = call_site()
         return cls(identity, func, args, kwargs, reconciler, durable_id, options, pool, site)
@@ -83,10 +87,16 @@ class Call:
     def stands_in(self, found: CallFields) -> bool:
         """Whether a slot holds this call; it goes by the identity that it has there, from then on.
 
-        What an older release has written is compared by that release's rule.
+        What an older release has written is compared by that release's rule. Arguments that either
+        side leaves out are not compared.
         """
         identity = Identity(found[0], found[1])
         if identity == self.identity:
+            return True
+        if BY_ID_ALONE in (identity.args_digest, self.identity.args_digest):
+            if identity.function_id != self.durable_id:
+                return False
+            self.identity = identity
             return True
         rule = older_rule_of(identity.args_digest)
         if rule is None or (self.durable_id or rule.function_id(self.func)) != identity.function_id:

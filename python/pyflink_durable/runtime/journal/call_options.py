@@ -30,6 +30,7 @@ class ResolvedOptions:
         repeatable: Whether it may simply run again: nobody is asked about it when it is in doubt,
             and the handler did not say that it is to be made once.
         result_type: The type of its result; None for what its function declares.
+        by_id_alone: Whether a durable_id is its whole identity, without its arguments.
     """
 
     in_doubt: InDoubt = "execute"
@@ -39,6 +40,7 @@ class ResolvedOptions:
     outcome_hold: HoldKind | None = None
     repeatable: bool = True
     result_type: Any = None
+    by_id_alone: bool = False
 
 
 class CallOptionsOf:
@@ -121,8 +123,15 @@ class CallOptionsOf:
         timeout = without_infinity(own.call_timeout if timeout is None else timeout)
         if timeout is not None and (has_reconciler or in_doubt == "execute"):
             self._look_at_timeouts(retry)
+        by_id_alone = own.identity == "durable_id"
         return ResolvedOptions(
-            in_doubt, retry, timeout, start_hold, self.outcome_hold, repeatable=not once
+            in_doubt,
+            retry,
+            timeout,
+            start_hold,
+            self.outcome_hold,
+            repeatable=not once,
+            by_id_alone=by_id_alone,
         )
 
     def _look_at_timeouts(self, retry: RetryPolicy | None) -> None:
