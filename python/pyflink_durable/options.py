@@ -116,6 +116,11 @@ class DurableOptions(BaseModel):
     observers: tuple[InstanceOf[Observer], ...] = ()
     """Told of what happens to invocations and calls, in this order. Default ``()``."""
 
+    call_metrics: bool = False
+    """Whether calls are counted by their names, and their latencies: ``durable.call.NAME.started``
+    and others, see docs/observability.md. Costs a microsecond or two for each call.
+    Default False."""
+
     close_timeout: float = Field(default=5.0, ge=0, le=120)
     """Seconds that the end of a task waits for threads whose call still runs. A call that blocks
     longer is abandoned with a warning: its thread ends when the call returns, and what it returns

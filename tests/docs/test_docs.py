@@ -238,7 +238,7 @@ def default_of(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     default = field.get_default(call_default_factory=True)
-    if isinstance(default, (int, float)) and default is not True:
+    if isinstance(default, (int, float)) and not isinstance(default, bool):
         return f"{default:,}"
     if isinstance(default, str):
         return f'`"{default}"`'

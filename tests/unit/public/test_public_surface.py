@@ -129,6 +129,7 @@ OPTIONS = {
     "on_error": "fail",
     "on_mismatch": "protect",
     "observers": (),
+    "call_metrics": False,
     "close_timeout": 5.0,
 }
 
@@ -179,7 +180,7 @@ def test_every_option_is_documented() -> None:
     for name, default in OPTIONS.items():
         documentation = source.split(f"    {name}: ")[1].split('"""')[1]
         shown = f"{default:,g}" if isinstance(default, int | float) else f'``"{default}"``'
-        shown = str(default) if default is None or default is True else shown
+        shown = str(default) if default is None or isinstance(default, bool) else shown
         shown = f"``{default}``" if default in ((), {}) else shown
         shown = "``ToolCallOptions()``" if name == "tool_calls" else shown
         assert f"Default {shown}." in " ".join(documentation.split())

@@ -30,6 +30,7 @@ from pyflink_durable.handler import (
 )
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.identity.digest_rule_1 import RULE_1
+from pyflink_durable.observer import Observer
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.payload.payloads import Payloads
@@ -56,6 +57,7 @@ from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.task_context import TaskContext
 from pyflink_durable.runtime.operator.user_state import StateBackend
+from pyflink_durable.runtime.telemetry.call_metrics import CallMetrics
 from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import FlinkTelemetry
 from pyflink_durable.runtime.values import Emission, Outputs
@@ -126,7 +128,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             CoroutineThread(self._tool_executor),
         )
         self._watchdog = Watchdog(f"durable-{self._name}-watchdog", watched, self._telemetry)
-        self._observers = Observers(self._telemetry, self._options.observers)
+        self._gauges = Gauges(operation.metrics, self._telemetry)
+        self._observers = Observers(self._telemetry, self._who_observe())
         self._subtask = Subtask(
             {"calls": self._executor, "tools": self._tool_executor},
             loop=self._loop,
@@ -139,7 +142,6 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             outputs=self._outputs,
             payloads=self._payloads,
         )
-        self._gauges = Gauges(operation.metrics, self._telemetry)
         try:
             self._observers.open()
             self._open_handler(runtime_context)
@@ -153,7 +155,13 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         if isinstance(self._handler, DurableProcessFunction):
             metrics = HandlerMetrics(self._operation.metrics, self._gauges)
             self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
-            self._gauges.read(self._bridge.wakeAt)
+        self._gauges.read(self._bridge.wakeAt)
+
+    def _who_observe(self) -> tuple[Observer, ...]:
+        if not self._options.call_metrics:
+            return self._options.observers
+        metrics = HandlerMetrics(self._operation.metrics, self._gauges).add_group("durable")
+        return (*self._options.observers, CallMetrics(metrics, self._telemetry.warning))
 
     def _close_after_failure(self) -> None:
         """As Flink does, which closes functions that did not come to the end of their `open`."""
