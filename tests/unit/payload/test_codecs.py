@@ -27,12 +27,12 @@ from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.call import Call
-from pyflink_durable.runtime.journal.call_options import CallOptions
+from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 
 OWNER = InvocationIdentity(lambda _: "ann", "orders", 3)
 KEYS = {"2026-10": b"o" * 32, "2026-11": b"n" * 16}
-CALL = Call(Identity("charge", "0"), lambda: None, (), {}, None, None, CallOptions())
+CALL = Call(Identity("charge", "0"), lambda: None, (), {}, None, None, ResolvedOptions())
 
 
 def key_of(key_id: str) -> bytes:
