@@ -48,10 +48,11 @@ $(READY): pyproject.toml hatch_build.py
 jar: $(READY) ## build the jars of java-bridge into the package, if their sources changed
 	@$(BIN)/python hatch_build.py
 
-lint: $(READY) ## check style and types: ruff, mypy --strict, spotless
+lint: $(READY) ## check style, types and imports: ruff, mypy --strict, import-linter, spotless
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@out=$$($(BIN)/lint-imports --no-cache 2>&1) || { echo "$$out"; exit 1; }
 	@$(MVN) spotless:check
 
 format: $(READY) ## put Python and Java sources into style

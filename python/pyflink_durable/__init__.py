@@ -7,7 +7,7 @@ from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
 from pyflink_durable.call_options import CallOptions
 from pyflink_durable.client.durable_process import durable_process
-from pyflink_durable.context import NOT_EXECUTED, LocalRunnerContext, RunnerContext
+from pyflink_durable.context import NOT_EXECUTED, RunnerContext
 from pyflink_durable.current_call import CurrentCall, current_call
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
@@ -43,6 +43,7 @@ from pyflink_durable.payload.pickle_serializer import PickleSerializer
 from pyflink_durable.payload.zstd import Zstd
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.serializer import Codec, Serializer
+from pyflink_durable.testing.local_context import LocalRunnerContext
 from pyflink_durable.tool_options import ToolCallOptions
 
 __all__ = [

@@ -1,27 +1,21 @@
-"""What a handler sees of the runtime, and a plain implementation of it for tests and scripts."""
+"""What a handler sees of the runtime."""
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from contextvars import copy_context
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
-from hashlib import blake2b
-from logging import Logger, LoggerAdapter, getLogger
+from logging import Logger, LoggerAdapter
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar, overload
 from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
 from pyflink_durable.call_options import CallOptions, GivenOptions, Reconciler
-from pyflink_durable.checks.arguments import check_reconciler
-from pyflink_durable.checks.keywords import check_keywords, has_parameter, takes_any_keyword
-from pyflink_durable.current_call import CurrentCall, call_inside
+from pyflink_durable.checks.keywords import has_parameter, takes_any_keyword
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
-from pyflink_durable.testing.plain_batch import gather_plainly, run_all_plainly, run_each_plainly
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -340,146 +334,3 @@ def _with_options(
         raise TypeError(f"options must be CallOptions(...), not {type(options).__name__}")
     kwargs["options"] = options
     return given
-
-
-class LocalRunnerContext(RunnerContext):
-    """Runs each call plainly and once, with no journal.
-
-    Reconcilers are checked, and not asked; levels, retries and timeouts of calls are ignored. For
-    unit tests of a handler: ``asyncio.run(handler(value, LocalRunnerContext(key="k")))``.
-
-    Args:
-        key: What `key` answers.
-        timestamp: What `timestamp` answers.
-        state: The initial state of the key.
-
-    Attributes:
-        collected: The values given to `collect`, in order.
-        outputs: The pairs given to `output`, in order.
-    """
-
-    def __init__(
-        self,
-        key: Any = None,
-        timestamp: int | None = None,
-        state: MutableMapping[str, Any] | None = None,
-    ) -> None:
-        self._key = key
-        self._timestamp = timestamp
-        self._state: MutableMapping[str, Any] = {} if state is None else state
-        self._random = Random()
-        self._calls = 0
-        self.collected: list[Any] = []
-        self.outputs: list[tuple[OutputTag, Any]] = []
-
-    @property
-    def key(self) -> Any:
-        return self._key
-
-    @property
-    def timestamp(self) -> int | None:
-        return self._timestamp
-
-    @property
-    def state(self) -> MutableMapping[str, Any]:
-        return self._state
-
-    def _execute(
-        self,
-        func: Callable[..., T],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        given: GivenOptions,
-        by_options: bool,
-    ) -> T:
-        reconciler, durable_id = given[:2]
-        check_reconciler(reconciler)
-        check_keywords(func, kwargs)
-        current = self._next_call(durable_id)
-        return copy_context().run(call_inside, current, func, args, kwargs)
-
-    def _execute_async(
-        self,
-        func: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        given: GivenOptions,
-        by_options: bool,
-    ) -> Awaitable[Any]:
-        reconciler, durable_id = given[:2]
-        check_reconciler(reconciler)
-        check_keywords(func, kwargs)
-        return _run_plainly(func, args, kwargs, self._next_call(durable_id))
-
-    def durable_execute_all_async(
-        self,
-        calls: Iterable[DurableCall],
-        max_parallelism: int | None = None,
-        timeout: float | None = None,
-    ) -> Awaitable[Outcomes]:
-        return run_all_plainly(calls, self._next_call, max_parallelism, timeout)
-
-    def durable_execute_all(
-        self,
-        calls: Iterable[DurableCall],
-        max_parallelism: int | None = None,
-        timeout: float | None = None,
-    ) -> Outcomes:
-        return run_each_plainly(calls, self._next_call, timeout)
-
-    def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
-        return gather_plainly(awaitables)
-
-    def sleep(self, seconds: float) -> Awaitable[None]:
-        return asyncio.sleep(seconds)
-
-    def now(self) -> datetime:
-        return datetime.now(timezone.utc)
-
-    def uuid4(self) -> UUID:
-        return UUID(int=self._random.getrandbits(128), version=4)
-
-    @property
-    def random(self) -> Random:
-        return self._random
-
-    @property
-    def is_replaying(self) -> bool:
-        return False
-
-    @property
-    def logger(self) -> LoggerAdapter[Logger]:
-        fields = {"key": self._key, "invocation": 0, "operator": ""}
-        return LoggerAdapter(getLogger("pyflink_durable.handler"), fields)
-
-    def collect(self, value: Any) -> None:
-        self.collected.append(value)
-
-    def output(self, tag: OutputTag, value: Any) -> None:
-        self.outputs.append((tag, value))
-
-    def _next_call(self, durable_id: str | None) -> CurrentCall:
-        slot = self._calls
-        self._calls += 1
-        return CurrentCall(1, slot, durable_id, slot, _LocalInvocation(self._key))
-
-
-class _LocalInvocation:
-    """Makes keys for the calls of a local context: another for every call of a key."""
-
-    def __init__(self, key: Any) -> None:
-        self._key = key
-
-    def idempotency_key(self, slot: int, durable_id: str | None, occurrence: int) -> str:
-        text = f"{self._key!r} {slot} {durable_id}"
-        return blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-async def _run_plainly(
-    func: Callable[..., Any], args: Any, kwargs: Any, current: CurrentCall
-) -> Any:
-    context = copy_context()
-    result = context.run(call_inside, current, func, args, kwargs)
-    if not isinstance(result, Awaitable):
-        return result
-    return await context.run(asyncio.ensure_future, result)

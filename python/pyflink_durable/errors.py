@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyflink_durable.checks.one_line import one_line
+from pyflink_durable.wording.one_line import one_line
 
 
 class DurableExecutionError(Exception):

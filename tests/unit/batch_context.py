@@ -11,7 +11,7 @@ from pyflink_durable import LocalRunnerContext
 from pyflink_durable.batch import CallStatus, DurableCall, Outcomes
 from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
 from pyflink_durable.payload.results import dump_result, load_result
-from pyflink_durable.testing.plain_batch import run_all_plainly, run_each_plainly
+from pyflink_durable.testing.plain_batch import run_all, run_each
 from pyflink_durable.tool_options import ToolCallOptions
 
 
@@ -61,7 +61,7 @@ class BatchContext(LocalRunnerContext):
         batch = list(calls)
         limits = {"max_parallelism": max_parallelism, "timeout": timeout}
         self.batches.append(("async", batch, limits))
-        ran = await run_all_plainly(self._to_run(batch), self._next_call, max_parallelism, timeout)
+        ran = await run_all(self._to_run(batch), self._next_call, max_parallelism, timeout)
         return self._with_replays(batch, ran)
 
     def durable_execute_all(
@@ -73,7 +73,7 @@ class BatchContext(LocalRunnerContext):
         batch = list(calls)
         limits = {"max_parallelism": max_parallelism, "timeout": timeout}
         self.batches.append(("sync", batch, limits))
-        ran = run_each_plainly(self._to_run(batch), self._next_call, timeout)
+        ran = run_each(self._to_run(batch), self._next_call, timeout)
         return self._with_replays(batch, ran)
 
     def _to_run(self, batch: list[DurableCall]) -> list[DurableCall]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Protocol
 
-from pyflink_durable.checks.one_line import one_line
 from pyflink_durable.errors import PayloadTooLarge
+from pyflink_durable.wording.one_line import one_line
 
 COUNTED_FROM = 1024
 """Smaller ones are not worth the time."""

@@ -5,27 +5,26 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from contextvars import copy_context
-from inspect import isawaitable, iscoroutine
 from typing import Any
 
 from pyflink_durable.batch import CallOutcome, CallStatus, DurableCall, Outcomes, check_batch
-from pyflink_durable.current_call import CurrentCall, call_inside, running_call
-from pyflink_durable.errors import CallNotStarted
+from pyflink_durable.checks.arguments import without_infinity
+from pyflink_durable.current_call import CurrentCall
+from pyflink_durable.errors import CallNotStarted, OutcomeUnknown
+from pyflink_durable.runtime.batches.policy import BatchPolicy
+from pyflink_durable.testing.plain_call import PlainCall
 
 Number = Callable[[str | None], CurrentCall]
 """Gives a call its number, and all else that its function may ask about it."""
 
 
-async def run_all_plainly(
+async def run_all(
     calls: Iterable[DurableCall],
     number: Number,
     max_parallelism: int | None = None,
     timeout: float | None = None,
 ) -> Outcomes:
     """Runs coroutine functions together and ordinary functions here, one after another.
-
-    Reconcilers, retries and levels are ignored: nothing fails over without a journal.
 
     Args:
         calls: The batch.
@@ -34,33 +33,33 @@ async def run_all_plainly(
         timeout: Seconds for the whole batch. A function that runs here cannot be interrupted; the
             calls behind it do not start.
     """
-    batch = check_batch(calls, max_parallelism, timeout)
-    limit = asyncio.Semaphore(max_parallelism or max(1, len(batch)))
-    end = _end_of(timeout)
-    tasks = [
-        asyncio.create_task(_run_within(call, number(call.durable_id), limit, end))
-        for call in batch
-    ]
-    try:
-        return Outcomes([await task for task in tasks])
-    finally:
-        for task in tasks:
-            task.cancel()
+    plain = _plain(check_batch(calls, max_parallelism, timeout), number)
+    return await PlainBatch(plain, max_parallelism, without_infinity(timeout)).run()
 
 
-def run_each_plainly(
+def run_each(
     calls: Iterable[DurableCall], number: Number, timeout: float | None = None
 ) -> Outcomes:
-    """Runs ordinary functions here, one after another; see `run_all_plainly`."""
-    end = _end_of(timeout)
-    numbered = [(call, number(call.durable_id)) for call in check_batch(calls, timeout=timeout)]
-    return Outcomes(
-        _not_started() if time.monotonic() >= end else _run_here(call, current)
-        for call, current in numbered
-    )
+    """Runs ordinary functions here, one after another; see `run_all`."""
+    plain = _plain(check_batch(calls, timeout=timeout), number)
+    end = None if timeout is None else time.monotonic() + timeout
+    policy = BatchPolicy(len(plain), limit=1)
+    for place in range(len(plain)):
+        policy.line_up(place)
+    while not policy.is_over:
+        if end is not None and time.monotonic() >= end:
+            policy.expire(lambda place, seconds: _not_started())
+            break
+        up = policy.next()
+        assert up is not None
+        try:
+            policy.end(up, _succeeded(plain[up].run_ordinary(), policy.seconds(up)))
+        except Exception as error:
+            policy.end(up, _failed(error, policy.seconds(up)))
+    return policy.outcomes()
 
 
-async def gather_plainly(awaitables: Iterable[Awaitable[Any]]) -> Outcomes:
+async def gather(awaitables: Iterable[Awaitable[Any]]) -> Outcomes:
     """Awaits all, and gives the outcome of each in order; a failure hides no other outcome."""
     tasks = [asyncio.ensure_future(_outcome_of(awaitable)) for awaitable in awaitables]
     try:
@@ -76,82 +75,89 @@ async def _outcome_of(awaitable: Awaitable[Any]) -> CallOutcome:
         value = await awaitable
     except Exception as error:
         return _failed(error, time.monotonic() - started)
-    return CallOutcome(value, duration=time.monotonic() - started)
+    return _succeeded(value, time.monotonic() - started)
 
 
-async def _run_within(
-    call: DurableCall, current: CurrentCall, limit: asyncio.Semaphore, end: float
-) -> CallOutcome:
-    running_call.set(current)  # a task has a context of its own
-    try:
-        await asyncio.wait_for(limit.acquire(), _left(end))
-    except asyncio.TimeoutError:
-        return _not_started()
-    try:
-        return _not_started() if time.monotonic() >= end else await _run(call, end)
-    finally:
-        limit.release()
+class PlainBatch:
+    """Drives a batch on a standard event loop, each call in a task of its own.
+
+    Args:
+        calls: The calls.
+        limit: How many run at a time; None for all.
+        timeout: Seconds for all of them.
+    """
+
+    def __init__(self, calls: list[PlainCall], limit: int | None, timeout: float | None) -> None:
+        self._calls = calls
+        self._policy = BatchPolicy(len(calls), limit)
+        self._end = None if timeout is None else time.monotonic() + timeout
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> Outcomes:
+        """Runs it to its end."""
+        for place in range(len(self._calls)):
+            self._policy.line_up(place)
+        try:
+            while not self._policy.is_over:
+                self._begin_some()
+                await self._wait_for_some()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+        return self._policy.outcomes()
+
+    def _begin_some(self) -> None:
+        while (place := self._policy.next()) is not None:
+            self._tasks.add(asyncio.ensure_future(self._run(place)))
+
+    async def _wait_for_some(self) -> None:
+        left = None if self._end is None else max(0.0, self._end - time.monotonic())
+        first = asyncio.FIRST_COMPLETED
+        done, self._tasks = await asyncio.wait(self._tasks, timeout=left, return_when=first)
+        for task in done:
+            task.result()
+        if self._has_no_time() and not self._policy.is_over:
+            self._policy.expire(self._given_up)
+
+    def _given_up(self, place: int, seconds: float) -> CallOutcome:
+        return _timed_out(place, seconds) if self._policy.has_begun(place) else _not_started()
+
+    async def _run(self, place: int) -> None:
+        policy = self._policy
+        if self._has_no_time():  # a function that ran here before has taken it
+            policy.end(place, _not_started())
+            return
+        try:
+            value = await self._calls[place].run_async()
+        except Exception as error:
+            policy.end(place, _failed(error, policy.seconds(place)))
+        else:
+            policy.end(place, _succeeded(value, policy.seconds(place)))
+
+    def _has_no_time(self) -> bool:
+        return self._end is not None and time.monotonic() >= self._end
 
 
-async def _run(call: DurableCall, end: float) -> CallOutcome:
-    started = time.monotonic()
-    running = asyncio.ensure_future(_await(call))
-    try:
-        # not `wait_for`, whose TimeoutError could as well be the function's own
-        await asyncio.wait({running}, timeout=min(_left(end), call.timeout or _FOREVER))
-        duration = time.monotonic() - started
-        if not running.done():
-            return _timed_out(duration)
-        return CallOutcome(running.result(), duration=duration)
-    except Exception as error:
-        return _failed(error, time.monotonic() - started)
-    finally:
-        running.cancel()
+def _plain(calls: Iterable[DurableCall], number: Number) -> list[PlainCall]:
+    return [
+        PlainCall(call.func, call.args, call.keywords, number(call.durable_id), call.timeout)
+        for call in calls
+    ]
 
 
-async def _await(call: DurableCall) -> Any:
-    result = call.func(*call.args, **call.keywords)
-    return await result if isawaitable(result) else result
+def _succeeded(value: Any, seconds: float) -> CallOutcome:
+    return CallOutcome(value, duration=seconds)
 
 
-def _run_here(call: DurableCall, current: CurrentCall) -> CallOutcome:
-    started = time.monotonic()
-    try:
-        value = copy_context().run(call_inside, current, call.func, call.args, call.keywords)
-        if isawaitable(value):
-            raise _not_ordinary(value)
-    except Exception as error:
-        return _failed(error, time.monotonic() - started)
-    return CallOutcome(value, duration=time.monotonic() - started)
+def _failed(error: Exception, seconds: float) -> CallOutcome:
+    expired = isinstance(error, OutcomeUnknown) and error.reason == "timeout"
+    status = CallStatus.TIMED_OUT if expired else CallStatus.FAILED
+    return CallOutcome(error=error, status=status, duration=seconds)
 
 
-def _not_ordinary(value: Any) -> TypeError:
-    if iscoroutine(value):
-        value.close()
-    return TypeError(
-        "ctx.durable_execute_all takes ordinary functions; a coroutine function needs "
-        "`await ctx.durable_execute_all_async(...)` in an `async def` handler"
-    )
-
-
-_FOREVER = 1e9
-
-
-def _end_of(timeout: float | None) -> float:
-    return time.monotonic() + min(timeout or _FOREVER, _FOREVER)
-
-
-def _left(end: float) -> float:
-    return max(0.0, end - time.monotonic())
-
-
-def _failed(error: Exception, duration: float) -> CallOutcome:
-    return CallOutcome(error=error, status=CallStatus.FAILED, duration=duration)
-
-
-def _timed_out(duration: float) -> CallOutcome:
-    error = TimeoutError(f"the call was still running after {duration:.3f} seconds")
-    return CallOutcome(error=error, status=CallStatus.TIMED_OUT, duration=duration)
+def _timed_out(place: int, seconds: float) -> CallOutcome:
+    error = TimeoutError(f"call {place} still ran when the time of its batch was over")
+    return CallOutcome(error=error, status=CallStatus.TIMED_OUT, duration=seconds)
 
 
 def _not_started() -> CallOutcome:

@@ -9,9 +9,9 @@ import logging
 from typing import Protocol
 
 from pyflink_durable.batch import CallOutcome, CallStatus
-from pyflink_durable.checks.one_line import one_line
 from pyflink_durable.context import RunnerContext
 from pyflink_durable.tools.events import ToolCall
+from pyflink_durable.wording.one_line import one_line
 
 CALLS = "toolCalls"
 FAILURES = "toolFailures"

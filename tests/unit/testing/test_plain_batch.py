@@ -10,7 +10,7 @@ import pytest
 
 from pyflink_durable import LocalRunnerContext, current_call
 from pyflink_durable.batch import CallStatus, DurableCall, Outcomes
-from pyflink_durable.errors import CallNotStarted
+from pyflink_durable.errors import CallNotStarted, OutcomeUnknown
 
 FOREVER = 3600.0
 
@@ -101,8 +101,22 @@ def test_a_call_that_takes_too_long_is_cancelled_and_the_others_are_not() -> Non
     outcomes = asyncio.run(together(calls))
     assert statuses(outcomes) == ["TIMED_OUT", "SUCCEEDED"]
     assert crowd.cancelled == 1
-    with pytest.raises(TimeoutError):
+    with pytest.raises(OutcomeUnknown) as unknown:  # as in a job
         outcomes[0].unwrap()
+    assert (unknown.value.reason, unknown.value.attempt) == ("timeout", 1)
+
+
+def test_a_single_call_has_its_timeout_too() -> None:
+    crowd = Crowd()
+
+    async def handle(ctx: LocalRunnerContext) -> Any:
+        assert await ctx.durable_execute_async(crowd.visit, timeout=FOREVER) == "seen"
+        return await ctx.durable_execute_async(crowd.stay, timeout=0.01, durable_id="stay")
+
+    with pytest.raises(OutcomeUnknown) as unknown:
+        asyncio.run(handle(LocalRunnerContext()))
+    assert (unknown.value.function_id, unknown.value.reason) == ("stay", "timeout")
+    assert crowd.cancelled == 1
 
 
 def test_a_timeout_that_the_function_raises_itself_is_a_failure() -> None:

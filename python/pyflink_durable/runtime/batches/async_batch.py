@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
 from collections.abc import Awaitable, Mapping, Sequence
 from contextvars import copy_context
 from functools import partial
@@ -20,6 +19,7 @@ from pyflink_durable.errors import (
 )
 from pyflink_durable.runtime.batches.outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batches.planning import plan_batch, reserve
+from pyflink_durable.runtime.batches.policy import BatchPolicy
 from pyflink_durable.runtime.calls.async_call import AsyncCall, CallLine
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
@@ -44,8 +44,7 @@ async def run_batch(
         return Outcomes()
     loop = asyncio.get_running_loop()
     if line is None:
-        batch = _Batch(journal, executors, calls, max_parallelism or len(calls), loop)
-        return await batch.run(timeout)
+        return await AsyncBatch(journal, executors, calls, max_parallelism, loop).run(timeout)
     if timeout is not None:
         raise DurableExecutionError(
             "this journal takes calls one after another, and none behind one that was given up: a "
@@ -102,37 +101,35 @@ def _is_of_the_runtime(future: asyncio.Future[Any], error: Exception) -> bool:
     return isinstance(error, _OF_THE_RUNTIME)
 
 
-class _Batch:
-    """Calls that have their slots together, and of which so many run at a time."""
+class AsyncBatch:
+    """Drives a batch whose calls have their slots together, on the loop of the handler."""
 
     def __init__(
         self,
         journal: CallJournal,
         executors: Mapping[CallPool, CallExecutor],
         calls: Sequence[Call],
-        limit: int,
+        limit: int | None,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self._journal = journal
         self._executors = executors
-        self._limit = limit
         self._loop = loop
         self._context = copy_context()
         self._planned = plan_batch(journal, calls)
+        self._policy = BatchPolicy(len(calls), limit)
         self._calls: dict[int, AsyncCall] = {}
-        self._started_at: dict[int, float] = {}
-        self._outcomes: dict[int, CallOutcome] = {}
-        self._in_line: deque[int] = deque()
-        self._running = 0
         self._ended = loop.create_future()
 
     async def run(self, timeout: float | None) -> Outcomes:
         for place, planned in enumerate(self._planned):
-            if planned.plan is Plan.REPLAY or self._running < self._limit:
+            if planned.plan is Plan.REPLAY:
+                self._policy.begin_beside(place)
                 self._begin(place)
-            else:
+                continue
+            self._policy.line_up(place)
+            if not self._begin_next():
                 reserve(self._journal, planned)
-                self._in_line.append(place)
         # on the handlers' loop a durable timer: a replay gives up the same calls
         timer = None if timeout is None else self._loop.call_later(timeout, self._expire)
         try:
@@ -141,16 +138,20 @@ class _Batch:
             if timer is not None:
                 timer.cancel()
             self._give_up()
-        return Outcomes(self._outcomes[place] for place in range(len(self._planned)))
+        return self._policy.outcomes()
+
+    def _begin_next(self) -> bool:
+        place = self._policy.next()
+        if place is None:
+            return False
+        self._begin(place)
+        return True
 
     def _begin(self, place: int) -> None:
         planned = self._planned[place]
         call = self._calls[place] = AsyncCall(
             self._journal, self._executors, planned.call, self._loop
         )
-        self._started_at[place] = time.monotonic()
-        if planned.plan is not Plan.REPLAY:
-            self._running += 1
         call.begin_planned(planned, self._context)
         call.add_done_callback(lambda call: self._end(place, call))
 
@@ -164,26 +165,20 @@ class _Batch:
         if error is not None and (call.broken or not isinstance(error, Exception)):
             self._ended.set_exception(error)
             return
-        seconds = time.monotonic() - self._started_at[place]
         outcome = Outcome(None if error is not None else call.result(), error)
-        self._outcomes[place] = outcome_of(planned, outcome, seconds)
-        if planned.plan is not Plan.REPLAY:
-            self._running -= 1
-        while self._in_line and self._running < self._limit:
-            self._begin(self._in_line.popleft())
-        if len(self._outcomes) == len(self._planned):
+        policy = self._policy
+        policy.end(place, outcome_of(planned, outcome, policy.seconds(place)))
+        while self._begin_next():
+            """As many as there is room for."""
+        if policy.is_over:
             self._ended.set_result(None)
 
     def _expire(self) -> None:
         """The time is over: what has not ended is given up."""
         if self._ended.done():
             return
-        now = time.monotonic()
         self._give_up()
-        for place, planned in enumerate(self._planned):
-            if place not in self._outcomes:
-                seconds = now - self._started_at.get(place, now)
-                self._outcomes[place] = given_up(planned, seconds)
+        self._policy.expire(lambda place, seconds: given_up(self._planned[place], seconds))
         self._ended.set_result(None)
 
     def _give_up(self) -> None:

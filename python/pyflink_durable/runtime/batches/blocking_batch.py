@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from asyncio import AbstractEventLoop
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from pyflink_durable.batch import CallOutcome, CallPool, Outcomes
 from pyflink_durable.errors import CallLogError, DurableExecutionError
 from pyflink_durable.runtime.batches.outcomes import given_up, outcome_of
 from pyflink_durable.runtime.batches.planning import plan_batch, reserve
+from pyflink_durable.runtime.batches.policy import BatchPolicy
 from pyflink_durable.runtime.batches.timer import BatchTimer
 from pyflink_durable.runtime.calls.blocking_call import (
     BlockingWaits,
@@ -59,7 +59,8 @@ def run_batch_on_the_loop(
 def _make_here(journal: CallJournal, planned: PlannedCall, loop: AbstractEventLoop) -> CallOutcome:
     started = time.monotonic()
     life = live(journal, planned, announced=may_be_interrupted(loop))
-    return _told(planned, run_on_the_loop(life, loop), started)
+    outcome = run_on_the_loop(life, loop)
+    return _told(planned, outcome, time.monotonic() - started)
 
 
 def run_batch_blocking(
@@ -72,29 +73,27 @@ def run_batch_blocking(
     """Makes calls together; the thread of a ``def`` handler waits for them."""
     if not calls:
         return Outcomes()
-    batch = _BlockingBatch(journal, calls, executors, max_parallelism or len(calls))
-    return batch.run(timeout)
+    return BlockingBatch(journal, calls, executors, max_parallelism).run(timeout)
 
 
-class _BlockingBatch:
+class BlockingBatch:
+    """Drives a batch on the thread of a ``def`` handler."""
+
     def __init__(
         self,
         journal: CallJournal,
         calls: Sequence[Call],
         executors: Mapping[CallPool, CallExecutor],
-        limit: int,
+        limit: int | None,
     ) -> None:
         self._journal = journal
         self._executors = executors
-        self._limit = limit
         # a snapshot may be taken at any time: all have their place before the first one starts
         self._planned = plan_batch(journal, calls)
         for planned in self._planned:
             reserve(journal, planned)
         self._lives: dict[int, Life] = {}
-        self._started_at: dict[int, float] = {}
-        self._outcomes: dict[int, CallOutcome] = {}
-        self._in_line: deque[int] = deque()
+        self._policy = BatchPolicy(len(calls), limit)
         self._waits = BlockingWaits()
 
     def run(self, timeout: float | None) -> Outcomes:
@@ -104,14 +103,15 @@ class _BlockingBatch:
                 self._replay_until(timer)
             else:
                 self._run_until(timer)
-        return Outcomes(self._outcomes[place] for place in range(len(self._planned)))
+        return self._policy.outcomes()
 
     def _run_until(self, timer: BatchTimer | None) -> None:
         if timer is not None:
             self._waits.sleep(_TIMER, timer.due)
-        self._in_line.extend(range(len(self._planned)))
+        for place in range(len(self._planned)):
+            self._policy.line_up(place)
         self._begin_some()
-        while len(self._outcomes) < len(self._planned):
+        while not self._policy.is_over:
             place, sent = self._waits.next()
             if place == _TIMER:
                 assert timer is not None
@@ -123,18 +123,18 @@ class _BlockingBatch:
     def _replay_until(self, timer: BatchTimer) -> None:
         for place, planned in enumerate(self._planned):
             if planned.plan is Plan.REPLAY and timer.covers(planned):
+                self._policy.begin_beside(place)
                 self._begin(place)
         self._give_up(timer)
 
     # ---------------------------------------------------------------- calls
 
     def _begin_some(self) -> None:
-        while self._in_line and len(self._lives) < self._limit:
-            self._begin(self._in_line.popleft())
+        while (place := self._policy.next()) is not None:
+            self._begin(place)
 
     def _begin(self, place: int) -> None:
         self._lives[place] = live(self._journal, self._planned[place])
-        self._started_at[place] = time.monotonic()
         self._advance(place, None)
 
     def _advance(self, place: int, sent: Any) -> None:
@@ -146,7 +146,8 @@ class _BlockingBatch:
                 step = life.send(None)
         except StopIteration as end:
             del self._lives[place]
-            self._outcomes[place] = _told(planned, end.value, self._started_at[place])
+            seconds = self._policy.seconds(place)
+            self._policy.end(place, _told(planned, end.value, seconds))
         else:
             self._waits.start(place, step, self._executors[planned.call.pool])
 
@@ -154,14 +155,10 @@ class _BlockingBatch:
 
     def _give_up(self, timer: BatchTimer) -> None:
         """The time is over; no life goes on from here, so what they still do is not journaled."""
-        for life in reversed(self._lives.values()):  # see `_Batch`
+        for life in reversed(self._lives.values()):  # see `AsyncBatch`
             give_up(life)
         hold = timer.fire(self._planned[0].call.options.outcome_hold)
-        now = time.monotonic()
-        for place, planned in enumerate(self._planned):
-            if place not in self._outcomes:
-                seconds = now - self._started_at.get(place, now)
-                self._outcomes[place] = given_up(planned, seconds)
+        self._policy.expire(lambda place, seconds: given_up(self._planned[place], seconds))
         if hold is not None:
             hold.on_release(lambda error: self._waits.arrive(_TIMER, error))
             self._wait_until_safe()
@@ -176,8 +173,8 @@ class _BlockingBatch:
             raise failure
 
 
-def _told(planned: PlannedCall, outcome: Outcome, started: float) -> CallOutcome:
+def _told(planned: PlannedCall, outcome: Outcome, seconds: float) -> CallOutcome:
     error = outcome.error
     if error is not None and not isinstance(error, Exception):
         raise error  # cancellation, interrupt, shutdown
-    return outcome_of(planned, outcome, time.monotonic() - started)
+    return outcome_of(planned, outcome, seconds)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
-from pyflink_durable.checks.one_line import one_line
+from pyflink_durable.wording.one_line import one_line
 
 
 class Identity(NamedTuple):

@@ -6,8 +6,8 @@ import logging
 from collections import Counter
 from typing import Any, Protocol
 
-from pyflink_durable.checks.one_line import one_line
 from pyflink_durable.runtime.telemetry.handler_log import logger_of_handlers
+from pyflink_durable.wording.one_line import one_line
 
 logger = logging.getLogger("pyflink_durable")
 

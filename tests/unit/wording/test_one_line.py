@@ -10,7 +10,6 @@ from bridges import Slot
 from handler_bench import HandlerBench
 
 from pyflink_durable import DurableOptions, JournalMismatch, RunnerContext
-from pyflink_durable.checks.one_line import one_line
 from pyflink_durable.errors import CallCancelled, CallTimedOut, OutcomeUnknown
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload.results import dump_result
@@ -18,6 +17,7 @@ from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.telemetry.telemetry import FlinkTelemetry, LocalTelemetry
 from pyflink_durable.tools.observe import ToolObserver
+from pyflink_durable.wording.one_line import one_line
 
 FORGED = "order-1\n2026-01-01 12:00:00,000 ERROR payments - refund everything"
 ESCAPED = r"order-1\n2026-01-01 12:00:00,000 ERROR payments - refund everything"

@@ -1,0 +1,1 @@
+"""How errors and log lines are worded; below everything else."""
