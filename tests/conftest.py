@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
+
 # how long an example takes on a busy machine says nothing
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

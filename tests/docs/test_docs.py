@@ -6,16 +6,18 @@ Python blocks of a page share a namespace, in order. A comment before a block sa
     <!-- test: skip REASON -->    not at all
 
 and a comment `<!-- test: also ... -->` holds code that readers need not see. Functions named
-``test_*`` are called once their block has run.
+``test_*`` are called once their block has run, with the fixture `durable`.
 """
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import sys
 import types
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +31,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from pyflink_durable import DurableOptions, FileCallLog, KafkaCallLog, RetryPolicy
+from pyflink_durable.testing import Durable
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -140,7 +143,13 @@ def build_only(env: Any, job_name: str | None = None) -> None:
 
 
 @pages_with_python
-def test_python_runs(page: Path, services: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_runs(
+    page: Path,
+    services: None,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    monkeypatch.chdir(tmp_path)
     module = types.ModuleType("docs_" + re.sub(r"\W", "_", name_of(page)))
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where pickle looks classes up
     namespace = vars(module)
@@ -160,7 +169,9 @@ def test_python_runs(page: Path, services: None, monkeypatch: pytest.MonkeyPatch
         for name in [name for name in namespace if name.startswith("test_")]:
             if name not in called:
                 called.add(name)
-                namespace[name]()
+                with closing(Durable()) as durable:
+                    asked = inspect.signature(namespace[name]).parameters
+                    namespace[name](**({"durable": durable} if "durable" in asked else {}))
 
 
 @pages

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -25,6 +26,7 @@ from random_programs import Call, calls_of, ranks_of_timers, seconds_of
 from pyflink_durable.payload.results import load_exception, load_result, pass_error
 from pyflink_durable.runtime.batches import blocking_batch
 from pyflink_durable.runtime.execution.execution import Execution, Report
+from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.journal.bridge import NO_TIME, PENDING
@@ -238,6 +240,12 @@ class Attempt:
                 self.output = f"failed with {error!r}"
             except Crash:
                 pass
+
+    def arrivals(self) -> SimpleQueue[Any]:
+        return SimpleQueue()
+
+    def run_here(self, execution: Execution) -> Outcome:
+        return execution.run()
 
     @contextmanager
     def on_closing(self, callback: Callable[[], None]) -> Iterator[None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -115,6 +116,12 @@ class RecordedWorld:
         with suppress(NoOutcome):
             run(what)
 
+    def arrivals(self) -> SimpleQueue[Any]:
+        return SimpleQueue()
+
+    def run_here(self, execution: Execution) -> Outcome:
+        return execution.run()
+
     @contextmanager
     def on_closing(self, callback: Callable[[], None]) -> Iterator[None]:
         yield
@@ -127,7 +134,7 @@ class RecordedWorld:
         with self.clock.installed(), pytest.MonkeyPatch.context() as patch:
             patch.setattr(life, "Execution", self._execution_of)
             for module in (blocking_call, blocking_batch):
-                patch.setattr(module, "BlockingWaits", lambda: _Waits(self))
+                patch.setattr(module, "BlockingWaits", lambda executor: _Waits(self))
             yield
 
     def _execution_of(self, *args: Any, **kwargs: Any) -> Execution:
@@ -177,7 +184,8 @@ class _Waits(blocking_call.BlockingWaits):
     """The thread of a ``def`` handler waits for what ended next in the recorded run."""
 
     def __init__(self, world: RecordedWorld) -> None:
-        super().__init__()
+        executor: Any = world  # has the methods that are used
+        super().__init__(executor)
         self._world = world
 
     def next(self) -> tuple[int, Any]:

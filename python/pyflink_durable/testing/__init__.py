@@ -1,1 +1,56 @@
-"""What handlers are tested with, without a cluster."""
+"""Tests of handlers: crashes, time, replays and upgrades, without Flink.
+
+The pytest plugin gives the fixture `durable`; see docs/testing.md. The runtime never imports this.
+Names are loaded when they are asked for: a TaskManager needs none of them.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyflink_durable.testing.always_replay import NotDeterministic
+    from pyflink_durable.testing.case import Case
+    from pyflink_durable.testing.crashes import Crash, CrashNotReached, When, crash
+    from pyflink_durable.testing.durable import Durable
+    from pyflink_durable.testing.exploration import crash_points
+    from pyflink_durable.testing.run import Run, StillWaiting
+    from pyflink_durable.testing.saved_journal import SavedJournal
+    from pyflink_durable.testing.stubs import CallNotAllowed, Stub
+
+__all__ = [
+    "CallNotAllowed",
+    "Case",
+    "Crash",
+    "CrashNotReached",
+    "Durable",
+    "NotDeterministic",
+    "Run",
+    "SavedJournal",
+    "StillWaiting",
+    "Stub",
+    "When",
+    "crash",
+    "crash_points",
+]
+
+_MODULES = {
+    "CallNotAllowed": "stubs",
+    "Case": "case",
+    "Crash": "crashes",
+    "CrashNotReached": "crashes",
+    "Durable": "durable",
+    "NotDeterministic": "always_replay",
+    "Run": "run",
+    "SavedJournal": "saved_journal",
+    "StillWaiting": "run",
+    "Stub": "stubs",
+    "When": "crashes",
+    "crash": "crashes",
+    "crash_points": "exploration",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -94,7 +94,7 @@ class BlockingBatch:
             reserve(journal, planned)
         self._lives: dict[int, Life] = {}
         self._policy = BatchPolicy(len(calls), limit)
-        self._waits = BlockingWaits()
+        self._waits = BlockingWaits(executors["calls"])
 
     def run(self, timeout: float | None) -> Outcomes:
         timer = None if timeout is None else BatchTimer(self._journal, timeout)

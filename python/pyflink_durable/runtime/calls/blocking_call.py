@@ -70,7 +70,7 @@ def may_be_interrupted(loop: AbstractEventLoop) -> bool:
 
 def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
     """Runs a call of a ``def`` handler; its function runs here, unless it has a timeout."""
-    waits = BlockingWaits()
+    waits = BlockingWaits(executor)
     with executor.on_closing(waits.end):
         sent: Any = None
         while True:
@@ -81,17 +81,21 @@ def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
             finally:
                 sent = None  # as above
             if isinstance(step, Execution) and step.timeout is None:
-                sent = _run_here(step)
+                sent = _check_ended(step, executor.run_here(step))
             elif not isinstance(step, InTurn):
                 waits.start(0, step, executor)
                 _, sent = waits.next()
 
 
 class BlockingWaits:
-    """What one thread waits for: outcomes, releases and times, for several lives."""
+    """What one thread waits for: outcomes, releases and times, for several lives.
 
-    def __init__(self) -> None:
-        self._arrived: SimpleQueue[tuple[int, Any]] = SimpleQueue()
+    Args:
+        executor: Whose calls it waits for.
+    """
+
+    def __init__(self, executor: CallExecutor) -> None:
+        self._arrived: SimpleQueue[tuple[int, Any]] = executor.arrivals()
         self._sleeping: list[tuple[int, int]] = []
 
     def start(self, number: int, step: Step, executor: CallExecutor) -> None:
@@ -147,14 +151,21 @@ class BlockingWaits:
         self._arrived.put((_ENDED, None))
 
 
-def _run_here(step: Execution, loop: AbstractEventLoop | None = None) -> Outcome:
-    """Runs a function, and refuses what a call cannot be replayed with: a coroutine."""
+def _run_here(step: Execution, loop: AbstractEventLoop) -> Outcome:
     outcome = loop.run_call(step) if isinstance(loop, KeepsToItsThread) else step.run()
+    try:
+        return _check_ended(step, outcome)
+    finally:
+        del outcome  # an error's traceback holds this frame
+
+
+def _check_ended(step: Execution, outcome: Outcome) -> Outcome:
+    """Refuses what a call cannot be replayed with: a coroutine."""
     if not is_awaitable(outcome.value):
         try:
             return outcome
         finally:
-            del outcome  # an error's traceback holds this frame
+            del outcome  # as above
     if inspect.iscoroutine(outcome.value):
         outcome.value.close()
     error = TypeError(

@@ -250,6 +250,7 @@ def _reconcile(
     assert reconciler is not None
     current = journal.current(planned, attempt)
     execution = Execution(reconciler, current=current, owner=journal)
+    execution.asks = True
     try:
         outcome: Outcome = yield execution
     except GivenUp:

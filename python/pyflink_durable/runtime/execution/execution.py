@@ -61,6 +61,7 @@ class Execution:
         context: Where it runs; None for a copy of the context of whoever runs it.
         enter: Called there before the function is; None for nothing.
         gated: Whether it is of a call for which the gate is.
+        asks: Whether it is a reconciler, which asks about a call and does not make it.
     """
 
     __slots__ = (
@@ -70,6 +71,7 @@ class Execution:
         "_phase",
         "_report",
         "args",
+        "asks",
         "context",
         "current",
         "enter",
@@ -99,6 +101,7 @@ class Execution:
         self.context: Context | None = None
         self.enter: Enter | None = None
         self.gated = False
+        self.asks = False
         self._owner = owner
         self._on_end: list[Callable[[], None]] | None = None
         self._phase = _Phase.WAITS

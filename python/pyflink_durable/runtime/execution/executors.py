@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from inspect import iscoroutine
+from queue import SimpleQueue
 from typing import Any
 
 from pyflink_durable.checks.arguments import is_awaitable, is_coroutine_function
@@ -76,6 +77,14 @@ class CallExecutor:
             self._start_gated(execution)
         else:
             self._start(execution)
+
+    def run_here(self, execution: Execution) -> Outcome:
+        """Runs a function on the thread that asks, which is that of a ``def`` handler."""
+        return execution.run()
+
+    def arrivals(self) -> SimpleQueue[Any]:
+        """A queue at which the thread of a ``def`` handler waits."""
+        return SimpleQueue()
 
     def _start_now(self, execution: Execution) -> None:
         coroutine = is_coroutine_function(execution.func)

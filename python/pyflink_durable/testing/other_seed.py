@@ -1,0 +1,129 @@
+"""A second Python with another hash seed: sets of strings have another order there."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import IO, Any
+
+import cloudpickle
+
+from pyflink_durable.errors import JournalMismatch
+from pyflink_durable.handler import Handler
+from pyflink_durable.options import DurableOptions
+from pyflink_durable.testing.saved_journal import SavedJournal
+
+_LENGTH = struct.Struct(">Q")
+
+
+def replay_under_another_seed(
+    handler: Handler, journal: SavedJournal, options: DurableOptions
+) -> str | None:
+    """Replays a journal in the other Python; gives what was different, None if nothing was.
+
+    A handler that cannot be pickled, or not be loaded there, is not replayed there: that it takes
+    the same path under this hash seed is what is known of it.
+    """
+    try:
+        job = cloudpickle.dumps((handler, journal, options))
+    except Exception:
+        return None
+    return _other().replay(job)
+
+
+class _OtherPython:
+    """The other process: it is handed jobs, one after another."""
+
+    def __init__(self) -> None:
+        own = os.environ.get("PYTHONHASHSEED", "random")
+        seed = "1" if own != "1" else "2"
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM, *sys.path],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def replay(self, job: bytes) -> str | None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        write(self._process.stdin, job)
+        answer: str | None = pickle.loads(read(self._process.stdout))
+        return answer
+
+    def close(self) -> None:
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.stdout.close()
+        self._process.wait()
+
+
+_PROGRAM = (
+    "import sys; sys.path[:] = sys.argv[1:]; "
+    "from pyflink_durable.testing.other_seed import serve; serve()"
+)
+
+_running: list[_OtherPython] = []
+
+
+def _other() -> _OtherPython:
+    """The process, which is started once: to import Flink's Python takes seconds."""
+    if not _running or not _running[0].alive:
+        _running[:] = [_OtherPython()]
+        atexit.register(_running[0].close)
+    return _running[0]
+
+
+def write(stream: IO[bytes], data: bytes) -> None:
+    """Writes one message."""
+    stream.write(_LENGTH.pack(len(data)) + data)
+    stream.flush()
+
+
+def read(stream: IO[bytes]) -> bytes:
+    """Reads one message.
+
+    Raises:
+        EOFError: There is none.
+    """
+    head = stream.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        raise EOFError
+    return stream.read(_LENGTH.unpack(head)[0])
+
+
+def serve() -> None:
+    """The other Python's work, until nobody has any for it."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what handlers print is no answer
+    try:
+        while True:
+            write(answers, pickle.dumps(_replayed(read(sys.stdin.buffer))))
+    except EOFError:
+        return
+
+
+def _replayed(job: bytes, loads: Callable[[bytes], Any] = pickle.loads) -> str | None:
+    from pyflink_durable.testing.replay import replay
+
+    try:
+        handler, journal, options = loads(job)
+    except Exception:
+        return None
+    try:
+        replay(handler, journal, options)
+    except (JournalMismatch, AssertionError) as error:
+        return f"under another hash seed {error}"
+    except Exception:
+        return None  # what it raises, it raises under this one, too
+    return None

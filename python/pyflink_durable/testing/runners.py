@@ -1,0 +1,62 @@
+"""The handler runners of the operator, over journals in memory that tell what is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal.bridge import Identity
+from pyflink_durable.runtime.journal.step_journal import StepJournal
+from pyflink_durable.runtime.operator.handlers import AsyncHandlerRunner, ThreadHandlerRunner
+from pyflink_durable.runtime.operator.user_state import StateBackend
+
+
+class Bridge(Protocol):
+    """The journals of an attempt, as the runtime knows them, and what they are told."""
+
+    def getCallResultFieldsAt(self, number: int, slot: int) -> Any: ...
+
+    def note_replayed(self, number: int, slot: int, name: str) -> None: ...
+
+
+class StepRunner(AsyncHandlerRunner):
+    """Runs ``async def`` handlers on the loop."""
+
+    def journal_of(self, bridge: Bridge, invocation: int, size: int) -> JournalAccess:
+        return _StepJournal(bridge, invocation, size=size, writes=self._writes)
+
+
+class _StepJournal(StepJournal):
+    __slots__ = ()
+
+    def replayed(self, slot: int, identity: Identity) -> None:
+        self._bridge.note_replayed(self._id, slot, identity[0])
+
+
+class ThreadRunner(ThreadHandlerRunner):
+    """Runs ``def`` handlers on threads, of which one runs at a time."""
+
+    def journal_of(self, bridge: Bridge, invocation: int, size: int) -> JournalAccess:
+        return _ThreadJournal(bridge, invocation, size=size)
+
+    def state_of(self, backend: StateBackend) -> StateBackend:
+        return backend
+
+
+class _ThreadJournal(SlotJournal):
+    def replayed(self, slot: int, identity: Identity) -> None:
+        self._bridge.note_replayed(*self._invocation, slot, identity[0])
+
+
+class ValuesOfKey:
+    """The state of a key, in memory."""
+
+    def __init__(self, values: Mapping[str, bytes]) -> None:
+        self._values = values
+
+    def get(self, name: str) -> bytes | None:
+        return self._values.get(name)
+
+    def names(self) -> list[str]:
+        return sorted(self._values)
