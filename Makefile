@@ -19,6 +19,8 @@ LEVELS ?=
 HANDLER_TESTS = $$(grep -rlE '(HandlerBench|History)\(' tests/unit --include='test_*.py')
 # Arguments for demo, agent, bench, test and test-unit: make demo ARGS="--orders my.ndjson"
 ARGS ?=
+# The class of Java tests that test-java runs; by default all: make test-java TEST=ValveTest
+TEST ?=
 # The interpreter for the virtual environment; by default the first of
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
@@ -66,7 +68,7 @@ test: test-java ## run all tests: Java, then Python with the mini-cluster, then 
 
 test-java: jar ## run the Java tests only
 	@rm -rf java-bridge/*/target/surefire-reports
-	@($(MVN) test) || { $(BIN)/python java-bridge/test_summary.py; exit 1; }
+	@($(MVN) test $(if $(TEST),-Dtest=$(TEST) -Dsurefire.failIfNoSpecifiedTests=false)) || { $(BIN)/python java-bridge/test_summary.py; exit 1; }
 	@$(BIN)/python java-bridge/test_summary.py
 
 test-unit: jar ## run the fast Python tests only (no mini-cluster)

@@ -182,6 +182,12 @@ def test_marks_are_known(page: Path) -> None:
 # -------------------------------------------------------------------- commands and links
 
 
+def test_the_folders_of_contributing_exist() -> None:
+    folders = re.findall(r"`([\w./-]+/)`", (DOCS / "contributing.md").read_text(encoding="utf-8"))
+    assert len(folders) > 10
+    assert [folder for folder in folders if not (ROOT / folder).is_dir()] == []
+
+
 def commands_of(block: Block) -> Iterator[list[str]]:
     for line in block.code.replace("\\\n", " ").splitlines():
         words = line.split("#")[0].removeprefix("$ ").split()
