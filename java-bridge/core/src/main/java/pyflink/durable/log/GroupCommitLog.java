@@ -1,13 +1,14 @@
 package pyflink.durable.log;
 
 import java.io.IOException;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.concurrent.LinkedBlockingQueue;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import pyflink.durable.log.LogQueue.Append;
+import pyflink.durable.log.LogQueue.Completed;
+import pyflink.durable.log.LogQueue.Refused;
 
 /**
  * A {@link CallLog} with one thread that writes: it takes all that is queued, has it written as one
@@ -16,16 +17,13 @@ import org.slf4j.LoggerFactory;
  */
 public final class GroupCommitLog implements CallLog {
 
-    /** Bounds what waits for one write; more only makes the first entry wait for the last. */
-    private static final int MAX_GROUP_BYTES = 8 << 20;
-
     private static final long CLOSE_PATIENCE_MILLIS = 2_000;
 
     private static final Logger LOG = LoggerFactory.getLogger(GroupCommitLog.class);
 
     private final CallLogContext context;
     private final LogStorage storage;
-    private final LinkedBlockingQueue<Object> queue = new LinkedBlockingQueue<>();
+    private final LogQueue queue = new LogQueue();
     private final Object order = new Object();
     private final Thread writer;
 
@@ -74,10 +72,11 @@ public final class GroupCommitLog implements CallLog {
             }
             if (!closed) {
                 // Stamped and queued at once: a group has one epoch, and epochs only grow.
-                queue.add(
-                        refusal == null
-                                ? new Append(epoch, entry.keyGroup(), bytes, callback)
-                                : new Refused(callback, refusal));
+                if (refusal == null) {
+                    queue.add(new Append(epoch, entry.keyGroup(), bytes, callback));
+                } else {
+                    queue.add(new Refused(callback, refusal));
+                }
                 return;
             }
         }
@@ -110,7 +109,7 @@ public final class GroupCommitLog implements CallLog {
             closed = true;
         }
         if (join) {
-            queue.add(Wake.UP);
+            queue.wakeWriter();
             awaitWriter();
         } else {
             closeStorage();
@@ -151,9 +150,9 @@ public final class GroupCommitLog implements CallLog {
             while (!closed) {
                 Object next = queue.take();
                 if (next instanceof Append) {
-                    write(groupFrom((Append) next));
+                    write(queue.groupFrom((Append) next));
                 } else if (next instanceof Refused) {
-                    ((Refused) next).report();
+                    report((Refused) next);
                 } else if (next instanceof Completed) {
                     deleteCovered(((Completed) next).checkpointId);
                 }
@@ -167,24 +166,6 @@ public final class GroupCommitLog implements CallLog {
             Thread.interrupted(); // it was to end the write
             closeStorage();
         }
-    }
-
-    private List<Append> groupFrom(Append first) {
-        List<Append> group = new ArrayList<>();
-        Object next = first;
-        long bytes = 0;
-        do {
-            Append append = (Append) next;
-            if (next != first) {
-                queue.remove();
-            }
-            group.add(append);
-            bytes += append.bytes().length;
-            next = queue.peek();
-        } while (next instanceof Append
-                && ((Append) next).epoch == first.epoch
-                && bytes + ((Append) next).bytes().length <= MAX_GROUP_BYTES);
-        return group;
     }
 
     private void write(List<Append> group) {
@@ -234,9 +215,13 @@ public final class GroupCommitLog implements CallLog {
             if (next instanceof Append) {
                 report(((Append) next).callback, failure == null ? closedBefore() : failure);
             } else if (next instanceof Refused) {
-                ((Refused) next).report();
+                report((Refused) next);
             }
         }
+    }
+
+    private static void report(Refused refused) {
+        report(refused.callback, refused.refusal);
     }
 
     private static void report(AppendCallback callback, @Nullable IOException error) {
@@ -257,47 +242,5 @@ public final class GroupCommitLog implements CallLog {
                         "The call log cannot take %s: the entry has %d bytes, the log's limit is"
                                 + " %d. Return less from the call, for example a reference.",
                         entry, length, storage.maxEntryBytes()));
-    }
-
-    // ------------------------------------------------------------------ what is queued
-
-    private static final class Append extends SerializedEntry {
-        final long epoch;
-        final AppendCallback callback;
-
-        Append(long epoch, int keyGroup, byte[] bytes, AppendCallback callback) {
-            super(keyGroup, bytes);
-            this.epoch = epoch;
-            this.callback = callback;
-        }
-    }
-
-    /**
-     * An entry that no log could take: its append fails in its turn, and later ones may succeed.
-     */
-    private static final class Refused {
-        private final AppendCallback callback;
-        private final IOException refusal;
-
-        Refused(AppendCallback callback, IOException refusal) {
-            this.callback = callback;
-            this.refusal = refusal;
-        }
-
-        void report() {
-            GroupCommitLog.report(callback, refusal);
-        }
-    }
-
-    private static final class Completed {
-        final long checkpointId;
-
-        Completed(long checkpointId) {
-            this.checkpointId = checkpointId;
-        }
-    }
-
-    private enum Wake {
-        UP
     }
 }
