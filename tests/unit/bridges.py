@@ -261,7 +261,7 @@ class PythonSixMethods(TestedJournal):
 
 
 class JavaCursor(TestedJournal):
-    """Java's Journal by its cursor."""
+    """Java's CursorJournal by its cursor."""
 
     methods: Sequence[str] = CURSOR_METHODS
 

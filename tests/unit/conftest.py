@@ -40,7 +40,7 @@ def new_task() -> Iterator[Callable[..., Task]]:
 
 @pytest.fixture(scope="session")
 def new_java_journal() -> Callable[[Any], Any]:
-    """Makes a `pyflink.durable.journal.Journal` in the gateway's JVM, from the calls of another."""
+    """Makes a `CursorJournal` in the gateway's JVM, from the calls of another journal."""
     from pyflink.java_gateway import get_gateway
     from pyflink.util.java_utils import add_jars_to_context_class_loader
 
@@ -49,7 +49,7 @@ def new_java_journal() -> Callable[[Any], Any]:
     gateway = get_gateway()
     add_jars_to_context_class_loader([bridge_jar().as_uri()])
     loader = gateway.jvm.Thread.currentThread().getContextClassLoader()
-    journal_class = loader.loadClass("pyflink.durable.journal.Journal")
+    journal_class = loader.loadClass("pyflink.durable.journal.CursorJournal")
     parameters = gateway.new_array(gateway.jvm.Class, 1)
     parameters[0] = loader.loadClass("java.util.SortedMap")
     restore = journal_class.getMethod("restore", parameters)

@@ -198,6 +198,29 @@ public final class Call {
         return repeatable;
     }
 
+    /**
+     * The call as Python reads it.
+     *
+     * @return {@code [function_id, args_digest, status, result, exception, completion, attempt,
+     *     due, ended_at, invocation_began, repeatable]}, where due is null for a call that is not
+     *     scheduled, and the other times where they are not known
+     */
+    public Object[] fields() {
+        return new Object[] {
+            functionId,
+            argsDigest,
+            status.name(),
+            result,
+            exception,
+            completion,
+            attempt,
+            due == NOT_SCHEDULED ? null : due,
+            endedAt == NO_TIME ? null : endedAt,
+            invocationBegan == NO_TIME ? null : invocationBegan,
+            repeatable ? 1 : 0
+        };
+    }
+
     @Override
     public boolean equals(Object other) {
         if (!(other instanceof Call)) {

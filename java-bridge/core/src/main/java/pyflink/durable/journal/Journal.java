@@ -7,12 +7,9 @@ import java.util.SortedMap;
 import javax.annotation.Nullable;
 
 /**
- * The ordered calls of one invocation, and where its handler has got to.
- *
- * <p>There are two ways to reach the slots. The <b>cursor</b> serves calls made one after another:
- * it points at the slot of the next call. The methods that end in <b>At</b> name the slot, for
- * calls that run at the same time and end in any order. Both work on the same slots. The cursor's
- * methods tell no times.
+ * The ordered calls of one invocation. The methods that end in <b>At</b> name the slot, since calls
+ * run at the same time and end in any order; see {@link CursorJournal} for calls made one after
+ * another.
  *
  * <p>Rules, and the failure each prevents:
  *
@@ -30,27 +27,25 @@ import javax.annotation.Nullable;
  * <p>Thread-safe: a {@code def} handler writes from its worker thread while the task thread takes a
  * snapshot.
  */
-public final class Journal {
+public class Journal {
 
     private final List<Call> slots;
-    private final BitSet unsaved = new BitSet();
+    private final UnsavedSlots unsaved;
 
     /** Slots whose call this attempt has announced, in contrast to what it found. */
     private final BitSet begun = new BitSet(0);
 
-    private int savedSize;
-    private int cursor;
     private int completions;
     private long began = Call.NO_TIME;
 
     /** A journal with no calls yet. */
     public Journal() {
-        this.slots = new ArrayList<>(2);
+        this(new ArrayList<>(2));
     }
 
-    private Journal(List<Call> saved) {
-        this.slots = new ArrayList<>(saved);
-        this.savedSize = saved.size();
+    Journal(List<Call> saved) {
+        this.slots = saved;
+        this.unsaved = new UnsavedSlots(saved.size());
         for (Call call : saved) {
             completions = Math.max(completions, call.completion() + 1);
         }
@@ -60,110 +55,30 @@ public final class Journal {
     }
 
     /**
-     * The journal as a snapshot left it, with the cursor at the first slot.
+     * The journal as a snapshot left it.
      *
      * @param saved the calls by slot
      * @throws IllegalStateException if slots are missing in between: answering later calls from a
      *     journal with a hole would answer them wrongly
      */
     public static Journal restore(SortedMap<Integer, Call> saved) {
+        return new Journal(withoutHoles(saved));
+    }
+
+    static List<Call> withoutHoles(SortedMap<Integer, Call> saved) {
         if (!saved.isEmpty() && (saved.firstKey() != 0 || saved.lastKey() != saved.size() - 1)) {
             throw new IllegalStateException(
                     "The restored journal has slots missing: it holds "
                             + saved.keySet()
                             + ". The state is damaged; restore an older checkpoint.");
         }
-        return new Journal(new ArrayList<>(saved.values()));
+        return new ArrayList<>(saved.values());
     }
 
-    // ------------------------------------------------------------------ at the cursor
-
-    /**
-     * The slot at the cursor.
-     *
-     * @return {@code [function_id, args_digest, status, result, exception, completion, attempt,
-     *     due, ended_at, invocation_began, repeatable]}, where due is null for a call that is not
-     *     scheduled, and the other times where they are not known; or null if there is none
-     */
-    @Nullable
-    public synchronized Object[] getCurrentCallResultFields() {
-        return getCallResultFieldsAt(cursor);
-    }
-
-    /**
-     * Answers a call from the slot at the cursor and moves the cursor. A slot that differs is
-     * dropped with all after it. So is a pending one: its outcome is not known, the call is to run.
-     *
-     * @return {@code [true, result, exception]}, or null if the call is to run
-     */
-    @Nullable
-    public synchronized Object[] matchNextOrClearSubsequentCallResult(
-            String functionId, String argsDigest) {
-        if (cursor >= slots.size()) {
-            return null;
-        }
-        Call call = slots.get(cursor);
-        if (!call.hasIdentity(functionId, argsDigest) || !call.status().isTerminal()) {
-            clearCallResultsFrom(cursor);
-            return null;
-        }
-        cursor++;
-        return new Object[] {true, call.result(), call.exception()};
-    }
-
-    /** Appends a call that has already completed, and moves the cursor. */
-    public synchronized void recordCallCompletion(
-            String functionId,
-            String argsDigest,
-            @Nullable byte[] result,
-            @Nullable byte[] exception) {
-        recordCallCompletionAt(
-                cursor, functionId, argsDigest, result, exception, Call.NO_TIME, false);
-        cursor++;
-    }
-
-    /** Appends a pending call at the cursor; the cursor stays. */
-    public synchronized void appendPendingCall(String functionId, String argsDigest) {
-        appendPendingCallAt(cursor, functionId, argsDigest, false);
-    }
-
-    /** Makes the pending call at the cursor terminal and moves the cursor. */
-    public synchronized void finalizeCurrentCall(
-            String functionId,
-            String argsDigest,
-            @Nullable byte[] result,
-            @Nullable byte[] exception) {
-        finalizeCallAt(cursor, functionId, argsDigest, result, exception, Call.NO_TIME);
-        cursor++;
-    }
-
-    /** Drops the slot at the cursor and all after it. */
-    public synchronized void clearCallResultsFromCurrentIndexAndPersist() {
-        clearCallResultsFrom(cursor);
-    }
-
-    // ------------------------------------------------------------------ by slot
-
-    /** As {@link #getCurrentCallResultFields()}, for a slot. */
+    /** What is in a slot, as {@link Call#fields()}; null if nothing is. */
     @Nullable
     public synchronized Object[] getCallResultFieldsAt(int slot) {
-        if (slot >= slots.size()) {
-            return null;
-        }
-        Call call = slots.get(slot);
-        return new Object[] {
-            call.functionId(),
-            call.argsDigest(),
-            call.status().name(),
-            call.result(),
-            call.exception(),
-            call.completion(),
-            call.attempt(),
-            call.due() == Call.NOT_SCHEDULED ? null : call.due(),
-            call.endedAt() == Call.NO_TIME ? null : call.endedAt(),
-            call.invocationBegan() == Call.NO_TIME ? null : call.invocationBegan(),
-            call.repeatable() ? 1 : 0
-        };
+        return slot < slots.size() ? slots.get(slot).fields() : null;
     }
 
     /**
@@ -178,7 +93,7 @@ public final class Journal {
     }
 
     /**
-     * As {@link #recordCallCompletion}, for the slot behind the last one.
+     * Puts a call that has already completed in the slot behind the last one.
      *
      * @param endedAt when the outcome came, in microseconds since the epoch
      * @param repeatable see {@link Call#repeatable}
@@ -205,7 +120,7 @@ public final class Journal {
     }
 
     /**
-     * As {@link #appendPendingCall}, for the slot behind the last one.
+     * Puts a pending call in the slot behind the last one.
      *
      * @param repeatable see {@link Call#repeatable}
      */
@@ -251,8 +166,8 @@ public final class Journal {
     }
 
     /**
-     * As {@link #finalizeCurrentCall}, for a slot; the cursor stays. The attempt stays too, so that
-     * the journal tells which one had this outcome.
+     * Makes the pending call in a slot terminal. The attempt stays, so that the journal tells which
+     * one had this outcome.
      *
      * @param endedAt when the outcome came, in microseconds since the epoch
      */
@@ -283,7 +198,7 @@ public final class Journal {
         } else {
             slots.add(kept);
         }
-        unsaved.set(slot);
+        unsaved.written(slot);
     }
 
     /** Drops a slot and all after it. */
@@ -291,7 +206,7 @@ public final class Journal {
         while (slots.size() > slot) {
             slots.remove(slots.size() - 1);
         }
-        unsaved.clear(slots.size(), Math.max(slots.size(), unsaved.length()));
+        unsaved.dropped(slots.size());
         begun.clear(slots.size(), Math.max(slots.size(), begun.length()));
     }
 
@@ -352,35 +267,19 @@ public final class Journal {
 
     // ------------------------------------------------------------------ snapshots
 
-    /** Where a snapshot writes what has changed since the last one. */
-    public interface Changes {
-        /** The slot is new or has a new status. */
-        void put(int slot, Call call) throws Exception;
-
-        /** The slot was dropped. */
-        void remove(int slot) throws Exception;
-    }
-
     /** Hands over what has changed since the last snapshot, and forgets the changes. */
-    public synchronized void saveChanges(Changes changes) throws Exception {
-        for (int slot = unsaved.nextSetBit(0); slot >= 0; slot = unsaved.nextSetBit(slot + 1)) {
-            changes.put(slot, slots.get(slot));
-        }
-        for (int slot = slots.size(); slot < savedSize; slot++) {
-            changes.remove(slot);
-        }
-        unsaved.clear();
-        savedSize = slots.size();
+    public synchronized void saveChanges(JournalChanges changes) throws Exception {
+        unsaved.save(slots, changes);
     }
 
     /** Whether the next {@link #saveChanges} would write anything. */
     public synchronized boolean hasChanges() {
-        return !unsaved.isEmpty() || slots.size() < savedSize;
+        return unsaved.any(slots.size());
     }
 
     /** How many slots the last snapshot holds. */
     public synchronized int savedSize() {
-        return savedSize;
+        return unsaved.savedSize();
     }
 
     /** The calls in order of their slots; for the dead letter of a failed handler. */

@@ -16,6 +16,7 @@ import org.apache.flink.runtime.state.VoidNamespace;
 import pyflink.durable.journal.Call;
 import pyflink.durable.journal.CallSerializer;
 import pyflink.durable.journal.Journal;
+import pyflink.durable.journal.JournalChanges;
 
 /**
  * What is in flight, in Flink's keyed state: the inputs of a key by their sequence number, the
@@ -24,7 +25,7 @@ import pyflink.durable.journal.Journal;
  * <p>It is keyed, so it follows its keys when the job is rescaled. The inputs are a map and not a
  * list, so that the end of an invocation takes one entry away instead of writing all others again.
  */
-public final class InFlightState<K, IN> implements Journal.Changes {
+public final class InFlightState<K, IN> implements JournalChanges {
 
     static final String INPUTS = "durable-inputs";
     static final String JOURNAL = "durable-journal";

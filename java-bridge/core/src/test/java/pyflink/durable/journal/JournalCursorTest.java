@@ -61,7 +61,7 @@ class JournalCursorTest extends JournalFixture {
     void aMatchAnswersAndMovesTheCursor() throws Exception {
         journal.recordCallCompletion(F, X, RESULT, null);
         journal.recordCallCompletion(G, Y, null, ERROR);
-        Journal again = Journal.restore(saved(journal));
+        CursorJournal again = CursorJournal.restore(saved(journal));
 
         assertThat(again.matchNextOrClearSubsequentCallResult(F, X))
                 .containsExactly(fields(true, RESULT, null));
@@ -73,7 +73,7 @@ class JournalCursorTest extends JournalFixture {
 
     @Test
     void aMatchWithAnotherFunctionDropsTheTail() throws Exception {
-        Journal again = Journal.restore(threeCalls());
+        CursorJournal again = CursorJournal.restore(threeCalls());
         again.matchNextOrClearSubsequentCallResult(F, X);
 
         assertThat(again.matchNextOrClearSubsequentCallResult(F, Y)).isNull();
@@ -83,7 +83,7 @@ class JournalCursorTest extends JournalFixture {
 
     @Test
     void aMatchWithOtherArgumentsDropsTheTail() throws Exception {
-        Journal again = Journal.restore(threeCalls());
+        CursorJournal again = CursorJournal.restore(threeCalls());
 
         assertThat(again.matchNextOrClearSubsequentCallResult(F, Y)).isNull();
         assertThat(again.size()).isZero();
@@ -99,7 +99,7 @@ class JournalCursorTest extends JournalFixture {
 
     @Test
     void clearingDropsTheSlotAtTheCursorAndAllAfterItButNoneBefore() throws Exception {
-        Journal again = Journal.restore(threeCalls());
+        CursorJournal again = CursorJournal.restore(threeCalls());
         again.matchNextOrClearSubsequentCallResult(F, X);
 
         again.clearCallResultsFromCurrentIndexAndPersist();
@@ -112,7 +112,7 @@ class JournalCursorTest extends JournalFixture {
     }
 
     private TreeMap<Integer, Call> threeCalls() throws Exception {
-        Journal three = new Journal();
+        CursorJournal three = new CursorJournal();
         three.recordCallCompletion(F, X, RESULT, null);
         three.recordCallCompletion(G, Y, RESULT, null);
         three.recordCallCompletion(F, Y, RESULT, null);

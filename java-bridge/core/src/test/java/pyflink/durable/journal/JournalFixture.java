@@ -17,10 +17,10 @@ abstract class JournalFixture {
     /** A time at which calls end, in microseconds. */
     static final long T = 1_700_000_000_000_001L;
 
-    final Journal journal = new Journal();
+    final CursorJournal journal = new CursorJournal();
 
     /** A keyed state: what it holds, and which operations brought it there. */
-    static final class SavedState implements Journal.Changes {
+    static final class SavedState implements JournalChanges {
         final TreeMap<Integer, Call> slots = new TreeMap<>();
         final List<String> operations = new ArrayList<>();
 

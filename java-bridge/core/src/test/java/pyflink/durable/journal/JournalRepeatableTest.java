@@ -36,7 +36,7 @@ class JournalRepeatableTest extends JournalFixture {
     @Test
     void aSnapshotAndTheLogKeepIt() throws Exception {
         journal.recordCallCompletionAt(0, F, X, RESULT, null, T, true);
-        Journal again = Journal.restore(saved(journal));
+        CursorJournal again = CursorJournal.restore(saved(journal));
         assertThat(again.callAt(0).repeatable()).isTrue();
 
         again.recover(0, Call.pending(F, X, 2));

@@ -90,7 +90,7 @@ class JournalSnapshotsTest extends JournalFixture {
         journal.recordCallCompletion(F, X, RESULT, null);
         journal.appendPendingCall(G, Y);
 
-        Journal again = Journal.restore(saved(journal));
+        CursorJournal again = CursorJournal.restore(saved(journal));
 
         assertThat(again.getCurrentCallResultFields())
                 .containsExactly(
@@ -108,7 +108,7 @@ class JournalSnapshotsTest extends JournalFixture {
         journal.finalizeCallAt(1, G, X, RESULT, null, T);
         journal.finalizeCallAt(2, F, Y, RESULT, null, T);
 
-        Journal again = Journal.restore(saved(journal));
+        CursorJournal again = CursorJournal.restore(saved(journal));
         again.finalizeCallAt(0, F, X, RESULT, null, T);
         again.recordCallCompletionAt(3, G, Y, RESULT, null, T, false);
 
@@ -119,7 +119,7 @@ class JournalSnapshotsTest extends JournalFixture {
     void droppedSlotsOfARestoredJournalAreRemovedFromTheState() throws Exception {
         journal.recordCallCompletion(F, X, RESULT, null);
         journal.recordCallCompletion(G, X, RESULT, null);
-        Journal again = Journal.restore(saved(journal));
+        CursorJournal again = CursorJournal.restore(saved(journal));
 
         again.matchNextOrClearSubsequentCallResult(G, X);
         SavedState changes = new SavedState();
@@ -130,7 +130,7 @@ class JournalSnapshotsTest extends JournalFixture {
 
     @Test
     void anEmptyStateIsAnEmptyJournal() {
-        Journal again = Journal.restore(new TreeMap<>());
+        CursorJournal again = CursorJournal.restore(new TreeMap<>());
 
         assertThat(again.size()).isZero();
         assertThat(again.getCurrentCallResultFields()).isNull();

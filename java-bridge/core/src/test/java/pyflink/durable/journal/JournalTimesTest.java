@@ -35,7 +35,7 @@ class JournalTimesTest extends JournalFixture {
     void itIsKnownAfterARestoreAndAfterAMismatchInTheFirstSlot() throws Exception {
         journal.begin(BEGAN);
         journal.recordCallCompletionAt(0, F, X, RESULT, null, T, false);
-        Journal again = Journal.restore(saved(journal));
+        CursorJournal again = CursorJournal.restore(saved(journal));
         again.clearCallResultsFrom(0);
         again.appendPendingCallAt(0, G, Y, false);
 
@@ -46,7 +46,7 @@ class JournalTimesTest extends JournalFixture {
     void theCallLogKnowsItBetterThanTheCheckpoint() {
         journal.begin(BEGAN);
         journal.appendPendingCallAt(0, F, X, false);
-        Journal again = new Journal();
+        CursorJournal again = new CursorJournal();
         again.recover(0, journal.callAt(0));
         again.finalizeCallAt(0, F, X, RESULT, null, T);
 
@@ -60,7 +60,7 @@ class JournalTimesTest extends JournalFixture {
         journal.appendPendingCallAt(0, F, X, false);
         assertThat(began(journal, 0)).isEqualTo(BEGAN);
 
-        Journal old = Journal.restore(new TreeMap<>());
+        CursorJournal old = CursorJournal.restore(new TreeMap<>());
         old.recordCallCompletion(F, X, RESULT, null);
         assertThat(began(old, 0)).isEqualTo(Call.NO_TIME);
         assertThat(old.callAt(0).endedAt()).isEqualTo(Call.NO_TIME);
