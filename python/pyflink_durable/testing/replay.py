@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 from pyflink_durable.errors import JournalMismatch
 from pyflink_durable.handler import DurableProcessFunction, Handler
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.runtime.journal.bridge import Identity
+from pyflink_durable.runtime.journal.call_options import CallOptionsOf, ResolvedOptions
 from pyflink_durable.testing.attempt import Attempt
 from pyflink_durable.testing.crashes import Crashed, Crashes
 from pyflink_durable.testing.memory_journal import Slots
@@ -66,6 +69,7 @@ def replay(
     input = journal.input()
     clock = VirtualClock(_start_of(journal.slots))
     world = World(handler, options, [input], clock, Stubs(), Crashes(), makes_calls=False)
+    world.call_options = _NobodyInDoubt(options, can_gate=True)
     snapshot = Snapshot(((0, journal.slots),), {input.lane: journal.state})
     world.begin(snapshot)
     with clock.installed():
@@ -105,6 +109,13 @@ def _run(attempt: Attempt, world: World, journal: SavedJournal, input: Input) ->
             "something that no journal holds"
         )
     return Replayed(used, ended, tuple(world.emitted), more)
+
+
+class _NobodyInDoubt(CallOptionsOf):
+    """A call that was under way when the journal was taken is not told to be in doubt: it waits."""
+
+    def of(self, *args: Any, **given: Any) -> ResolvedOptions:
+        return replace(super().of(*args, **given), in_doubt="execute")
 
 
 def _start_of(slots: Slots) -> float:

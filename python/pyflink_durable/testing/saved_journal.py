@@ -14,7 +14,7 @@ from typing import Any
 from pyflink_durable.payload.frame import is_pickle
 from pyflink_durable.payload.results import load_exception, load_result
 from pyflink_durable.testing.memory_journal import Slot, Slots
-from pyflink_durable.testing.world import Input, inputs_of
+from pyflink_durable.testing.world import UID, Input, inputs_of
 
 FORMAT = 1
 """Of the files; a newer one is refused."""
@@ -33,6 +33,7 @@ class SavedJournal:
         ended: Whether the handler had ended: then it makes no call but these.
         state: Pickled values that it found in the state of the key.
         name: Its file.
+        uid: The operator's.
     """
 
     payload: bytes
@@ -43,6 +44,7 @@ class SavedJournal:
     ended: bool
     state: Mapping[str, bytes]
     name: str = ""
+    uid: str = UID
 
     @classmethod
     def of(
@@ -66,7 +68,7 @@ class SavedJournal:
     def input(self) -> Input:
         """The input, as that of a run of its own."""
         [input] = inputs_of([None], lambda _: pickle.loads(self.key), self.timestamp)
-        return input._replace(payload=self.payload, sequence=self.sequence)
+        return input._replace(payload=self.payload, sequence=self.sequence, uid=self.uid)
 
     # ---------------------------------------------------------------- files
 

@@ -28,7 +28,7 @@ from pyflink_durable.testing.stubs import Stubs
 from pyflink_durable.testing.virtual_clock import VirtualClock
 
 UID = "durable"
-"""The operator's uid, of which idempotency keys are made."""
+"""The operator's uid in a test."""
 
 
 class Input(NamedTuple):
@@ -41,6 +41,7 @@ class Input(NamedTuple):
         lane: Its key in a form that tells keys apart.
         sequence: Its number among those of its key.
         timestamp: Its event time in milliseconds, None if it has none.
+        uid: The operator's, of which idempotency keys are made.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Input(NamedTuple):
     lane: str
     sequence: int
     timestamp: int | None
+    uid: str = UID
 
 
 class InputIdentity(InvocationIdentity):
@@ -57,7 +59,7 @@ class InputIdentity(InvocationIdentity):
     __slots__ = ("input",)
 
     def __init__(self, input: Input) -> None:
-        super().__init__(lambda _: input.key, UID, input.sequence)
+        super().__init__(lambda _: input.key, input.uid, input.sequence)
         self.input = input.number
 
 

@@ -13,7 +13,13 @@ from typing import Any
 
 import pytest
 
-from pyflink_durable import DurableOptions, JournalMismatch, JsonSerializer, RunnerContext
+from pyflink_durable import (
+    DurableOptions,
+    JournalMismatch,
+    JsonSerializer,
+    OutcomeUnknown,
+    RunnerContext,
+)
 from pyflink_durable.testing import Durable, NotDeterministic, SavedJournal
 
 NAMES = ["ann", "bob", "cid", "dan", "eve", "fay", "gus"]
@@ -107,6 +113,16 @@ async def keeps_in_a_default(names: list[str], ctx: RunnerContext, seen: list[An
 def test_what_is_not_found_in_a_line_is_hinted_at(durable: Durable) -> None:
     with pytest.raises(NotDeterministic, match="a mutable default"):
         durable.run(keeps_in_a_default, NAMES, always_replay=True)
+
+
+def test_a_call_under_way_is_not_in_doubt_in_a_replay(durable: Durable) -> None:
+    async def decides(names: list[str], ctx: RunnerContext) -> None:
+        try:
+            await ctx.durable_execute_async(send, 1, in_doubt="raise")
+        except OutcomeUnknown:
+            await ctx.durable_execute_async(send, 2)
+
+    durable.run(decides, NAMES, always_replay=True)
 
 
 def test_a_clock_that_only_a_log_line_sees_is_nobody_s_business(durable: Durable) -> None:
