@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pyflink_durable.commands import check_upgrade
 from pyflink_durable.commands.inspect import inspect
 from pyflink_durable.doctor.calllog import check_log_directory, check_log_kafka
 from pyflink_durable.doctor.client import check_client
@@ -28,6 +29,7 @@ def main() -> None:
     """Durable execution for PyFlink."""
 
 
+main.add_command(check_upgrade.command)
 main.add_command(inspect)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pyflink_durable.testing.run import Run, StillWaiting
     from pyflink_durable.testing.saved_journal import SavedJournal
     from pyflink_durable.testing.stubs import CallNotAllowed, Stub
+    from pyflink_durable.testing.upgrade import UpgradeCheck, UpgradeMismatch, check_upgrade
 
 __all__ = [
     "CallNotAllowed",
@@ -28,7 +29,10 @@ __all__ = [
     "SavedJournal",
     "StillWaiting",
     "Stub",
+    "UpgradeCheck",
+    "UpgradeMismatch",
     "When",
+    "check_upgrade",
     "crash",
     "crash_points",
 ]
@@ -44,6 +48,9 @@ _MODULES = {
     "SavedJournal": "saved_journal",
     "StillWaiting": "run",
     "Stub": "stubs",
+    "UpgradeCheck": "upgrade",
+    "UpgradeMismatch": "upgrade",
+    "check_upgrade": "upgrade",
     "When": "crashes",
     "crash": "crashes",
     "crash_points": "exploration",

@@ -1,0 +1,85 @@
+"""``pyflink-durable check-upgrade``: does a new handler go on with what is in flight?"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pyflink_durable.errors import ConfigurationError
+from pyflink_durable.snapshot import SnapshotError
+
+if TYPE_CHECKING:
+    from pyflink_durable.testing.upgrade import UpgradeCheck, UpgradeMismatch
+
+
+@click.command("check-upgrade")
+@click.argument("snapshot")
+@click.argument("handler", metavar="MODULE:HANDLER")
+@click.option("--uid", help="The operator's uid; needed if the snapshot has several.")
+@click.option("--options", metavar="MODULE:OPTIONS", help="The DurableOptions of the operator.")
+def command(snapshot: str, handler: str, uid: str | None, options: str | None) -> None:
+    """Run a handler over all journals in flight in SNAPSHOT, without making a call.
+
+    SNAPSHOT is a checkpoint or savepoint: a path, or a URI of any file system that Flink is set up
+    for. MODULE is imported from here; HANDLER is what durable_process is given, or a function
+    without arguments that makes it: orders:make_handler().
+
+    The exit code is 0 if the handler goes on with all that is in flight, 1 if it does not.
+    """
+    from pyflink_durable.testing.upgrade import check_upgrade  # no other command pays for it
+
+    sys.path.insert(0, "")
+    try:
+        found = check_upgrade(
+            snapshot,
+            _loaded(handler),
+            uid=uid,
+            options=None if options is None else _loaded(options),
+        )
+    except (ConfigurationError, SnapshotError) as error:
+        raise click.ClickException(str(error)) from error
+    console = Console()
+    if found.mismatches:
+        console.print(_table(found.mismatches))
+    console.print(escape(_told(found)))
+    sys.exit(1 if found.mismatches or found.unreadable else 0)
+
+
+def _loaded(spec: str) -> Any:
+    module, _, name = spec.partition(":")
+    if not name:
+        raise click.BadParameter(f"{spec!r}: write MODULE:NAME, such as jobs.orders:handle_order")
+    try:
+        found: Any = importlib.import_module(module)
+        for part in name.removesuffix("()").split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise click.BadParameter(f"{spec!r} cannot be loaded from here: {error}") from error
+    return found() if name.endswith("()") else found
+
+
+def _told(found: UpgradeCheck) -> str:
+    parts = [f"operator {found.operator}: {found.replayed} journals replayed"]
+    parts.append(f"{len(found.mismatches)} mismatches")
+    if found.in_line:
+        parts.append(f"{found.in_line} inputs without a journal yet")
+    if found.unreadable:
+        parts.append(f"{found.unreadable} inputs of a type that cannot be read from outside")
+    return ", ".join(parts)
+
+
+def _table(mismatches: list[UpgradeMismatch]) -> Table:
+    table = Table()
+    for column in ("key", "input", "slot", "then", "now", "line"):
+        table.add_column(column, overflow="fold")
+    for one in mismatches:
+        slot = "" if one.slot is None else str(one.slot)
+        cells = (one.key, str(one.sequence), slot, one.then, one.now, one.line)
+        table.add_row(*map(escape, cells))
+    return table
