@@ -34,6 +34,7 @@ from pyflink_durable.errors import (
     UnsupportedLoopOperation,
 )
 from pyflink_durable.handler import DurableProcessFunction
+from pyflink_durable.history import HISTORY
 from pyflink_durable.observer import ObservedCall, ObservedInvocation, Observer
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.aes_gcm import AesGcm
@@ -48,6 +49,7 @@ from pyflink_durable.tool_options import ToolCallOptions
 
 __all__ = [
     "DEAD_LETTER",
+    "HISTORY",
     "NOT_EXECUTED",
     "AesGcm",
     "ArgumentNotEncodable",

@@ -121,6 +121,10 @@ class DurableOptions(BaseModel):
     and others, see docs/observability.md. Costs a microsecond or two for each call.
     Default False."""
 
+    history: bool = False
+    """Whether each invocation that ends gives a line of JSON to the `HISTORY` side output: its
+    times, its calls with status, attempt and size, no payloads. Default False."""
+
     close_timeout: float = Field(default=5.0, ge=0, le=120)
     """Seconds that the end of a task waits for threads whose call still runs. A call that blocks
     longer is abandoned with a warning: its thread ends when the call returns, and what it returns

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,9 +12,10 @@ from pathlib import Path
 import click
 
 from pyflink_durable.inspection.findings import Findings
+from pyflink_durable.inspection.past import is_history, read_history
 from pyflink_durable.inspection.records import record_of
 from pyflink_durable.inspection.selection import Selection, duration
-from pyflink_durable.snapshot import Snapshot, SnapshotError, read_snapshot
+from pyflink_durable.snapshot import Invocation, OperatorInfo, SnapshotError, read_snapshot
 
 PAGE_LIMIT = 5_000
 """How many invocations a page has: browsers get slow beyond."""
@@ -61,6 +62,8 @@ def inspect(
 ) -> None:
     """Tell what is in flight in a checkpoint or savepoint: SNAPSHOT is its folder, or a URI.
 
+    It may also be a history, a file or a folder of lines: then it tells what has ended.
+
     In doubt come first, then the oldest. Payloads are hidden unless they are asked for. Nothing is
     changed, and none of the job's code is run.
 
@@ -70,11 +73,10 @@ def inspect(
     now = time_of(snapshot)
     selection = Selection(now, key, in_doubt, older_than, name)
     try:
-        with (
-            progress_bar() as progress,
-            read_snapshot(snapshot, uid=uid, payloads=payloads, progress=progress) as opened,
-        ):
-            findings = _find(opened, selection, PAGE_LIMIT if page else limit, as_json)
+        with _open(snapshot, uid, payloads) as (operators, invocations):
+            findings = Findings(0 if as_json else PAGE_LIMIT if page else limit)
+            findings.add_operators(operators)
+            _find(selection.of(invocations), findings, as_json)
     except SnapshotError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(UNREADABLE)
@@ -85,14 +87,27 @@ def inspect(
     sys.exit(FOUND if findings.in_doubt else 0)
 
 
-def _find(opened: Snapshot, selection: Selection, limit: int, as_json: bool) -> Findings:
-    findings = Findings(0 if as_json else limit)
-    findings.add_operators(opened.operators)
-    for invocation in selection.of(opened.invocations()):
+Opened = tuple[Iterable[OperatorInfo], Iterable[Invocation]]
+
+
+@contextmanager
+def _open(path: str, uid: str | None, payloads: bool) -> Iterator[Opened]:
+    if is_history(path):
+        ended = read_history(path)
+        yield (), (one for one in ended if uid in (None, one.operator.uid))
+        return
+    with (
+        progress_bar() as progress,
+        read_snapshot(path, uid=uid, payloads=payloads, progress=progress) as opened,
+    ):
+        yield opened.operators, opened.invocations()
+
+
+def _find(invocations: Iterable[Invocation], findings: Findings, as_json: bool) -> None:
+    for invocation in invocations:
         findings.add(invocation)
         if as_json:
             print(json.dumps(record_of(invocation)))
-    return findings
 
 
 def _write_page(

@@ -6,11 +6,15 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable
 from itertools import count
+from typing import Literal, get_args
 
 from pyflink_durable.inspection.selection import short_name
 from pyflink_durable.snapshot import Invocation, OperatorInfo
 
-CONDITIONS = ("in doubt", "retrying", "waiting", "running", "in line")
+Condition = Literal["in doubt", "failed", "retrying", "waiting", "running", "in line", "ended"]
+"""As in a snapshot; of a history, ``failed`` and ``ended``."""
+
+CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 """The most serious first."""
 
 _RANK = {condition: rank for rank, condition in enumerate(CONDITIONS)}
@@ -61,6 +65,8 @@ class Findings:
     def add(self, invocation: Invocation) -> None:
         """Takes an invocation into the sums, and keeps it if it is one of the most serious."""
         operator, condition = invocation.operator, invocation.condition
+        if operator not in self.conditions:
+            self.add_operators([operator])
         self.conditions[operator][condition] += 1
         for slot in invocation.slots:
             if slot.condition not in ("ended", "failed"):

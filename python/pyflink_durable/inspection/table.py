@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 
 from rich.console import Group, RenderableType
@@ -54,7 +54,7 @@ def _summary(operator: OperatorInfo, findings: Findings, now: datetime) -> str:
         for condition in CONDITIONS
         if counts[condition]
     ]
-    lines = [f"[bold]{escape(operator.shown)}[/bold]  {total:,} in flight"]
+    lines = [f"[bold]{escape(operator.shown)}[/bold]  {total:,} {_word(counts)}"]
     lines[0] += f": {', '.join(told)}" if told else ""
     if operator in findings.oldest:
         began = datetime.fromtimestamp(findings.oldest[operator] / 1e6, tz=timezone.utc)
@@ -63,6 +63,11 @@ def _summary(operator: OperatorInfo, findings: Findings, now: datetime) -> str:
     for (name, condition), number in calls[:10]:
         lines.append(f"  {_colored(f'{number:>9,} {condition}', condition)}  {escape(name)}")
     return "\n".join(lines)
+
+
+def _word(counts: Mapping[str, int]) -> str:
+    """What they all are, in a snapshot or in a history."""
+    return "have ended" if counts["ended"] + counts["failed"] else "in flight"
 
 
 def _table(

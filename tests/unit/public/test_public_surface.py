@@ -42,6 +42,7 @@ NAMES = {
     "DurableOptions",
     "DurableProcessFunction",
     "FileCallLog",
+    "HISTORY",
     "HandlerFailed",
     "JournalMismatch",
     "JournaledCall",
@@ -130,6 +131,7 @@ OPTIONS = {
     "on_mismatch": "protect",
     "observers": (),
     "call_metrics": False,
+    "history": False,
     "close_timeout": 5.0,
 }
 

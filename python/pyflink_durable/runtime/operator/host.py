@@ -28,6 +28,7 @@ from pyflink_durable.handler import (
     handles_asynchronously,
     process_function_of,
 )
+from pyflink_durable.history import HISTORY
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.identity.digest_rule_1 import RULE_1
 from pyflink_durable.observer import Observer
@@ -52,6 +53,7 @@ from pyflink_durable.runtime.operator.handlers import (
     Invocation,
     ThreadHandlerRunner,
 )
+from pyflink_durable.runtime.operator.history import history_line
 from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, Element, opening
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -60,7 +62,7 @@ from pyflink_durable.runtime.operator.user_state import StateBackend
 from pyflink_durable.runtime.telemetry.call_metrics import CallMetrics
 from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import FlinkTelemetry
-from pyflink_durable.runtime.values import Emission, Outputs
+from pyflink_durable.runtime.values import Outputs
 
 _LARGEST_GROUP = 64
 """Handlers that start one by one, each run to its first wait, take a tenth longer."""
@@ -104,7 +106,9 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._telemetry = FlinkTelemetry(self._bridge, self._name)
         self._outputs = Outputs(operation.output_types, self._name, self._telemetry)
         if self._options.on_error == "dead-letter":
-            self._require_dead_letter_output()
+            self._require_output(DEAD_LETTER.tag_id, 'on_error="dead-letter"', "DEAD_LETTER")
+        if self._options.history:
+            self._require_output(HISTORY.tag_id, "history=True", "HISTORY")
         self._payloads = Payloads(self._options, self._classes, self._telemetry)
         self._payloads.probe()
         self._flink_context: Any = None
@@ -349,10 +353,15 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             invocation.outcome = None  # an error's traceback holds the invocation
             if outcome.error is not None:
                 letter = self._fail(invocation, outcome.error)
+                line = self._history_of(invocation, outcome.error)
                 self._end(invocation, {})
-                self._operation.outputs.add(self._emission_of(letter))
+                self._emit_aside(DEAD_LETTER.tag_id, letter, invocation)
+                self._emit_aside(HISTORY.tag_id, line, invocation)
                 continue
-            self._end(invocation, context.end())
+            state_writes = context.end()
+            line = self._history_of(invocation, None)
+            self._end(invocation, state_writes)
+            self._emit_aside(HISTORY.tag_id, line, invocation)
             if self._operation.has_chained:
                 timestamp = NO_TIMESTAMP if context.timestamp is None else context.timestamp
                 self._flink_context._j_context.emitAt(timestamp)
@@ -362,10 +371,19 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                 else:
                     self._operation.outputs.add(emission)
 
-    def _emission_of(self, letter: DeadLetter) -> Emission:
-        emission = self._outputs.side(DEAD_LETTER.tag_id, letter, lambda: f"key={letter.key!r}")
-        assert emission is not None
-        return emission
+    def _emit_aside(self, tag: str, value: Any, invocation: Invocation) -> None:
+        if value is not None:
+            emission = self._outputs.side(tag, value, invocation.context.identity.describe)
+            assert emission is not None
+            self._operation.outputs.add(emission)
+
+    def _history_of(self, invocation: Invocation, error: BaseException | None) -> str | None:
+        if not self._options.history:
+            return None
+        self._bridge.applyJournalWrites(*self._runner.take_writes())
+        return history_line(
+            invocation.context.identity, self._bridge.getCalls(invocation.id), error
+        )
 
     def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
         self._runner.forget(invocation)
@@ -418,11 +436,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                 )
                 yield JournaledCall(call[0], call[1], call[2], *payloads)
 
-    def _require_dead_letter_output(self) -> None:
-        if not self._outputs.has_side(DEAD_LETTER.tag_id):
+    def _require_output(self, tag: str, option: str, constant: str) -> None:
+        if not self._outputs.has_side(tag):
             raise ConfigurationError(
-                f'operator {self._name!r} has on_error="dead-letter", and nothing reads its dead '
-                "letters: add a sink to results.get_side_output(DEAD_LETTER)"
+                f"operator {self._name!r} has {option}, and nothing reads its side output: add a "
+                f"sink to results.get_side_output({constant})"
             )
 
 

@@ -3,13 +3,14 @@ package pyflink.durable.engine;
 /**
  * Applies the journal writes of a step to the journals of running invocations. Task thread only.
  */
-final class StepWrites {
+public final class StepWrites {
 
     private final RunningInvocations invocations;
     private final HostRequests engine;
     private final DurableCounters counters;
 
-    StepWrites(RunningInvocations invocations, HostRequests engine, DurableCounters counters) {
+    public StepWrites(
+            RunningInvocations invocations, HostRequests engine, DurableCounters counters) {
         this.invocations = invocations;
         this.engine = engine;
         this.counters = counters;
@@ -21,7 +22,7 @@ final class StepWrites {
      * @param executed how many calls were made in the step
      * @param writes see {@link JournalWrites}
      */
-    void apply(long executed, Object[] writes) {
+    public void apply(long executed, Object[] writes) {
         invocations.requireOpen();
         counters.add("executed", executed);
         for (JournalWrites write = new JournalWrites(writes); write.next(); ) {

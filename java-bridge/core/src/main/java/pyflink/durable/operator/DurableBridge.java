@@ -10,6 +10,7 @@ import pyflink.durable.engine.DurableCounters;
 import pyflink.durable.engine.HostRequests;
 import pyflink.durable.engine.Invocation;
 import pyflink.durable.engine.RunningInvocations;
+import pyflink.durable.engine.StepWrites;
 import pyflink.durable.journal.Call;
 import pyflink.durable.journal.Journal;
 
@@ -190,6 +191,17 @@ public final class DurableBridge {
         if (hold != null) {
             wake();
         }
+    }
+
+    /**
+     * Applies writes of a step before its end, for who reads the journal there: a dead letter tells
+     * the calls of the same step, too. Task thread only.
+     *
+     * @param executed how many calls were made
+     * @param writes as in the report of a step
+     */
+    public void applyJournalWrites(long executed, Object[] writes) {
+        new StepWrites(invocations, engine, counters).apply(executed, writes);
     }
 
     /** All calls of an invocation as {@code [function_id, args_digest, status, ...]} by slot. */
