@@ -40,6 +40,7 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.aes_gcm import AesGcm
 from pyflink_durable.payload.dataclass_markers import write_markers_by_name
 from pyflink_durable.payload.json_serializer import JsonSerializer
+from pyflink_durable.payload.offload import Offload
 from pyflink_durable.payload.pickle_serializer import PickleSerializer
 from pyflink_durable.payload.zstd import Zstd
 from pyflink_durable.retry import RetryPolicy
@@ -81,6 +82,7 @@ __all__ = [
     "ObservedCall",
     "ObservedInvocation",
     "Observer",
+    "Offload",
     "OutcomeUnknown",
     "Outcomes",
     "PayloadNotLoadable",

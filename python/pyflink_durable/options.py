@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, field_validator, 
 from pyflink_durable.call_log import FileCallLog, KafkaCallLog
 from pyflink_durable.observer import Observer
 from pyflink_durable.retry import RetryPolicy
-from pyflink_durable.serializer import Codec, Serializer
+from pyflink_durable.serializer import Codec, PayloadStore, Serializer
 from pyflink_durable.tool_options import ToolCallOptions
 
 Durability = Literal["checkpoint", "gated", "write-ahead"]
@@ -139,6 +139,9 @@ class DurableOptions(BaseModel):
     """What the bytes go through on their way into the journal, in this order, such as
     ``[Zstd(), AesGcm(...)]``. Default ``()``."""
 
+    offload: PayloadStore | None = None
+    """Where results and exceptions go that are large, see `Offload`. Default None."""
+
     max_payload: int | None = Field(default=None, ge=1)
     """Bytes that a result, an exception or a value of `RunnerContext.state` may have in the
     journal; larger ones are a `PayloadTooLarge`. From 256 KB on there is a warning in any case.
@@ -166,7 +169,9 @@ class DurableOptions(BaseModel):
     def writes_frames(self) -> bool:
         """Whether payloads are bound to operator, key and slot, and so to the operator's uid."""
         serializer = self.serializer
-        return bool(self.codecs) or (serializer is not None and serializer.name != "pickle")
+        if self.codecs or self.offload is not None:
+            return True
+        return serializer is not None and serializer.name != "pickle"
 
     @field_validator("serializer", "codecs")
     @classmethod

@@ -61,3 +61,22 @@ class Codec(Protocol):
             Exception: The bytes are damaged, or were encoded in another context or by other means;
                 the message says what is wrong.
         """
+
+
+@runtime_checkable
+class PayloadStore(Protocol):
+    """Where large payloads are, see `Offload`.
+
+    Attributes:
+        url: Names it in errors.
+        threshold: Bytes above which a payload goes there.
+    """
+
+    url: str
+    threshold: int
+
+    def put(self, address: Any, data: bytes) -> None:
+        """Writes an object, wholly or not at all; raises whatever has gone wrong."""
+
+    def get(self, address: Any) -> bytes:
+        """Reads it, and no other; raises whatever has gone wrong."""

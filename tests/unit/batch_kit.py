@@ -12,7 +12,7 @@ from pyflink_durable import (
 )
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload.results import dump_result
-from pyflink_durable.runtime.calls.life import AT_ONCE
+from pyflink_durable.runtime.journal.times import AT_ONCE
 
 
 def act(name: str) -> str:

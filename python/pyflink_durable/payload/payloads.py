@@ -77,6 +77,7 @@ class Payloads:
 
     Attributes:
         typed: Whether calls are to be checked before they are made, see `check`.
+        offloads: Whether large outcomes go into a store first, see `Offloaded`.
     """
 
     def __init__(
@@ -93,10 +94,16 @@ class Payloads:
         self._values: Values = self._pickled
         if serializer is not None and serializer.name != PickledValues.name:
             self._values = SerializedValues(serializer, self._errors)
-        self._is_bare = self._values is self._pickled and not options.codecs
+        self.offloads = options.offload is not None
+        self._is_bare = not options.writes_frames
         self._by_name: dict[str, Values] = {self._values.name: self._values}
         self._seals = Seals(
-            self._values.name, options.codecs, self._is_bare, options.allow_pickle, _known_codec
+            self._values.name,
+            options.codecs,
+            self._is_bare,
+            options.allow_pickle,
+            _known_codec,
+            options.offload,
         )
         self._sizes = Sizes(options.max_payload, notes)
         self._noted_from = self._sizes.noted_from
@@ -161,7 +168,7 @@ class Payloads:
         else:
             value, payload = self._pass_value(value, call)
             if not self._is_bare:
-                payload = self._seals.seal(payload, _place(owner, "result", slot))
+                payload = self._seals.seal(payload, _place(owner, "result", slot), is_outcome=True)
         if len(payload) >= self._noted_from:
             self._sizes.note(len(payload), call.name)
         return value, payload
@@ -188,7 +195,7 @@ class Payloads:
         """As `pass_result`, for what a call raised; a `RemoteError` if need be."""
         passed, payload = self._values.pass_error(error)
         if not self._is_bare:
-            payload = self._seals.seal(payload, _place(owner, "error", slot))
+            payload = self._seals.seal(payload, _place(owner, "error", slot), is_outcome=True)
         if len(payload) >= self._noted_from:
             try:
                 self._sizes.note(len(payload), call.name)

@@ -11,7 +11,7 @@ from attempts import Attempt, check
 from bridges import Slot
 from random_programs import Call, Steps
 
-from pyflink_durable.runtime.calls.life import AT_ONCE
+from pyflink_durable.runtime.journal.times import AT_ONCE
 
 SIZE = 5
 SUBSETS = list(chain.from_iterable(combinations(range(SIZE), k) for k in range(SIZE + 1)))

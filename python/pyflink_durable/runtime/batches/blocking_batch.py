@@ -19,7 +19,8 @@ from pyflink_durable.runtime.calls.blocking_call import (
     may_be_interrupted,
     run_on_the_loop,
 )
-from pyflink_durable.runtime.calls.life import InTurn, Life, give_up, live
+from pyflink_durable.runtime.calls.life import Life, give_up, live
+from pyflink_durable.runtime.calls.steps import InTurn
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.call import Call, PlannedCall

@@ -12,7 +12,8 @@ from typing import Any
 
 from pyflink_durable.batch import CallPool
 from pyflink_durable.errors import NotInInvocation
-from pyflink_durable.runtime.calls.life import InTurn, Life, Step, give_up, live
+from pyflink_durable.runtime.calls.life import Life, give_up, live
+from pyflink_durable.runtime.calls.steps import InTurn, Step
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome

@@ -14,7 +14,8 @@ from typing import Any
 from pyflink_durable.checks.arguments import is_awaitable, is_coroutine_function
 from pyflink_durable.errors import DurableExecutionError, NotInInvocation
 from pyflink_durable.identity.digest import compute_function_id
-from pyflink_durable.runtime.calls.life import InTurn, Life, SleepUntil, Step
+from pyflink_durable.runtime.calls.life import Life
+from pyflink_durable.runtime.calls.steps import InTurn, SleepUntil, Step
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome

@@ -11,7 +11,7 @@ import sys
 from asyncio import CancelledError
 from collections.abc import Generator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 from pyflink_durable.context import NOT_EXECUTED
 from pyflink_durable.errors import (
@@ -21,30 +21,15 @@ from pyflink_durable.errors import (
     ThreadNotStarted,
 )
 from pyflink_durable.payload.copies import copy_of_call
+from pyflink_durable.runtime.calls.steps import InTurn, SleepUntil, Step
+from pyflink_durable.runtime.calls.storing import store
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
 from pyflink_durable.runtime.journal.call import PlannedCall
-from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.call_journal import CallJournal, Passed
 from pyflink_durable.runtime.journal.holds import Hold
 from pyflink_durable.runtime.journal.planning import Plan
 from pyflink_durable.runtime.journal.times import AT_ONCE, due_in
-
-
-class SleepUntil(NamedTuple):
-    """Wait until a time in milliseconds since the epoch; send None."""
-
-    due: int
-
-
-class InTurn(NamedTuple):
-    """Wait for a place in the order in which calls are answered from the journal; send None."""
-
-    completion: int
-
-
-Step = Execution | SleepUntil | InTurn | Hold
-"""What a life needs next; for an `Execution`, run it somewhere and send its `Outcome`; for a
-`Hold`, wait until it is released, and send its error."""
 
 Life = Generator[Step, Any, Outcome]
 
@@ -109,7 +94,11 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         if not isinstance(error, CancelledError):
             journal.break_off(error)
         return outcome  # cancellation, interrupt, shutdown: nothing is known of the call
-    outcome, hold = journal.finish(planned, outcome, announced)
+    passed: Passed | None = None
+    if journal.offloads:
+        passed = journal.pass_outcome(planned, outcome)
+        yield from store(journal, planned, passed)
+    outcome, hold = journal.finish(planned, outcome, announced, passed)
     journal.observer.call_ended(journal.identity, planned, outcome.error)
     if hold is not None:
         _check(journal, planned, (yield hold))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop
-from collections.abc import Collection, Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, NamedTuple, Protocol
 
 from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.errors import NotInInvocation, PayloadNotWritable, PayloadRefused
 from pyflink_durable.observer import Observer
 from pyflink_durable.options import OnMismatch
 from pyflink_durable.payload.payloads import Payloads
+from pyflink_durable.payload.seals import Offloaded
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.access import JournalAccess
 from pyflink_durable.runtime.journal.bridge import (
@@ -39,6 +40,27 @@ class Surroundings(Protocol):
     holds: Holds
     payloads: Payloads
     on_mismatch: OnMismatch
+
+
+class Passed(NamedTuple):
+    """An outcome for the handler, and what is journaled of it: a result, or an exception."""
+
+    outcome: Outcome
+    result: bytes | None
+    exception: bytes | None
+
+    @property
+    def upload(self) -> Callable[[], None] | None:
+        """What is to be done before it is journaled."""
+        for payload in (self.result, self.exception):
+            if isinstance(payload, Offloaded):
+                return payload.upload
+        return None
+
+    def stored(self) -> Passed:
+        """Without the object, which is in the store."""
+        written = [None if one is None else bytes(one) for one in (self.result, self.exception)]
+        return Passed(self.outcome, *written)
 
 
 class CallJournal:
@@ -106,6 +128,11 @@ class CallJournal:
     def telemetry(self) -> Telemetry:
         """Where to count and log."""
         return self._subtask.telemetry
+
+    @property
+    def offloads(self) -> bool:
+        """Whether large outcomes go into a store first."""
+        return self._subtask.payloads.offloads
 
     @property
     def size(self) -> int:
@@ -280,9 +307,13 @@ class CallJournal:
     # ---------------------------------------------------------------- the end of a call
 
     def finish(
-        self, planned: PlannedCall, outcome: Outcome, announced: bool = True
+        self,
+        planned: PlannedCall,
+        outcome: Outcome,
+        announced: bool = True,
+        passed: Passed | None = None,
     ) -> tuple[Outcome, Hold | None]:
-        """Journals the outcome of a call.
+        """Journals the outcome of a call, which may have been passed before.
 
         Returns:
             The outcome to give to the handler, which is what a replay will give it, and what to
@@ -295,11 +326,10 @@ class CallJournal:
             self.telemetry.count("abandoned")
             self.check_open()
         slot, call = planned.slot, planned.call
-        try:
-            outcome, payload, exception = self._pass(outcome, call, slot)
-        except PayloadNotWritable as failure:
-            self.break_off(failure)
-            raise
+        if passed is None:  # nothing is offloaded
+            outcome, payload, exception = self._pass(outcome, planned.call, slot)
+        else:
+            outcome, payload, exception = passed.stored()
         planned.ended_at = at = now()
         if announced:
             kind = call.options.outcome_hold
@@ -310,23 +340,34 @@ class CallJournal:
         self.access.record(slot, call.identity, payload, exception, at, repeatable)
         return outcome, None
 
+    def pass_outcome(self, planned: PlannedCall, outcome: Outcome) -> Passed:
+        """An outcome as a replay will give it, and its payload: a result, or an exception.
+
+        Raises:
+            PayloadNotWritable: A codec has failed; the invocation fails its task.
+        """
+        return Passed(*self._pass(outcome, planned.call, planned.slot))
+
     def _pass(
         self, outcome: Outcome, call: Call, slot: int
     ) -> tuple[Outcome, bytes | None, bytes | None]:
-        """An outcome as a replay will give it, and its payload: a result, or an exception."""
         payloads, error = self._subtask.payloads, outcome.error
-        if error is None:
-            try:
-                value, payload = payloads.pass_result(outcome.value, call, self.identity, slot)
-                if value is not outcome.value:
-                    outcome = Outcome(value, None)
-                return outcome, payload, None
-            except PayloadNotWritable:
-                raise
-            except Exception as not_serializable:
-                error = not_serializable
-        assert isinstance(error, Exception), "nothing is journaled of an interrupted call"
-        passed, exception = payloads.pass_error(error, call, self.identity, slot)
+        try:
+            if error is None:
+                try:
+                    value, payload = payloads.pass_result(outcome.value, call, self.identity, slot)
+                    if value is not outcome.value:
+                        outcome = Outcome(value, None)
+                    return outcome, payload, None
+                except PayloadNotWritable:
+                    raise
+                except Exception as not_serializable:
+                    error = not_serializable
+            assert isinstance(error, Exception), "nothing is journaled of an interrupted call"
+            passed, exception = payloads.pass_error(error, call, self.identity, slot)
+        except PayloadNotWritable as failure:
+            self.break_off(failure)
+            raise
         return Outcome(None, passed), None, exception
 
     # ---------------------------------------------------------------- the end of the invocation

@@ -42,6 +42,8 @@ public final class DurableCounters {
         "logErrors", // entries that could not be appended to the call log
         "recovered", // slots that the call log knew and the checkpoint did not
         "unclaimed", // entries of the call log whose input came back with another value
+        "offloaded", // results and exceptions written to the store of large payloads
+        "offloadErrors", // attempts to write one that failed
         "largePayloads", // results, exceptions and values of ctx.state of 256 KB and more
         "toolCalls", // tools that a model asked for
         "toolFailures", // of them, those without a result

@@ -1,0 +1,53 @@
+"""Puts a large outcome into the store before the slot that names it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Any
+
+from pyflink_durable.errors import PayloadNotWritable
+from pyflink_durable.runtime.calls.steps import SleepUntil
+from pyflink_durable.runtime.execution.execution import Execution
+from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.journal.call import PlannedCall
+from pyflink_durable.runtime.journal.call_journal import CallJournal, Passed
+from pyflink_durable.runtime.journal.times import due_in
+
+PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)
+"""Seconds between attempts to write; the last one again and again."""
+
+
+def store(
+    journal: CallJournal, planned: PlannedCall, passed: Passed
+) -> Generator[Execution | SleepUntil, Any, None]:
+    """Writes what of an outcome belongs into the store, until it is there; on the call's threads.
+
+    The call has happened: to give up would be to forget it.
+    """
+    upload = passed.upload
+    attempt = 0
+    while upload is not None:
+        outcome: Outcome = yield Execution(upload, owner=journal)
+        error = outcome.error
+        if error is None:
+            journal.telemetry.count("offloaded")
+            return
+        failure = PayloadNotWritable(
+            f"{planned.call.identity.shown}: its result cannot be written to the store ({error!r})"
+        )
+        failure.__cause__ = error
+        if not isinstance(error, Exception):
+            journal.break_off(failure)
+            raise failure
+        pause = PAUSES[min(attempt, len(PAUSES) - 1)]
+        attempt += 1
+        journal.telemetry.count("offloadErrors")
+        journal.telemetry.warning(
+            f"{journal.identity.describe()} slot={planned.slot} attempt={attempt} {failure}: it is "
+            f"tried again in {pause} s; the call has happened, and is in doubt until then"
+        )
+        try:
+            yield SleepUntil(due_in(pause))
+        except GeneratorExit:  # a sync call on the loop cannot wait
+            journal.break_off(failure)
+            raise

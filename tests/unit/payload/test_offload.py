@@ -1,0 +1,205 @@
+"""Large payloads in a store; the journal holds where they are."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fsspec.implementations.memory import MemoryFileSystem
+from handler_bench import HandlerBench
+
+from pyflink_durable import (
+    AesGcm,
+    ConfigurationError,
+    DurableOptions,
+    JsonSerializer,
+    Offload,
+    PayloadRefused,
+    Zstd,
+)
+from pyflink_durable.payload.frame import peek
+from pyflink_durable.runtime.calls import storing
+from pyflink_durable.runtime.execution.executors import CallExecutor
+
+MEGABYTE = 2**20
+
+
+def key_of(key_id: str) -> bytes:
+    return b"k" * 32
+
+
+def report(size: int) -> str:
+    return "x" * size
+
+
+async def report_async(size: int) -> str:
+    return report(size)
+
+
+def fail(size: int) -> None:
+    raise ValueError("x" * size)
+
+
+async def handles(value: str, ctx: Any) -> Any:
+    large = [ctx.durable_execute(report, MEGABYTE)]
+    large.append(await ctx.durable_execute_async(report, MEGABYTE + 1))
+    large.append(await ctx.durable_execute_async(report_async, MEGABYTE + 2))
+    large.append(await ctx.durable_execute_async(report, 10))
+    try:
+        await ctx.durable_execute_async(fail, MEGABYTE)
+    except ValueError as error:
+        large.append(str(error))
+    return large
+
+
+def blocking(value: str, ctx: Any) -> Any:
+    return [ctx.durable_execute(report, MEGABYTE), ctx.durable_execute(report, 10)]
+
+
+def objects(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+OPTIONS: dict[str, dict[str, Any]] = {
+    "pickle": {},
+    "json": {"serializer": JsonSerializer()},
+    "encrypted": {"serializer": JsonSerializer(), "codecs": [AesGcm(key_of, "1")]},
+}
+
+
+@pytest.mark.one_run
+@pytest.mark.parametrize("handler", [handles, blocking])
+@pytest.mark.parametrize("options", list(OPTIONS.values()), ids=list(OPTIONS))
+def test_the_journal_holds_addresses(
+    handler: Any, options: Any, executor: CallExecutor, tmp_path: Path
+) -> None:
+    offload = Offload(tmp_path.as_uri(), threshold=100_000)
+    bench = HandlerBench(handler, executor, DurableOptions(offload=offload, **options))
+    result = bench.run()
+    payloads = [slot.result or slot.exception or b"" for slot in bench.slots]
+    assert all(len(payload) < 200 and type(payload) is bytes for payload in payloads)
+    large = [payload for payload in payloads if peek(payload).names[-1] == "offload"]
+    assert len(large) == len(payloads) - 1 == len(objects(tmp_path))
+    assert all(path.stat().st_size >= MEGABYTE for path in objects(tmp_path))
+    again = bench.again(options=DurableOptions(offload=Offload(tmp_path.as_uri()), **options))
+    assert again.run() == result
+    assert again.slots == bench.slots
+
+
+@pytest.mark.one_run
+def test_what_gets_small_stays(executor: CallExecutor, tmp_path: Path) -> None:
+    options = DurableOptions(offload=Offload(tmp_path.as_uri()), codecs=[Zstd()])
+    bench = HandlerBench(blocking, executor, options)
+    bench.run()
+    assert objects(tmp_path) == []
+
+
+class Store(MemoryFileSystem):  # type: ignore[misc]
+    """A store that is down for some attempts to write."""
+
+    failures = 0
+    cachable = False
+
+    def pipe_file(self, path: str, value: bytes, **more: Any) -> None:
+        if Store.failures > 0:
+            Store.failures -= 1
+            raise ConnectionError("the store is down")
+        super().pipe_file(path, value, **more)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Offload:
+    monkeypatch.setattr(storing, "PAUSES", (0.001,))
+    offload = Offload("memory://journal", threshold=100_000)
+    offload._opened = (Store(), "/journal")
+    Store.store.clear()
+    Store.failures = 2
+    return offload
+
+
+async def one_call(value: str, ctx: Any) -> Any:
+    return len(await ctx.durable_execute_async(report, MEGABYTE))
+
+
+def one_blocking_call(value: str, ctx: Any) -> Any:
+    return len(ctx.durable_execute(report, MEGABYTE))
+
+
+@pytest.mark.one_run
+@pytest.mark.parametrize("handler", [one_call, one_blocking_call])
+def test_a_store_that_is_down_holds_the_call_up(
+    handler: Any, store: Offload, executor: CallExecutor
+) -> None:
+    bench = HandlerBench(handler, executor, DurableOptions(offload=store))
+    lines: list[str] = []
+    bench.telemetry.warning = lines.append  # type: ignore[method-assign]
+    assert bench.run() == MEGABYTE
+    counted = bench.telemetry.counters
+    assert (counted["offloadErrors"], counted["offloaded"]) == (2, 1)
+    told = [line for line in lines if "store" in line]
+    assert len(told) == 2 and "report" in told[0] and "ConnectionError" in told[0]
+    assert bench.statuses == ["SUCCEEDED"]
+
+
+@pytest.mark.one_run
+def test_a_sync_call_on_the_loop_fails_the_task_and_is_not_journaled(
+    store: Offload, executor: CallExecutor
+) -> None:
+    async def sync(value: str, ctx: Any) -> Any:
+        try:
+            return len(ctx.durable_execute(report, MEGABYTE))
+        except Exception:
+            return "caught"
+
+    bench = HandlerBench(sync, executor, DurableOptions(offload=store))
+    with pytest.raises(Exception, match="cannot be written to the store") as caught:
+        bench.run()
+    assert type(caught.value).__name__ == "PayloadNotWritable"
+    assert bench.statuses == []
+
+
+@pytest.mark.one_run
+@pytest.mark.parametrize("damage", ["gone", "changed", "cut"])
+def test_an_object_that_is_not_what_was_written_fails_the_task(
+    damage: str, executor: CallExecutor, tmp_path: Path
+) -> None:
+    options = DurableOptions(offload=Offload(tmp_path.as_uri()))
+    bench = HandlerBench(one_call, executor, options)
+    bench.run()
+    [path] = objects(tmp_path)
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-1] if damage == "cut" else data.replace(b"x", b"y", 1))
+    with pytest.raises(PayloadRefused, match="cannot be read from file://"):
+        bench.again().run()
+    with pytest.raises(PayloadRefused, match=r"keep offload=\.\.\. until"):
+        bench.again(options=DurableOptions()).run()
+
+
+def test_it_travels_with_the_job(tmp_path: Path) -> None:
+    offload = Offload(tmp_path.as_uri())
+    offload.open()
+    assert pickle.loads(pickle.dumps(offload)).open()[1] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [
+        (lambda: Offload("/mnt/journal"), "takes a url"),
+        (lambda: Offload("memory://x", threshold=10), "1024 bytes at least"),
+    ],
+)
+def test_bad_settings(make: Any, reason: str) -> None:
+    with pytest.raises(ConfigurationError, match=reason):
+        make()
+
+
+def test_a_package_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fsspec", None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'pyflink-durable\[offload\]'"):
+        Offload("memory://x")
