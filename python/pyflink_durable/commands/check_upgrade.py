@@ -38,9 +38,9 @@ def command(snapshot: str, handler: str, uid: str | None, options: str | None) -
     try:
         found = check_upgrade(
             snapshot,
-            _loaded(handler),
+            loaded(handler),
             uid=uid,
-            options=None if options is None else _loaded(options),
+            options=None if options is None else loaded(options),
         )
     except (ConfigurationError, SnapshotError) as error:
         raise click.ClickException(str(error)) from error
@@ -51,7 +51,8 @@ def command(snapshot: str, handler: str, uid: str | None, options: str | None) -
     sys.exit(1 if found.mismatches or found.unreadable else 0)
 
 
-def _loaded(spec: str) -> Any:
+def loaded(spec: str) -> Any:
+    """What MODULE:NAME names; MODULE:NAME() is called."""
     module, _, name = spec.partition(":")
     if not name:
         raise click.BadParameter(f"{spec!r}: write MODULE:NAME, such as jobs.orders:handle_order")

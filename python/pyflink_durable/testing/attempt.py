@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from collections import deque
 from collections.abc import Mapping
@@ -281,6 +282,16 @@ class Attempt:
         identity: Any = current._invocation
         number: int = identity.input
         return number
+
+    def tasks(self) -> list[asyncio.Task[Any]]:
+        """Those of the handlers that wait on the loop, and of what they have started."""
+        if not isinstance(self._runner, StepRunner):
+            return []
+        tasks: list[asyncio.Task[Any]] = []
+        for invocation in self._runner.running():
+            tasks += [] if invocation.task is None else [invocation.task]
+            tasks += sorted(invocation.running or (), key=hash)  # in which they were started
+        return tasks
 
     def close(self) -> None:
         """Ends the attempt as a failure of the task does."""

@@ -48,6 +48,7 @@ def replay(
     journal: SavedJournal,
     options: DurableOptions | None = None,
     look: Callable[[Attempt], None] = lambda attempt: None,
+    at_rest: Callable[[Attempt], None] = lambda attempt: None,
 ) -> Replayed:
     """Runs a handler over a journal until it waits for what the journal does not hold.
 
@@ -59,6 +60,7 @@ def replay(
         journal: The journal, with its input.
         options: Those of its operator.
         look: Called with the attempt before it starts.
+        at_rest: Called with it when the handler waits, or has ended, before it is given up.
 
     Raises:
         JournalMismatch: It makes another call than the journal holds, or fewer, or more than it
@@ -78,7 +80,9 @@ def replay(
         attempt = Attempt(world, snapshot)
         look(attempt)
         try:
-            return _run(attempt, world, journal, input)
+            replayed = _run(attempt, world, journal, input)
+            at_rest(attempt)
+            return replayed
         finally:
             attempt.close()
             world.close()

@@ -8,7 +8,11 @@ from typing import Any, Protocol
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.step_journal import StepJournal
-from pyflink_durable.runtime.operator.handlers import AsyncHandlerRunner, ThreadHandlerRunner
+from pyflink_durable.runtime.operator.handlers import (
+    AsyncHandlerRunner,
+    Invocation,
+    ThreadHandlerRunner,
+)
 from pyflink_durable.runtime.operator.user_state import StateBackend
 
 
@@ -25,6 +29,10 @@ class StepRunner(AsyncHandlerRunner):
 
     def journal_of(self, bridge: Bridge, invocation: int, size: int) -> JournalAccess:
         return _StepJournal(bridge, invocation, size=size, writes=self._writes)
+
+    def running(self) -> list[Invocation]:
+        """Those that have not ended."""
+        return list(self._running.values())
 
 
 class _StepJournal(StepJournal):

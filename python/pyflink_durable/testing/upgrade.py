@@ -105,7 +105,7 @@ def _check(
         found.unreadable += 1
         return
     found.replayed += 1
-    journal = _journal_of(invocation, invocation.key_data, invocation.input.data)
+    journal = journal_of(invocation, invocation.key_data, invocation.input.data)
     try:
         replay(handler, journal, options)
     except JournalMismatch as error:
@@ -125,7 +125,8 @@ def _mismatch(
     return UpgradeMismatch(repr(invocation.key), invocation.sequence, slot, then, now, line)
 
 
-def _journal_of(invocation: Invocation, key: bytes, value: bytes) -> SavedJournal:
+def journal_of(invocation: Invocation, key: bytes, value: bytes) -> SavedJournal:
+    """The journal of an invocation in flight, to be replayed."""
     return SavedJournal(
         payload=value,
         key=key,
