@@ -109,7 +109,7 @@ agent: jar ## run the shop assistant of examples/agent: a chat model that calls 
 	@$(RUN) python examples/agent/assistant.py $(ARGS)
 
 proof: jar ## fail at random points and count charges: ORDERS, SECONDS, SEED, LEVELS
-	@$(RUN) python -m pyflink_durable.proof $(if $(ORDERS),--orders $(ORDERS)) \
+	@$(RUN) python -m pyflink_durable.demo.proof $(if $(ORDERS),--orders $(ORDERS)) \
 	    $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) $(if $(LEVELS),--levels $(LEVELS))
 
 bench: jar ## measure the cost per element and per call

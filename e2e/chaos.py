@@ -39,9 +39,9 @@ from faults import (  # noqa: E402
 )
 
 from pyflink_durable.demo.orders import Order  # noqa: E402
+from pyflink_durable.demo.proof.report import broken_promises  # noqa: E402
+from pyflink_durable.demo.proof.verdict import Verdict  # noqa: E402
 from pyflink_durable.options import Durability  # noqa: E402
-from pyflink_durable.proof.report import broken_promises  # noqa: E402
-from pyflink_durable.proof.verdict import Verdict  # noqa: E402
 
 TASKMANAGERS = 3
 BATCHES_PER_SECOND = 2

@@ -41,6 +41,7 @@ from pyflink_durable.runtime.journal.step_journal import (
     StepJournal,
 )
 from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.loop import wake_ups
 from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
@@ -58,7 +59,7 @@ CLOCK = Clock()
 @contextmanager
 def stopped_clock() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (loop_module, times):
+        for module in (loop_module, wake_ups, times):
             patch.setattr(module, "time", CLOCK)
         yield
 
@@ -121,14 +122,14 @@ class Attempt:
 
     def take_timers(self, loop: DurableLoop, ranks: dict[int, tuple[int, int]]) -> None:
         """Has the loop's timers wait for their ranks, among the calls."""
-        timers, loop._timers = loop._timers, []
+        timers, loop._wake_ups.timers = loop._wake_ups.timers, []
         for timer in timers:
 
             def fire(timer: Any = timer) -> None:
                 with suppress(Crash):
                     self.happened()
                     if not timer[3].cancelled():
-                        loop._timers.append((0.0, *timer[1:]))
+                        loop._wake_ups.timers.append((0.0, *timer[1:]))
 
             number = round((timer[0] - CLOCK.monotonic()) / seconds_of(1))
             self.waiting.append((ranks[number], fire))

@@ -15,6 +15,7 @@ from loops import Clock
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.loop import wake_ups
 
 Handler = Callable[..., Any]
 
@@ -22,7 +23,7 @@ Handler = Callable[..., Any]
 def stop_the_clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Gives the clock that the runtime reads from here on."""
     clock = Clock()
-    for module in (loop_module, times):
+    for module in (loop_module, wake_ups, times):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

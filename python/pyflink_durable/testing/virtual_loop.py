@@ -41,7 +41,7 @@ class VirtualLoop(DurableLoop):
 
     def next_timer(self) -> float | None:
         """When the next timer is due, None if there is none."""
-        timers = self._timers
+        timers = self._wake_ups.timers
         while timers and timers[0][3].cancelled():
             heapq.heappop(timers)
         return timers[0][0] if timers else None

@@ -24,6 +24,7 @@ from pyflink_durable import (
 from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.loop import wake_ups
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 BATCH_TIMER = ("pyflink_durable.timer", "0" * 16)
@@ -35,7 +36,7 @@ BATCH_TIMER = ("pyflink_durable.timer", "0" * 16)
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (loop_module, times):
+    for module in (loop_module, wake_ups, times):
         monkeypatch.setattr(module, "time", clock)
     return clock
 

@@ -19,13 +19,19 @@ from pyflink_durable import LocalRunnerContext
 from pyflink_durable.demo.flinklog import FlinkLog
 from pyflink_durable.demo.ledger import Charge, Stats
 from pyflink_durable.demo.orders import make_sample_orders
-from pyflink_durable.proof import job
-from pyflink_durable.proof.__main__ import main
-from pyflink_durable.proof.failures import FailurePoints, Failures, InjectedFailure, LostCall, Place
-from pyflink_durable.proof.job import FailingArrivals, failing_handler, failing_writer
-from pyflink_durable.proof.report import results_table, sentences
-from pyflink_durable.proof.runner import Plan, Run
-from pyflink_durable.proof.verdict import Verdict
+from pyflink_durable.demo.proof import job
+from pyflink_durable.demo.proof.__main__ import main
+from pyflink_durable.demo.proof.failures import (
+    FailurePoints,
+    Failures,
+    InjectedFailure,
+    LostCall,
+    Place,
+)
+from pyflink_durable.demo.proof.job import FailingArrivals, failing_handler, failing_writer
+from pyflink_durable.demo.proof.report import results_table, sentences
+from pyflink_durable.demo.proof.runner import Plan, Run
+from pyflink_durable.demo.proof.verdict import Verdict
 
 # ------------------------------------------------------------------------------ the checker
 
@@ -242,7 +248,15 @@ def test_a_mistake_in_the_command_line(
 
 @pytest.mark.minicluster
 def test_a_short_proof() -> None:
-    command = [sys.executable, "-m", "pyflink_durable.proof", "--orders", "150", "--seconds", "4"]
+    command = [
+        sys.executable,
+        "-m",
+        "pyflink_durable.demo.proof",
+        "--orders",
+        "150",
+        "--seconds",
+        "4",
+    ]
     done = subprocess.run(
         [*command, "--levels", "gated", "--seed", "3"],
         capture_output=True,
@@ -257,7 +271,7 @@ def test_a_short_proof() -> None:
 @pytest.mark.minicluster
 def test_a_proof_that_is_stopped_leaves_nothing_behind(tmp_path: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "pyflink_durable.proof"],
+        [sys.executable, "-m", "pyflink_durable.demo.proof"],
         env={**os.environ, "TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -19,6 +19,7 @@ from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.loop import wake_ups
 
 TIMER = ("pyflink_durable.timer", "0" * 16)
 
@@ -26,7 +27,7 @@ TIMER = ("pyflink_durable.timer", "0" * 16)
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (loop_module, times):
+    for module in (loop_module, wake_ups, times):
         monkeypatch.setattr(module, "time", clock)
     return clock
 
@@ -312,7 +313,7 @@ def test_cancelled_timers_are_forgotten_before_their_time(clock: Clock) -> None:
         await first
 
     bench = HandlerBench(handler, ByHand()).start()
-    assert len(bench.operator.loop._timers) < 250
+    assert len(bench.operator.loop._wake_ups.timers) < 250
     clock.now += 5.1
     bench.operator.loop.drain()
     assert len(bench.ended) == 1

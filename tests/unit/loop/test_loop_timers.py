@@ -13,6 +13,7 @@ from loops import Clock, Operator
 
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.loop import loop as loop_module
+from pyflink_durable.runtime.loop import wake_ups
 from pyflink_durable.runtime.operator.handlers import AsyncHandlerRunner, Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -23,6 +24,7 @@ from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
     monkeypatch.setattr(loop_module, "time", clock)
+    monkeypatch.setattr(wake_ups, "time", clock)
     return clock
 
 

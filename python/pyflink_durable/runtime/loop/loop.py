@@ -33,11 +33,9 @@ from pyflink_durable.runtime.loop.invocation_tasks import (
 from pyflink_durable.runtime.loop.leftovers import end_tasks
 from pyflink_durable.runtime.loop.own_thread import KeepsToItsThread
 from pyflink_durable.runtime.loop.spinning import Spinners
+from pyflink_durable.runtime.loop.wake_ups import WakeUps
 
 T = TypeVar("T")
-
-_FEW_TIMERS = 100
-"""So many cancelled timers are not worth a look through all."""
 
 
 class DurableLoop(KeepsToItsThread):
@@ -59,13 +57,10 @@ class DurableLoop(KeepsToItsThread):
     ) -> None:
         super().__init__(on_problem)
         self._wake = wake
-        self._wake_at = wake_at
         self._ready: deque[asyncio.Handle] = deque()
         self._inbox: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
         self._wake_asked = False
-        self._timers: list[tuple[float, int, asyncio.TimerHandle, asyncio.TimerHandle]] = []
-        self._cancelled_timers = 0
-        self._next_wake_at = float("inf")
+        self._wake_ups = WakeUps(wake_at)
         self._replays: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = itertools.count()  # equal entries of a heap keep their order
         self._epoch = time.time() - time.monotonic()
@@ -180,26 +175,13 @@ class DurableLoop(KeepsToItsThread):
         heapq.heappush(self._replays, (completion, next(self._numbers), replay))
 
     def _run_due_timers(self) -> None:
-        now = time.monotonic()
-        if self._next_wake_at <= now:
-            self._next_wake_at = float("inf")
-        while self._timers and self._timers[0][0] <= now:
-            handle, unless = heapq.heappop(self._timers)[2:]
-            if not unless.cancelled():
-                self._ready.append(handle)
-                del handle, unless  # as above
-                if not self._settle():
-                    break
-        self._ask_for_timer_wake()
-
-    def _ask_for_timer_wake(self) -> None:
-        while self._timers and self._timers[0][3].cancelled():
-            heapq.heappop(self._timers)
-        if self._timers and self._timers[0][0] < self._next_wake_at:
-            self._next_wake_at = self._timers[0][0]
-            delay = max(0.0, self._next_wake_at - time.monotonic())
-            # a millisecond later than due, since Flink's clock is not this one
-            self._wake_at(int((time.time() + delay) * 1000) + 1)
+        now, wake_ups = time.monotonic(), self._wake_ups
+        while (handle := wake_ups.pop(now)) is not None:
+            self._ready.append(handle)
+            del handle  # an error's traceback may hold this frame
+            if not self._settle():
+                break
+        wake_ups.ask()
 
     # ---------------------------------------------------------------- scheduling
 
@@ -240,7 +222,7 @@ class DurableLoop(KeepsToItsThread):
         if timers is not None:
             return timers.start(self, when, callback, args, context)
         handle = asyncio.TimerHandle(when, callback, args, self, context)
-        self._add_timer(time.monotonic() + when - self.time(), handle, handle)
+        self._wake_ups.add(time.monotonic() + when - self.time(), handle, handle)
         return handle
 
     def wake_up_at(
@@ -255,18 +237,12 @@ class DurableLoop(KeepsToItsThread):
         """
         when = time.monotonic() + due / 1000 - time.time()
         handle = asyncio.TimerHandle(when, callback, (), self)
-        self._add_timer(when, handle, unless or handle)
-
-    def _add_timer(
-        self, when: float, handle: asyncio.TimerHandle, unless: asyncio.TimerHandle
-    ) -> None:
-        heapq.heappush(self._timers, (when, next(self._numbers), handle, unless))
-        self._ask_for_timer_wake()
+        self._wake_ups.add(when, handle, unless or handle)
 
     def _look_at(self, when: float) -> None:
         """Looks after handlers that were put aside, at a time of the monotonic clock."""
         look = asyncio.TimerHandle(when, self._spinners.look, (self._ready,), self)
-        self._add_timer(when, look, look)
+        self._wake_ups.add(when, look, look)
 
     def _durable_timers(self) -> DurableTimers | None:
         if running_call.get() is not None:  # a replay does not run the function: no slot for it
@@ -279,16 +255,8 @@ class DurableLoop(KeepsToItsThread):
         return timers if timers is not None and timers.open else None
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
-        """Called by `TimerHandle.cancel`; the handle is passed over when its time comes.
-
-        Timeouts of an hour around calls of a second would fill the memory until then, so now and
-        again those are dropped that have been cancelled.
-        """
-        self._cancelled_timers += 1
-        if self._cancelled_timers > max(_FEW_TIMERS, len(self._timers) // 2):
-            self._cancelled_timers = 0
-            self._timers = [timer for timer in self._timers if not timer[3].cancelled()]
-            heapq.heapify(self._timers)
+        """Called by `TimerHandle.cancel`."""
+        self._wake_ups.note_cancelled()
 
     def time(self) -> float:
         """Seconds since the epoch: on the clock of the invocation that asks, see `InvocationClock`.
@@ -334,7 +302,7 @@ class DurableLoop(KeepsToItsThread):
             end_tasks(self, self._settle)
         self._ready.clear()
         self._inbox.clear()
-        self._timers.clear()
+        self._wake_ups.timers.clear()
         self._replays.clear()
         self._generators.close()
         self._spinners.close()

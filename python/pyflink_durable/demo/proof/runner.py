@@ -20,11 +20,11 @@ from pyflink_durable.demo.job import (
 from pyflink_durable.demo.ledger import Ledger, Stats
 from pyflink_durable.demo.orders import Order, write_orders
 from pyflink_durable.demo.processes import flink_process, payment_service
+from pyflink_durable.demo.proof.failures import Failures, Place
+from pyflink_durable.demo.proof.job import FailingArrivals, failing_handler, failing_writer
+from pyflink_durable.demo.proof.verdict import Verdict
 from pyflink_durable.demo.runner import new_folder, wait_for_end
 from pyflink_durable.options import Durability
-from pyflink_durable.proof.failures import Failures, Place
-from pyflink_durable.proof.job import FailingArrivals, failing_handler, failing_writer
-from pyflink_durable.proof.verdict import Verdict
 
 if TYPE_CHECKING:
     from pyflink.common import JobClient

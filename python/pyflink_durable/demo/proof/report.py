@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from rich.table import Table
 
+from pyflink_durable.demo.proof.failures import Place
+from pyflink_durable.demo.proof.runner import Run
+from pyflink_durable.demo.proof.verdict import Verdict
 from pyflink_durable.demo.report import counted
-from pyflink_durable.proof.failures import Place
-from pyflink_durable.proof.runner import Run
-from pyflink_durable.proof.verdict import Verdict
 
 _SHOWN = 10
 

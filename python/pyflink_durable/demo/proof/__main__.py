@@ -1,4 +1,4 @@
-"""``python -m pyflink_durable.proof``: shows that no charge is repeated, whatever fails."""
+"""``python -m pyflink_durable.demo.proof``: shows that no charge is repeated, whatever fails."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m pyflink_durable.proof",
+        prog="python -m pyflink_durable.demo.proof",
         description="Charges thousands of orders while tasks fail at random points, and counts"
         " the charges in the service's database. Ends with 1 if a promise is broken.",
     )
@@ -61,8 +61,8 @@ def _prove(options: argparse.Namespace) -> int:
     from rich.console import Console
 
     from pyflink_durable.demo.processes import DemoError
-    from pyflink_durable.proof.report import results_table, sentences
-    from pyflink_durable.proof.runner import Plan, run
+    from pyflink_durable.demo.proof.report import results_table, sentences
+    from pyflink_durable.demo.proof.runner import Plan, run
 
     console = Console()
     orders = make_sample_orders(options.orders, customers=max(1, options.orders // 5))

@@ -13,7 +13,13 @@ from pyflink_durable.demo.arrivals import newest_checkpoint, started_checkpoints
 from pyflink_durable.demo.job import Handler, charge_order
 from pyflink_durable.demo.orders import Order, parse_order
 from pyflink_durable.demo.payments import charge_card
-from pyflink_durable.proof.failures import FailurePoints, Failures, InjectedFailure, LostCall, Place
+from pyflink_durable.demo.proof.failures import (
+    FailurePoints,
+    Failures,
+    InjectedFailure,
+    LostCall,
+    Place,
+)
 
 
 def failing_handler(url: str, failures: Failures) -> Handler:
