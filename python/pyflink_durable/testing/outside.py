@@ -215,7 +215,7 @@ class Outside:
         """Whether a coroutine function waits for what takes real time."""
         if not self._tasks:
             return False
-        return self._next_of_loop is None or self._world.outside_loop.has_sockets
+        return self._next_of_loop is None or self._world.outside_loop.expects_input
 
     def wait_for_input(self) -> None:
         """Has a coroutine function get it."""

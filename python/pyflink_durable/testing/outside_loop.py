@@ -28,6 +28,7 @@ class _Selector(selectors.DefaultSelector):
         if timeout is not None and timeout <= 0:
             return super().select(0)
         found = super().select(self.patience)
+        self.patience = 0.0  # what has come is handled before anything more is waited for
         if not found:
             self.wait = timeout
             self.stop()
@@ -46,6 +47,7 @@ class OutsideLoop(asyncio.SelectorEventLoop):
         super().__init__(self._selector_of_kit)
         self._selector_of_kit.stop = self.stop
         self._time = time
+        self._in_threads = 0
         # what is due at this time of the virtual clock is due, also where a float cannot tell
         self._clock_resolution = 1e-3
 
@@ -74,7 +76,19 @@ class OutsideLoop(asyncio.SelectorEventLoop):
         """Waits for real input: an answer from a socket, or from a thread."""
         self.drive(_PATIENCE)
 
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Notes what runs on threads of its own: a name that is looked up, say."""
+        future = super().run_in_executor(executor, func, *args)
+        self._in_threads += 1
+        future.add_done_callback(self._left_thread)
+        return future
+
+    def _left_thread(self, future: Any) -> None:
+        self._in_threads -= 1
+
     @property
-    def has_sockets(self) -> bool:
-        """Whether real input may come from anything but a thread."""
-        return len(self._selector_of_kit.get_map()) > 1
+    def expects_input(self) -> bool:
+        """Whether real input is under way, from a socket or from a thread: time waits for it."""
+        return self._in_threads > 0 or len(self._selector_of_kit.get_map()) > 1
