@@ -67,13 +67,13 @@ def measure_fidelity() -> list[dict[str, object]]:
     lines = [
         _line(
             kind,
-            identity=_cost(compute_args_digest, (value,), {}),
-            copy=_cost(copy_of_call, print, (value,), {}),
-            result=_cost(pass_result, value),
+            identity=cost_of(compute_args_digest, (value,), {}),
+            copy=cost_of(copy_of_call, print, (value,), {}),
+            result=cost_of(pass_result, value),
         )
         for kind, value in VALUES.items()
     ]
-    return [*lines, _line("exception with a cause", result=_cost(pass_error, _raised()))]
+    return [*lines, _line("exception with a cause", result=cost_of(pass_error, _raised()))]
 
 
 def _line(kind: str, **costs: float) -> dict[str, object]:
@@ -81,7 +81,7 @@ def _line(kind: str, **costs: float) -> dict[str, object]:
     return {"case": f"fidelity-{kind}", **microseconds}
 
 
-def _cost(function: Callable[..., Any], *arguments: Any) -> float:
+def cost_of(function: Callable[..., Any], *arguments: Any) -> float:
     """Microseconds of CPU of one call: the least of several rounds."""
     count, best = 1, float("inf")
     for _ in range(ROUNDS):

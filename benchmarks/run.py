@@ -98,6 +98,7 @@ def main() -> int:
         lines += measure_values(console)
     if arguments.fidelity:
         lines += measure_kinds(console)
+        lines += measure_settings(console)
     console.print(table)
     RESULTS.write_text("".join(json.dumps(line) + "\n" for line in lines))
     console.print(f"written to {RESULTS.name}")
@@ -184,6 +185,19 @@ def measure_kinds(console: Console) -> list[dict[str, object]]:
     table = Table("value", "identity", "copy", "result")
     for line in lines:
         table.add_row(*(str(line.get(column, "")) for column in columns))
+    console.print(table)
+    return lines
+
+
+def measure_settings(console: Console) -> list[dict[str, object]]:
+    """What a result costs to write, by its size and the settings of the operator."""
+    from payloads import measure_payloads
+
+    console.log("payloads")
+    lines = measure_payloads()
+    table = Table("payload", "us write", "us read", "bytes", "ratio to pickle")
+    for line in lines:
+        table.add_row(*map(str, line.values()))
     console.print(table)
     return lines
 

@@ -17,10 +17,10 @@ from pyflink_durable.payload.error_forms import ErrorForms
 from pyflink_durable.payload.frame import is_pickle
 from pyflink_durable.payload.journaled_errors import type_name
 from pyflink_durable.payload.json_serializer import JsonSerializer
-from pyflink_durable.payload.picklers import PROTOCOL
+from pyflink_durable.payload.picklers import PROTOCOL, loads
 from pyflink_durable.payload.plain_values import PLAIN_TYPES
 from pyflink_durable.payload.result_types import ResultTypes
-from pyflink_durable.payload.results import NotSerializable
+from pyflink_durable.payload.results import NotSerializable, pass_value
 from pyflink_durable.payload.script_classes import ScriptClasses
 from pyflink_durable.payload.seals import Seals
 from pyflink_durable.payload.sizes import Notes, Sizes
@@ -89,6 +89,7 @@ class Payloads:
         options = options or DurableOptions()
         warn = (lambda line: None) if notes is None else notes.warning
         self._errors = ErrorForms(options.errors, warn)
+        self._classes = classes
         self._pickled = PickledValues(classes)
         serializer = options.serializer
         self._values: Values = self._pickled
@@ -166,28 +167,33 @@ class Payloads:
         if self._is_bare and type(value) in PLAIN_TYPES:  # as most are
             payload = pickle.dumps(value, PROTOCOL)
         else:
-            value, payload = self._pass_value(value, call)
+            try:
+                if self._is_bare:  # no other way is as short
+                    value, payload = pass_value(value, self._classes)
+                else:
+                    kind = self._kind_of(call) if self.typed else None
+                    value, payload = self._values.pass_value(value, kind)
+            except NotSerializable as error:
+                raise self._not_serializable(value, call, error) from error.__cause__
             if not self._is_bare:
                 payload = self._seals.seal(payload, _place(owner, "result", slot), is_outcome=True)
         if len(payload) >= self._noted_from:
             self._sizes.note(len(payload), call.name)
         return value, payload
 
-    def _pass_value(self, value: Any, call: DescribedCall) -> tuple[Any, bytes]:
-        kind = self._kind_of(call) if self.typed else None
-        try:
-            return self._values.pass_value(value, kind)
-        except NotSerializable as error:
-            remedy = "Return plain data, not connections, locks, generators or files"
-            if self.typed:
-                remedy = (
-                    "Annotate what the function returns, or give the call result_type=...: a "
-                    "pydantic model, a dataclass, a TypedDict, list[...], ..."
-                )
-            raise ResultNotSerializable(
-                f"{call.name}: a durable call returned a value of type {type_name(value)}: it "
-                f"{error}. The call has run and is journaled as failed. {remedy}."
-            ) from error.__cause__
+    def _not_serializable(
+        self, value: Any, call: DescribedCall, error: NotSerializable
+    ) -> ResultNotSerializable:
+        remedy = "Return plain data, not connections, locks, generators or files"
+        if self.typed:
+            remedy = (
+                "Annotate what the function returns, or give the call result_type=...: a "
+                "pydantic model, a dataclass, a TypedDict, list[...], ..."
+            )
+        return ResultNotSerializable(
+            f"{call.name}: a durable call returned a value of type {type_name(value)}: it "
+            f"{error}. The call has run and is journaled as failed. {remedy}."
+        )
 
     def pass_error(
         self, error: Exception, call: DescribedCall, owner: Owner, slot: int
@@ -212,7 +218,10 @@ class Payloads:
             PayloadNotLoadable: It cannot be read, or must not be.
         """
         if self._is_bare and is_pickle(payload):
-            return self._load(self._pickled, payload, None, "result")
+            try:
+                return loads(payload, self._classes)
+            except Exception as error:
+                raise _not_loadable("result", error) from error
         values, data = self._open(payload, owner, "result", slot)
         kind = self._kind_of(call) if values.typed else None
         return self._load(values, data, kind, "result")
