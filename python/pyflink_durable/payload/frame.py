@@ -15,7 +15,6 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
-PICKLE = 0x80
 _FRAME = 0xD1
 _CHECKSUM = 8
 _CONTEXT = 16

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any, Protocol
+from typing import Any
 
 from pyflink_durable.errors import (
     ConfigurationError,
@@ -13,6 +13,7 @@ from pyflink_durable.errors import (
     ResultNotSerializable,
 )
 from pyflink_durable.options import DurableOptions
+from pyflink_durable.payload.described import DescribedCall, Owner
 from pyflink_durable.payload.error_forms import ErrorForms
 from pyflink_durable.payload.frame import is_pickle
 from pyflink_durable.payload.journaled_errors import type_name
@@ -27,40 +28,6 @@ from pyflink_durable.payload.sizes import Notes, Sizes
 from pyflink_durable.payload.values import PickledValues, SerializedValues, Values
 from pyflink_durable.payload.zstd import Zstd
 from pyflink_durable.serializer import Codec, Serializer
-
-
-class Owner(Protocol):
-    """The identity of an invocation."""
-
-    def digest(self, purpose: str) -> bytes:
-        """16 bytes that are the same in every attempt, and others for every other purpose."""
-
-    def key_digest(self, purpose: str) -> bytes:
-        """As `digest`, the same for all invocations of the key."""
-
-
-class CallOptions(Protocol):
-    """As far as payloads know them."""
-
-    @property
-    def result_type(self) -> Any:
-        """The type of the call's result; None for what its function declares."""
-
-
-class DescribedCall(Protocol):
-    """A call, as far as payloads know it."""
-
-    @property
-    def func(self) -> Any:
-        """Its function."""
-
-    @property
-    def name(self) -> str:
-        """How its function is told."""
-
-    @property
-    def options(self) -> CallOptions:
-        """Its options."""
 
 
 class Payloads:

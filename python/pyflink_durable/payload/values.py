@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from pyflink_durable.payload.error_forms import ErrorForms
@@ -145,6 +144,3 @@ def _remedy(kind: Any) -> str:
     if kind is None:
         return ""
     return f"; declared is {_shown(kind)}"
-
-
-TypeOf = Callable[[], Any]

@@ -7,8 +7,9 @@ import pickle
 from collections.abc import Iterator
 from typing import Any
 
+from pyflink_durable.payload.described import Owner
 from pyflink_durable.payload.frame import is_pickle
-from pyflink_durable.payload.payloads import Owner, Payloads
+from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.journal.bridge import PENDING, is_own
 from pyflink_durable.testing.crashes import fits, name_of
 from pyflink_durable.testing.memory_journal import Slot, Slots

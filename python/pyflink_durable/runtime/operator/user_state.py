@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from pyflink_durable.errors import PayloadNotWritable, PayloadRefused
 from pyflink_durable.identity.canonical_leaves import class_name
-from pyflink_durable.payload.payloads import Owner, Payloads
+from pyflink_durable.payload.described import Owner
+from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.payload.results import NotSerializable
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 
