@@ -30,6 +30,7 @@ from pyflink_durable.errors import (
     PayloadTooLarge,
     RemoteError,
     ResultNotSerializable,
+    SignalTimedOut,
     ThreadNotStarted,
     UnsupportedLoopOperation,
 )
@@ -45,6 +46,7 @@ from pyflink_durable.payload.pickle_serializer import PickleSerializer
 from pyflink_durable.payload.zstd import Zstd
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.serializer import Codec, Serializer
+from pyflink_durable.signals import UNCLAIMED_SIGNAL, Signal, UnclaimedSignal
 from pyflink_durable.testing.local_context import LocalRunnerContext
 from pyflink_durable.tool_options import ToolCallOptions
 
@@ -52,6 +54,7 @@ __all__ = [
     "DEAD_LETTER",
     "HISTORY",
     "NOT_EXECUTED",
+    "UNCLAIMED_SIGNAL",
     "AesGcm",
     "ArgumentNotEncodable",
     "CallCancelled",
@@ -95,8 +98,11 @@ __all__ = [
     "RetryPolicy",
     "RunnerContext",
     "Serializer",
+    "Signal",
+    "SignalTimedOut",
     "ThreadNotStarted",
     "ToolCallOptions",
+    "UnclaimedSignal",
     "UnsupportedLoopOperation",
     "Zstd",
     "current_call",

@@ -16,6 +16,7 @@ from pyflink_durable.call_options import CallOptions, GivenOptions, Reconciler
 from pyflink_durable.checks.keywords import has_parameter, takes_any_keyword
 from pyflink_durable.options import Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
+from pyflink_durable.signals import Signal
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -292,6 +293,35 @@ class RunnerContext(ABC):
 
         Args:
             seconds: How long; 0 lets the handler's other tasks go on.
+        """
+
+    @abstractmethod
+    def wait_for_signal(self, name: str, timeout: float | None = None) -> Awaitable[Any]:
+        """Waits for the next signal of a name that comes for the handler's key.
+
+        Signals of a name are taken in the order in which they came, each once; those that came
+        before the wait, or before the input, too. A wait that is cancelled or has timed out takes
+        none. Whichever of the signal and the deadline is journaled first is what every run of the
+        handler sees. For ``async def`` handlers of an operator with ``signals=``.
+
+        Args:
+            name: The name.
+            timeout: Seconds after which the wait is over; None for no end. A failure does not
+                extend them.
+
+        Returns:
+            An awaitable of the signal's value.
+
+        Raises:
+            SignalTimedOut: None has come in time.
+            Exception: What the signal raises, see `Signal.error`.
+        """
+
+    @abstractmethod
+    def pending_signals(self, name: str) -> list[Signal]:
+        """The signals of a name that wait to be taken, in order; a look, which takes none.
+
+        What it gives is journaled: the same in every run of the handler.
         """
 
     @abstractmethod

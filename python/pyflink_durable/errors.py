@@ -274,6 +274,23 @@ class ThreadNotStarted(DurableExecutionError):
         )
 
 
+class SignalTimedOut(DurableExecutionError, TimeoutError):
+    """No signal came in the time that `RunnerContext.wait_for_signal` waited for it.
+
+    Attributes:
+        name: The name of the signal.
+        timeout: How many seconds the wait was given.
+    """
+
+    def __init__(self, name: str, timeout: float | None) -> None:
+        super().__init__(name, timeout)
+        self.name = name
+        self.timeout = timeout
+
+    def __str__(self) -> str:
+        return f"no signal {one_line(self.name)!r} came in {self.timeout} seconds"
+
+
 class CallLogError(DurableExecutionError):
     """The write-ahead log did not take what was to be written of a call.
 

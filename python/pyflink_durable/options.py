@@ -75,6 +75,11 @@ class DurableOptions(BaseModel):
     longer than a handler may wait, and than the job may be down. By default values are kept for
     ever. Default None."""
 
+    signal_ttl: float = Field(default=604_800.0, gt=0, le=LONGEST_TTL)
+    """Seconds for which a signal is kept that no handler takes; then it goes to the side output
+    `UNCLAIMED_SIGNAL`. A week; its id is known for as long.
+    Default 604,800."""
+
     max_in_flight: int = Field(default=1_000, ge=1, le=1_000_000)
     """How many invocations run at a time. Default 1,000."""
 

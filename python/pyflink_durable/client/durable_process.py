@@ -10,6 +10,7 @@ from pyflink_durable.client.checkpoints import can_gate, checkpoint_interval, pr
 from pyflink_durable.client.jars import add_jars, load_bridge_class
 from pyflink_durable.client.payload_settings import check_payload_settings
 from pyflink_durable.client.python_setup import check_python, local_python
+from pyflink_durable.client.signal_input import check_signals, transform, types_of
 from pyflink_durable.client.unpicklable import refuse_unpicklable
 from pyflink_durable.client.value_types import check_key_type, check_supported, check_thread_mode
 from pyflink_durable.errors import ConfigurationError
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("pyflink_durable")
 
 _OPERATOR_CLASS = "pyflink.durable.operator.DurableKeyedProcessOperator"
+_OPERATOR_WITH_SIGNALS = "pyflink.durable.operator.DurableKeyedCoProcessOperator"
 
 
 def durable_process(
@@ -34,6 +36,7 @@ def durable_process(
     options: DurableOptions | None = None,
     name: str = "durable",
     uid: str | None = None,
+    signals: KeyedStream | None = None,
 ) -> DataStream:
     """Runs a handler for each element of a keyed stream and journals the calls it makes.
 
@@ -45,6 +48,7 @@ def durable_process(
         name: The operator's name in Flink's UI, metrics and logs.
         uid: The operator's id in savepoints, and part of idempotency keys (without it the name is);
             set it, or a changed job cannot find its state.
+        signals: A stream of `Signal`, keyed as the input is, for `RunnerContext.wait_for_signal`.
 
     Returns:
         The handler's outputs.
@@ -56,7 +60,10 @@ def durable_process(
     _check_stream(stream)
     check_handler(handler)
     _check_output_type(output_type)
-    key_type, value_type = _types_of(stream)
+    if signals is not None:
+        check_signals(signals, stream)
+        _name_sources_without_uid(signals)
+    key_type, value_type = types_of(stream)
     check_key_type(key_type)
     check_supported(stream._j_data_stream.getTransformation().getOutputType(), "the input")
     check_supported(output_type.get_java_type_info(), "output_type")
@@ -76,7 +83,7 @@ def durable_process(
     prepare_checkpoints(env, options, name)
     add_jars(env, options.call_log)
 
-    results = _transform(stream, handler, output_type, options, name, uid or name)
+    results = _transform(stream, signals, handler, output_type, options, name, uid or name)
     results.name(name)
     if uid is not None:
         results.uid(uid)
@@ -85,6 +92,7 @@ def durable_process(
 
 def _transform(
     stream: KeyedStream,
+    signals: KeyedStream | None,
     handler: Handler,
     output_type: TypeInformation,
     options: DurableOptions,
@@ -101,7 +109,7 @@ def _transform(
 
     gateway = get_gateway()
     env = stream.get_execution_environment()
-    host = DurableHost(handler, options, name, uid, can_gate(env))
+    host = DurableHost(handler, options, name, uid, can_gate(env), signals is not None)
     try:
         function = _create_j_data_stream_python_function_info(
             host, UserDefinedDataStreamFunction.KEYED_PROCESS
@@ -127,15 +135,21 @@ def _transform(
         long(_milliseconds(options.state_ttl)),
         _j_settings(options.call_log),
     ]
+    if signals is not None:
+        arguments.append(long(_milliseconds(options.signal_ttl)))
     j_arguments = gateway.new_array(gateway.jvm.Object, len(arguments))
     for position, argument in enumerate(arguments):
         j_arguments[position] = argument
     # by reflection, since py4j's own view of classes does not include jars added later
-    operator_class = load_bridge_class(_OPERATOR_CLASS)
+    operator_class = load_bridge_class(
+        _OPERATOR_CLASS if signals is None else _OPERATOR_WITH_SIGNALS
+    )
     operator = operator_class.getConstructors()[0].newInstance(j_arguments)
-    j_stream = stream._j_data_stream.transform(name, output_type.get_java_type_info(), operator)
-    # chained to its upstream, a checkpoint could run in the middle of that operator's element
-    return DataStream(j_stream).start_new_chain()
+    j_stream = transform(stream, signals, name, output_type.get_java_type_info(), operator)
+    results = DataStream(j_stream)
+    # chained to its upstream, a checkpoint could run in the middle of that operator's element;
+    # behind two inputs PyFlink chains nothing that it takes for an operator with one
+    return results.start_new_chain() if signals is None else results.disable_chaining()
 
 
 def _milliseconds(time_to_live: float | None) -> int:
@@ -170,14 +184,6 @@ def _check_stream(stream: Any) -> None:
             "durable_process needs a keyed stream, since journals are kept per key: "
             f"stream.key_by(lambda value: ...), not {type(stream).__name__}"
         )
-
-
-def _types_of(stream: Any) -> list[TypeInformation]:
-    """Those of the key and of the value, in which PyFlink's `key_by` wraps them for Java."""
-    from pyflink.common.typeinfo import _from_java_type
-
-    pair: Any = _from_java_type(stream._j_data_stream.getTransformation().getOutputType())
-    return list(pair.get_field_types())
 
 
 def _is_behind_durable(stream: Any) -> bool:
@@ -312,9 +318,11 @@ def _check_idempotency_keys(env: Any, uid: str) -> None:
 
 
 def _is_durable(transformation: Any) -> bool:
-    if transformation.getClass().getSimpleName() != "OneInputTransformation":
+    kinds = ("OneInputTransformation", "TwoInputTransformation")
+    if transformation.getClass().getSimpleName() not in kinds:
         return False
     factory = transformation.getOperatorFactory()
     if factory.getClass().getSimpleName() != "SimpleOperatorFactory":  # others may make code first
         return False
-    return bool(factory.getOperator().getClass().getName() == _OPERATOR_CLASS)
+    operator = factory.getOperator().getClass().getName()
+    return operator in (_OPERATOR_CLASS, _OPERATOR_WITH_SIGNALS)

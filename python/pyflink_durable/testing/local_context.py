@@ -17,6 +17,8 @@ from pyflink_durable.checks.arguments import check_reconciler, check_seconds
 from pyflink_durable.checks.keywords import check_keywords
 from pyflink_durable.context import RunnerContext
 from pyflink_durable.current_call import CurrentCall
+from pyflink_durable.errors import SignalTimedOut
+from pyflink_durable.signals import Signal, check_signal_name
 from pyflink_durable.testing.plain_batch import gather, run_all, run_each
 from pyflink_durable.testing.plain_call import PlainCall
 
@@ -38,6 +40,7 @@ class LocalRunnerContext(RunnerContext):
         key: What `key` answers.
         timestamp: What `timestamp` answers.
         state: The initial state of the key.
+        signals: Those that have come. A wait for another one is over at once: it has timed out.
 
     Attributes:
         collected: The values given to `collect`, in order.
@@ -49,8 +52,10 @@ class LocalRunnerContext(RunnerContext):
         key: Any = None,
         timestamp: int | None = None,
         state: MutableMapping[str, Any] | None = None,
+        signals: Iterable[Signal] = (),
     ) -> None:
         self._key = key
+        self._signals = list(signals)
         self._timestamp = timestamp
         self._state: MutableMapping[str, Any] = {} if state is None else state
         self._random = Random()
@@ -120,6 +125,18 @@ class LocalRunnerContext(RunnerContext):
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         return asyncio.sleep(seconds)
+
+    async def wait_for_signal(self, name: str, timeout: float | None = None) -> Any:
+        for signal in self.pending_signals(name):
+            self._signals.remove(signal)
+            if signal.raises is not None:
+                raise signal.raises
+            return signal.value
+        raise SignalTimedOut(name, timeout)
+
+    def pending_signals(self, name: str) -> list[Signal]:
+        check_signal_name(name)
+        return [signal for signal in self._signals if signal.name == name]
 
     def now(self) -> datetime:
         return datetime.now(timezone.utc)

@@ -16,6 +16,7 @@ from pyflink_durable.context import RunnerContext
 from pyflink_durable.errors import NestedDurableCall
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.payload.results import dump_result, load_result
+from pyflink_durable.signals import Signal
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -96,6 +97,12 @@ class ToolContext(RunnerContext):
 
     def sleep(self, seconds: float) -> Awaitable[None]:
         self._refuse("ctx.sleep")
+
+    def wait_for_signal(self, name: str, timeout: float | None = None) -> Awaitable[Any]:
+        self._refuse("ctx.wait_for_signal")
+
+    def pending_signals(self, name: str) -> list[Signal]:
+        self._refuse("ctx.pending_signals")
 
     def now(self) -> datetime:
         self._refuse("ctx.now")

@@ -69,10 +69,14 @@ TIMER = Identity("pyflink_durable.timer", _NO_ARGUMENTS)
 BATCH_TIMER = Identity("pyflink_durable.batch_timer", _NO_ARGUMENTS)
 NOW = Identity("pyflink_durable.now", _NO_ARGUMENTS)
 
+SIGNAL = "pyflink_durable.signal"
+PENDING_SIGNALS = "pyflink_durable.pending_signals"
+"""Functions whose argument is the name of the signals."""
+
 
 def is_own(found: CallFields) -> bool:
     """Whether a slot holds something of the runtime's own, and no call of the handler's."""
-    return (found[0], found[1]) in (TIMER, BATCH_TIMER, NOW)
+    return (found[0], found[1]) in (TIMER, BATCH_TIMER, NOW) or found[0] == PENDING_SIGNALS
 
 
 def completion_of(found: CallFields) -> int:

@@ -24,7 +24,7 @@ from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.clock import InvocationClock, micros_of
 from pyflink_durable.runtime.journal.times import due_in, now
 
-_OVERDUE = sys.maxsize // 2
+OVERDUE = sys.maxsize // 2
 """The first turn of timers whose time came while the job was down, in the order of their deadlines:
 behind all that had ended by then, and before the calls that the failure interrupted, which the
 handler may give up."""
@@ -98,7 +98,7 @@ class DurableTimers:
             self._calls.access.schedule(slot, TIMER, 1, due, repeatable=True)
         elif due <= due_in(0):
             fire = partial(self._fire_unless_cancelled, slot, timer)
-            loop.replay_in_turn(_OVERDUE + due, fire)
+            loop.replay_in_turn(OVERDUE + due, fire)
             return timer.handle
         loop.wake_up_at(due, partial(self._fire, slot, timer), timer.handle)
         return timer.handle

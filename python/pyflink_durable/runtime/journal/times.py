@@ -7,7 +7,7 @@ import time
 AT_ONCE = 0
 """The time of a call that has its place in the journal, and has not started."""
 
-_LATEST = 253_402_300_799_000
+NEVER = 253_402_300_799_000
 """The end of the year 9999. A float of seconds goes beyond what Java's clock can tell."""
 
 
@@ -18,4 +18,4 @@ def now() -> int:
 
 def due_in(seconds: float) -> int:
     """The time so many seconds from now, in milliseconds since the epoch."""
-    return int(min((time.time() + seconds) * 1000, _LATEST))
+    return int(min((time.time() + seconds) * 1000, NEVER))

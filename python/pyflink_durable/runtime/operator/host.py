@@ -43,6 +43,7 @@ from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.bridge import is_own
 from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.loop.watchdog import Watchdog
 from pyflink_durable.runtime.loop.watched import CoroutineThread, TaskThread, tell_of_spinning
@@ -56,6 +57,7 @@ from pyflink_durable.runtime.operator.handlers import (
 from pyflink_durable.runtime.operator.history import history_line
 from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, Element, opening
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.task_context import TaskContext
 from pyflink_durable.runtime.operator.user_state import StateBackend
@@ -84,16 +86,24 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         name: The operator's name, for log lines and thread names.
         uid: The operator's uid, for idempotency keys.
         can_gate: Whether the job takes the checkpoints that a call at the gate waits for.
+        has_signals: Whether the operator has an input of signals.
     """
 
     def __init__(
-        self, handler: Handler, options: DurableOptions, name: str, uid: str, can_gate: bool
+        self,
+        handler: Handler,
+        options: DurableOptions,
+        name: str,
+        uid: str,
+        can_gate: bool,
+        has_signals: bool = False,
     ) -> None:
         self._handler = handler
         self._options = options
         self._name = name
         self._uid = uid
         self._can_gate = can_gate
+        self._has_signals = has_signals
         self._classes = ScriptClasses.of(handler)
 
     def open(self, runtime_context: RuntimeContext) -> None:
@@ -133,7 +143,9 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._watchdog = Watchdog(f"durable-{self._name}-watchdog", watched, self._telemetry)
         self._gauges = Gauges(operation.metrics, self._telemetry)
-        self._observers = Observers(self._telemetry, self._options.observers, self._own_observers())
+        self._observers = Observers(self._telemetry, self._who_observe())
+        waits = SignalWaits(self._bridge, self._options.call_log is not None, self._classes)
+        self.signals = SignalDesk(self._name, waits, self._loop, self._outputs, self._loads)
         self._subtask = Subtask(
             {"calls": self._executor, "tools": self._tool_executor},
             loop=self._loop,
@@ -145,6 +157,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             state_of=self._load_state,
             outputs=self._outputs,
             payloads=self._payloads,
+            signals=waits if self._has_signals else None,
         )
         try:
             self._observers.open()
@@ -161,11 +174,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
         self._gauges.read(self._bridge.wakeAt)
 
-    def _own_observers(self) -> tuple[Observer, ...]:
+    def _who_observe(self) -> tuple[Observer, ...]:
         if not self._options.call_metrics:
-            return ()
+            return self._options.observers
         metrics = HandlerMetrics(self._operation.metrics, self._gauges).add_group("durable")
-        return (CallMetrics(metrics, self._telemetry.warning),)
+        return (*self._options.observers, CallMetrics(metrics, self._telemetry.warning))
 
     def _close_after_failure(self) -> None:
         """As Flink does, which closes functions that did not come to the end of their `open`."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.operator.chained import take_chain
+from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.values import Outputs, StepOutputs, check_key, read_description
 
 Element = tuple[Any, int, int | None, int, int]
@@ -34,6 +35,9 @@ class Host(Protocol):
     @property
     def has_outputs(self) -> bool:
         """Whether invocations have ended whose outputs are to be emitted."""
+
+    signals: SignalDesk
+    """Where signals come in."""
 
     def start(self, elements: Iterable[Element], seconds: float) -> int:
         """Starts handlers, as many as there is time for, and runs each until it waits.
@@ -182,6 +186,18 @@ class DurableOperation:
             Writes as in the report.
         """
         return self._ensure_host().keep(invocations)
+
+    def read_signal(self, content: bytes) -> tuple[str, str | None, str | None]:
+        """See `SignalDesk.read`."""
+        return self._ensure_host().signals.read(content)
+
+    def signalled(self, invocation: int) -> None:
+        """See `SignalDesk.signalled`."""
+        self._ensure_host().signals.signalled(invocation)
+
+    def unclaimed(self, fields: Sequence[Any]) -> tuple[bytes, ...]:
+        """See `SignalDesk.unclaimed`."""
+        return self._ensure_host().signals.unclaimed(fields)
 
     def close(self) -> None:
         """Ends handlers, calls and threads, and the functions behind."""

@@ -21,7 +21,11 @@ from uuid import UUID
 
 from pyflink_durable.batch import CallPool, DurableCall, Outcomes, check_batch
 from pyflink_durable.call_options import GivenOptions
-from pyflink_durable.checks.arguments import check_reconciler, without_infinity
+from pyflink_durable.checks.arguments import (
+    check_reconciler,
+    check_seconds,
+    without_infinity,
+)
 from pyflink_durable.checks.keywords import check_keywords
 from pyflink_durable.context import RunnerContext
 from pyflink_durable.current_call import running_call
@@ -48,15 +52,22 @@ from pyflink_durable.runtime.journal.call_options import without_waiting
 from pyflink_durable.runtime.journal.clock import InvocationClock
 from pyflink_durable.runtime.journal.current_time import read_time
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
+from pyflink_durable.runtime.journal.signals import (
+    SignalWaits,
+    pending_signals,
+    wait_for_signal,
+)
 from pyflink_durable.runtime.journal.timers import DurableTimers
 from pyflink_durable.runtime.journal.unmade import not_awaited, to_be_awaited
 from pyflink_durable.runtime.loop.invocation_tasks import invocation_tasks
+from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.operator.handler_place import check_place, loop_of_handler
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.user_state import UserState
 from pyflink_durable.runtime.telemetry.handler_log import HandlerLogger
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 from pyflink_durable.runtime.values import Emission
+from pyflink_durable.signals import Signal, check_signal_name
 from pyflink_durable.tool_options import ToolCallOptions
 
 if TYPE_CHECKING:
@@ -163,6 +174,33 @@ class FlinkRunnerContext(RunnerContext):
                 "thread of a `def` handler would start over after a failure"
             )
         return self.to_be_awaited("ctx.sleep", partial(asyncio.sleep, seconds))
+
+    def wait_for_signal(self, name: str, timeout: float | None = None) -> Awaitable[Any]:
+        loop, waits = self._signals("wait_for_signal", name)
+        check_seconds("timeout", timeout)
+        hold = self._subtask.call_options.outcome_hold
+        return self.to_be_awaited(
+            "ctx.wait_for_signal",
+            partial(wait_for_signal, self._calls, self._number, waits, loop, name, timeout, hold),
+        )
+
+    def pending_signals(self, name: str) -> list[Signal]:
+        _, waits = self._signals("pending_signals", name)
+        return pending_signals(self._calls, self._number, waits, name)
+
+    def _signals(self, what: str, name: str) -> tuple[DurableLoop, SignalWaits]:
+        loop, waits = self._check_place(what), self._subtask.signals
+        check_signal_name(name)
+        if waits is None:
+            raise DurableExecutionError(
+                f"ctx.{what} needs an operator with signals: durable_process(..., signals=stream)"
+            )
+        if not isinstance(loop, DurableLoop):
+            raise DurableExecutionError(
+                f"ctx.{what} needs an event loop, that is an `async def` handler; a wait on the "
+                "thread of a `def` handler would hold the thread"
+            )
+        return loop, waits
 
     def now(self) -> datetime:
         self._check_place("now()")

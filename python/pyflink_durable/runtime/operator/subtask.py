@@ -11,6 +11,7 @@ from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 from pyflink_durable.runtime.journal.holds import Holds
+from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.operator.user_state import MemoryState, StateBackend
 from pyflink_durable.runtime.telemetry.observers import Observers
@@ -35,6 +36,7 @@ class Subtask:
         state_of: Gives the state of an invocation's key, for the invocation's number.
         outputs: Takes what handlers emit; by default as it is.
         payloads: Writes and reads what crosses the journal; by default as `DurableOptions()` says.
+        signals: Where handlers wait for signals; None for an operator without.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Subtask:
         state_of: Callable[[int], StateBackend] = lambda number: MemoryState(),
         outputs: Outputs | None = None,
         payloads: Payloads | None = None,
+        signals: SignalWaits | None = None,
     ) -> None:
         self.loop = loop
         self.telemetry = telemetry or LocalTelemetry()
@@ -61,6 +64,7 @@ class Subtask:
         self.tool_call_options = tool_call_options
         self.state_of = state_of
         self.payloads = payloads or Payloads(notes=self.telemetry)
+        self.signals = signals
         self.outputs = outputs or Outputs(UNTYPED, "", self.telemetry)
         if not isinstance(executors, Mapping):
             executor = executors or CallExecutor()

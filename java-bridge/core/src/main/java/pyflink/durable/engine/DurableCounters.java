@@ -45,6 +45,10 @@ public final class DurableCounters {
         "offloaded", // results and exceptions written to the store of large payloads
         "offloadErrors", // attempts to write one that failed
         "largePayloads", // results, exceptions and values of ctx.state of 256 KB and more
+        "signals", // signals that have come
+        "signalsTaken", // of them, those that a handler has taken
+        "signalsRepeated", // of them, those that had come before
+        "signalsUnclaimed", // of them, those that nobody has taken
         "toolCalls", // tools that a model asked for
         "toolFailures", // of them, those without a result
         "toolRefused", // of those, unknown tools and arguments that do not fit

@@ -44,6 +44,24 @@ public interface HandlerHost<K, IN> {
      */
     Object[] keep(Object[] invocations);
 
+    /**
+     * Reads what a signal says of itself.
+     *
+     * @return its name, its id and the invocation that it is for; null for one that it does not say
+     */
+    Object[] readSignal(byte[] content);
+
+    /** Has the next step look for signals that an invocation waits for. */
+    void signalled(long invocation);
+
+    /**
+     * Makes outputs of signals that nobody has taken.
+     *
+     * @param signals two fields each: the key, in the form that Python reads, and the content
+     * @return outputs as in the report
+     */
+    Object[] unclaimed(Object[] signals);
+
     /** Ends the handlers and their threads. */
     void close();
 }

@@ -24,6 +24,9 @@ public interface HostRequests {
     /** What handlers keep for the key of a running invocation, which is selected. */
     UserState userState(long invocation);
 
+    /** The signals of the key of a running invocation, which is selected. */
+    Signals<?, ?> signals(long invocation);
+
     /**
      * Tells which invocation this is in every attempt, and merges what the call log holds of it
      * into its journal.

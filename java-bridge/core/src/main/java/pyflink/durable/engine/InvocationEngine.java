@@ -18,6 +18,7 @@ import pyflink.durable.log.CallLog;
 import pyflink.durable.state.InFlightState;
 import pyflink.durable.state.Input;
 import pyflink.durable.state.Retention;
+import pyflink.durable.state.SignalState;
 import pyflink.durable.state.Unclaimed;
 import pyflink.durable.state.UnclaimedState;
 import pyflink.durable.state.UserState;
@@ -67,6 +68,7 @@ public final class InvocationEngine<K, IN> implements HostRequests {
     private CheckpointNews checkpoints;
     private Watch<K, IN> watch;
     private HandlerSteps<K, IN> steps;
+    @Nullable private Signals<K, IN> signals;
     private KeyedStateBackend<K> keyedState;
     private UserState userState;
     private TypeSerializer<IN> valueSerializer;
@@ -184,6 +186,17 @@ public final class InvocationEngine<K, IN> implements HostRequests {
                                 userState,
                                 System::nanoTime),
                         limits.collectMillis);
+        if (retention.signalTtl > 0) {
+            signals =
+                    new Signals<>(
+                            name,
+                            task,
+                            mailbox,
+                            host,
+                            counters,
+                            new SignalState<>(backend, context, retention.signalTtl),
+                            retention.signalTtl);
+        }
         mailbox.execute(this::restore, "start what was in flight");
     }
 
@@ -208,6 +221,9 @@ public final class InvocationEngine<K, IN> implements HostRequests {
             if (steps != null) {
                 steps.stop();
             }
+            if (signals != null) {
+                signals.stop();
+            }
             invocations.close();
             host.close();
         }
@@ -225,6 +241,17 @@ public final class InvocationEngine<K, IN> implements HostRequests {
         scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
         steps.accepted();
         valve.awaitRoom();
+    }
+
+    /** Takes a signal of the selected key in, in front of the inputs that wait. */
+    @SuppressWarnings("unchecked")
+    public void acceptSignal(byte[] content) throws Exception {
+        ensureRestored();
+        K key = (K) task.getCurrentKey();
+        host.checkKey(key);
+        if (signals.accept(content, scheduler.runningOf(key))) {
+            steps.askToResume();
+        }
     }
 
     /** Takes a watermark that came behind all inputs accepted so far. */
@@ -247,6 +274,9 @@ public final class InvocationEngine<K, IN> implements HostRequests {
         while (scheduler.hasInFlight()) {
             drain.requireCheckpoints();
             mailbox.yield();
+        }
+        if (signals != null) {
+            signals.giveUpAll();
         }
         closeHost(); // the last checkpoint is still to complete, and the log to forget what it has
     }
@@ -300,6 +330,15 @@ public final class InvocationEngine<K, IN> implements HostRequests {
     public UserState userState(long id) {
         task.setCurrentKey(scheduler.running(id).key());
         return userState;
+    }
+
+    @Override
+    public Signals<?, ?> signals(long id) {
+        if (signals == null) {
+            throw new IllegalStateException("Operator " + name + " has no input of signals.");
+        }
+        task.setCurrentKey(scheduler.running(id).key());
+        return signals;
     }
 
     @Override

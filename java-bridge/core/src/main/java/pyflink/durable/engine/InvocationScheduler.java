@@ -152,6 +152,13 @@ final class InvocationScheduler<K, IN> {
         }
     }
 
+    /** The running invocation of a key; null if none runs. */
+    @Nullable
+    Invocation<K, IN> runningOf(K key) {
+        KeyLane<K, IN> lane = lanes.get(key);
+        return lane != null && lane.headRuns() ? lane.head() : null;
+    }
+
     /** Whether it has started and not ended. */
     boolean isRunning(Invocation<K, IN> invocation) {
         return running.get(invocation.id()) == invocation;

@@ -24,6 +24,9 @@ final class Waits {
     /** Calls and sleeps that wait for their time. */
     private int timers;
 
+    /** Waits for a signal. */
+    private int signals;
+
     /**
      * Handlers that wait for none of these, nor at the gate: for a thread, a lock, another handler.
      */
@@ -61,10 +64,13 @@ final class Waits {
     private void add(Invocation<?, ?> invocation, BitSet held, long now) {
         BitSet begun = invocation.journal().begun();
         int slot = 0;
-        int before = calls + timers;
+        int before = calls + timers + signals;
         for (Call call : invocation.journal().calls()) {
             if (held.get(slot)) {
                 name(functionsAtGate, call);
+            } else if (call.status() == CallStatus.PENDING
+                    && call.functionId().equals(Signals.WAIT)) {
+                signals++;
             } else if (call.status() == CallStatus.PENDING && call.due() > now) {
                 timers++;
             } else if (call.status() == CallStatus.PENDING && begun.get(slot)) {
@@ -73,7 +79,7 @@ final class Waits {
             }
             slot++;
         }
-        if (calls + timers == before && held.isEmpty()) {
+        if (calls + timers + signals == before && held.isEmpty()) {
             handlers++;
         }
     }
@@ -88,12 +94,12 @@ final class Waits {
 
     /** Whether something is under way that ends, or begins, by itself. */
     boolean isForOutside() {
-        return calls + timers > 0;
+        return calls + timers + signals > 0;
     }
 
-    /** Whether nothing else is waited for than the time. */
+    /** Whether nothing else is waited for than the time, and signals. */
     boolean isForTimersAlone() {
-        return timers > 0 && calls + handlers + atGate + ended == 0;
+        return timers + signals > 0 && calls + handlers + atGate + ended == 0;
     }
 
     @Override
@@ -101,6 +107,7 @@ final class Waits {
         List<String> parts = new ArrayList<>();
         describe(parts, "calls under way", calls, listed(functionsOfCalls));
         describe(parts, "sleeps and pauses", timers, "");
+        describe(parts, "waits for a signal", signals, "");
         describe(parts, "calls that wait for a checkpoint", atGate, listed(functionsAtGate));
         describe(
                 parts,

@@ -236,6 +236,33 @@ public final class DurableBridge {
         return engine.userState(invocation).names();
     }
 
+    // ------------------------------------------------------------------ signals, task thread
+
+    /**
+     * Takes the first signal of a name that an invocation may take.
+     *
+     * @param invocationId by which senders know the invocation
+     * @return number, id (or null) and content; null if there is none
+     */
+    @Nullable
+    public Object[] takeSignal(long invocation, String name, String invocationId) throws Exception {
+        invocations.requireOpen();
+        return engine.signals(invocation).take(name, invocationId);
+    }
+
+    /** The contents of all signals of a name that an invocation may take. */
+    public Object[] lookForSignals(long invocation, String name, String invocationId)
+            throws Exception {
+        invocations.requireOpen();
+        return engine.signals(invocation).look(name, invocationId);
+    }
+
+    /** Tells that the journal holds a signal as taken, perhaps from the call log. */
+    public void signalTaken(long invocation, long number, @Nullable String id) throws Exception {
+        invocations.requireOpen();
+        engine.signals(invocation).taken(number, id);
+    }
+
     // ------------------------------------------------------------------ telling
 
     /** Whether the job reads this side output; values for others have nowhere to go. */

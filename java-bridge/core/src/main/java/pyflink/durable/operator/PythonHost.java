@@ -147,6 +147,23 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         return (Object[]) interpreter.invokeMethod("durable_operation", "keep", arguments);
     }
 
+    @Override
+    public Object[] readSignal(byte[] content) {
+        return (Object[]) interpreter.invokeMethod("durable_operation", "read_signal", content);
+    }
+
+    @Override
+    public void signalled(long invocation) {
+        interpreter.invokeMethod("durable_operation", "signalled", invocation);
+    }
+
+    @Override
+    public Object[] unclaimed(Object[] signals) {
+        Object[] arguments = {signals};
+        return outputs.read(
+                (Object[]) interpreter.invokeMethod("durable_operation", "unclaimed", arguments));
+    }
+
     /** Flink's own operator tells Python only of a regular end. */
     @Override
     public void close() {

@@ -11,6 +11,9 @@ public final class Retention implements Serializable {
     final long keyTtl;
     final long stateTtl;
 
+    /** For how many milliseconds a signal is kept that nobody takes; 0 for an operator without. */
+    public final long signalTtl;
+
     /**
      * @param numbersInputs whether invocations are told apart by the number of their input, which
      *     goes on for ever; not with ids of their own
@@ -19,8 +22,18 @@ public final class Retention implements Serializable {
      *     read nor written, 0 for ever
      */
     public Retention(boolean numbersInputs, long keyTtl, long stateTtl) {
+        this(numbersInputs, keyTtl, stateTtl, 0);
+    }
+
+    private Retention(boolean numbersInputs, long keyTtl, long stateTtl, long signalTtl) {
         this.numbersInputs = numbersInputs;
         this.keyTtl = keyTtl;
         this.stateTtl = stateTtl;
+        this.signalTtl = signalTtl;
+    }
+
+    /** The same of an operator with signals. */
+    public Retention withSignals(long timeToLive) {
+        return new Retention(numbersInputs, keyTtl, stateTtl, timeToLive);
     }
 }

@@ -62,6 +62,12 @@ public abstract class BridgeFixture {
         }
 
         @Override
+        public Signals<?, ?> signals(long id) {
+            calls.add("signals " + id);
+            return null;
+        }
+
+        @Override
         public void written(Invocation<?, ?> of, int slot, String hold) {
             calls.add("written " + slot + " " + hold + " into " + of.journal().calls());
         }

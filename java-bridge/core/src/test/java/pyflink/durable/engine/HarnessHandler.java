@@ -122,6 +122,21 @@ public final class HarnessHandler {
                 id, slot, function, "digest", result.getBytes(), null, NO_TIME, "LOG");
     }
 
+    /** Waits for a signal, for ever. */
+    public void waitForSignal(int slot) {
+        schedule(slot, Signals.WAIT, 1, Long.MAX_VALUE);
+    }
+
+    /** Takes the first signal of a name into the slot of its wait; its content, or null. */
+    public String take(int slot, String signal) throws Exception {
+        Object[] taken = bridge.takeSignal(id, signal, String.valueOf(sequence()));
+        if (taken == null) {
+            return null;
+        }
+        succeed(slot, Signals.WAIT, new String((byte[]) taken[2]));
+        return new String((byte[]) taken[2]);
+    }
+
     public void clearFrom(int slot) {
         bridge.clearCallResultsFrom(id, slot);
     }

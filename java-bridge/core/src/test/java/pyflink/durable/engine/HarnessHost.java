@@ -32,6 +32,7 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
     private final List<List<String>> starts = new ArrayList<>();
     private final List<String> releases = new ArrayList<>();
     private final List<Integer> releasesOfSteps = new ArrayList<>();
+    private final List<String> signalled = new ArrayList<>();
     private int keptCount;
     private int startsPerStep = Integer.MAX_VALUE;
     private Consumer<HarnessHandler> onStart = handler -> {};
@@ -104,6 +105,28 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
             kept.addAll(leftOut.getOrDefault(invocation, List.of()));
         }
         return kept.toArray();
+    }
+
+    /** The content is {@code name value id invocation}, as far as there is one. */
+    @Override
+    public Object[] readSignal(byte[] content) {
+        String[] fields = new String(content).split(" ");
+        String id = fields.length > 2 && !fields[2].equals("-") ? fields[2] : null;
+        return new Object[] {fields[0], id, fields.length > 3 ? fields[3] : null};
+    }
+
+    @Override
+    public void signalled(long invocation) {
+        signalled.add(running.get(invocation).toString());
+    }
+
+    @Override
+    public Object[] unclaimed(Object[] signals) {
+        List<Object> outputs = new ArrayList<>();
+        for (int i = 1; i < signals.length; i += 2) {
+            outputs.add("unclaimed " + new String((byte[]) signals[i]));
+        }
+        return outputs.toArray();
     }
 
     @Override
@@ -203,6 +226,13 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
     /** How many calls were released in each step that released any. */
     public List<Integer> releasesOfSteps() {
         return releasesOfSteps;
+    }
+
+    /** The handlers that were told to look for signals since the last time this was asked. */
+    public List<String> takeSignalled() {
+        List<String> taken = new ArrayList<>(signalled);
+        signalled.clear();
+        return taken;
     }
 
     /** Every handler that was ever started, as {@code key:value}. */

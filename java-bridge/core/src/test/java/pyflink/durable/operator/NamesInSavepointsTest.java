@@ -13,6 +13,7 @@ import java.util.stream.Stream;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.state.StreamStateHandle;
 import org.junit.jupiter.api.Test;
+import pyflink.durable.state.Retention;
 
 /**
  * The classes whose names stand in every savepoint. Flink writes down the class of a serializer's
@@ -25,12 +26,16 @@ class NamesInSavepointsTest {
     private static final Set<String> NAMES =
             Set.of(
                     "pyflink.durable.operator.InputSerializer$InputSerializerSnapshot",
+                    "pyflink.durable.state.SignalSerializer$SignalSerializerSnapshot",
                     "pyflink.durable.journal.CallSerializer$CallSerializerSnapshot");
 
     @Test
     void noSavepointNamesAnyOtherClassOfThisPackage() throws Exception {
         MemoryCallLog log = new MemoryCallLog();
-        DurableHarness.Setup setup = DurableHarness.setup().callLog(log);
+        DurableHarness.Setup setup =
+                DurableHarness.setup()
+                        .callLog(log)
+                        .retention(new Retention(true, 0, 0).withSignals(1_000));
         OperatorSubtaskState first;
         long checkpoint;
         try (DurableHarness harness = setup.open()) {
@@ -54,6 +59,10 @@ class NamesInSavepointsTest {
                             "durable-inputs",
                             "durable-journal",
                             "durable-sequence",
+                            "durable-signals",
+                            "durable-signals-expiry",
+                            "durable-signals-next",
+                            "durable-signals-seen",
                             "durable-unclaimed",
                             "durable-user-state");
             assertThat(namesIn(snapshot, "pyflink\\.durable[\\w.$]*")).isEqualTo(NAMES);

@@ -1,0 +1,232 @@
+package pyflink.durable.engine;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
+import javax.annotation.Nullable;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import pyflink.durable.journal.Call;
+import pyflink.durable.journal.CallStatus;
+import pyflink.durable.state.Signal;
+import pyflink.durable.state.SignalState;
+
+/**
+ * Takes signals in, and keeps them until a handler of their key takes them or their time is over.
+ * Works on the task thread only.
+ *
+ * <p>Rules, and the failure each prevents:
+ *
+ * <ul>
+ *   <li>A signal is in the keyed state when its element has been processed. It may come before the
+ *       handler waits, and before its input does: an answer that was quick would be lost.
+ *   <li>It does not stand in the line of its key. What stands there may be what waits for it.
+ *   <li>A handler takes it in the step in which the slot of its wait is written, so the same
+ *       checkpoints hold both. A signal that was taken away before would be lost with the step, one
+ *       that was left behind would answer the next wait, too.
+ *   <li>One that the call log holds as taken is passed over when its sender repeats it: the
+ *       checkpoint, which knows nothing of that, would have it answer another wait.
+ *   <li>What nobody takes goes to a side output when its time is over, and all that is left at the
+ *       end of the input: an answer to nobody is told to somebody.
+ * </ul>
+ */
+public final class Signals<K, IN> {
+
+    /** The function that a wait for a signal has in the journal. */
+    static final String WAIT = "pyflink_durable.signal";
+
+    /** So many go to the side output in a mail. */
+    private static final int MOST = 512;
+
+    private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
+
+    private final String operator;
+    private final FlinkTask task;
+    private final MailboxExecutor mailbox;
+    private final HandlerHost<K, IN> host;
+    private final DurableCounters counters;
+    private final SignalState<K> state;
+    private final long timeToLive;
+
+    /** When the timer comes that is set; {@link Long#MAX_VALUE} if none is. */
+    private long timer = Long.MAX_VALUE;
+
+    private boolean stopped;
+
+    /**
+     * @param operator its name
+     * @param mailbox of the lowest priority
+     * @param timeToLive for how many milliseconds a signal is kept
+     */
+    Signals(
+            String operator,
+            FlinkTask task,
+            MailboxExecutor mailbox,
+            HandlerHost<K, IN> host,
+            DurableCounters counters,
+            SignalState<K> state,
+            long timeToLive) {
+        this.operator = operator;
+        this.task = task;
+        this.mailbox = mailbox;
+        this.host = host;
+        this.counters = counters;
+        this.state = state;
+        this.timeToLive = timeToLive;
+        setTimer();
+    }
+
+    // ------------------------------------------------------------------ what comes in
+
+    /**
+     * Takes a signal of the selected key in.
+     *
+     * @param running the invocation of the key that runs, null if none does
+     * @return whether that one is to look for signals
+     */
+    boolean accept(byte[] content, @Nullable Invocation<K, IN> running) throws Exception {
+        Object[] read = host.readSignal(content);
+        String id = (String) read[1];
+        long number = state.takeNumber();
+        counters.add("signals", 1);
+        boolean repeated = id != null && state.note(markOf(id));
+        if (repeated || state.isNoted(markOf(number))) {
+            counters.add("signalsRepeated", 1);
+            return false;
+        }
+        long expires = now() + timeToLive;
+        state.put(new Signal(number, (String) read[0], id, (String) read[2], expires, content));
+        setTimer();
+        if (running == null || !waits(running)) {
+            return false;
+        }
+        host.signalled(running.id());
+        return true;
+    }
+
+    private static String markOf(String id) {
+        return "id " + id;
+    }
+
+    private static String markOf(long number) {
+        return "number " + number;
+    }
+
+    private static boolean waits(Invocation<?, ?> invocation) {
+        for (Call call : invocation.journal().calls()) {
+            if (call.status() == CallStatus.PENDING && call.functionId().equals(WAIT)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    // ------------------------------------------------------------------ what handlers take
+
+    /**
+     * Takes the first signal of a name from the selected key.
+     *
+     * @param invocation the id of the invocation that takes it
+     * @return number, id (or null) and content; null if there is none
+     */
+    @Nullable
+    public Object[] take(String name, String invocation) throws Exception {
+        List<Signal> found = state.of(name, invocation);
+        if (found.isEmpty()) {
+            return null;
+        }
+        Signal signal = found.get(0);
+        state.remove(signal);
+        counters.add("signalsTaken", 1);
+        return new Object[] {signal.number(), signal.id(), signal.content()};
+    }
+
+    /** The contents of all signals of a name that an invocation of the selected key may take. */
+    public Object[] look(String name, String invocation) throws Exception {
+        return state.of(name, invocation).stream().map(Signal::content).toArray();
+    }
+
+    /** The journal holds a signal of the selected key as taken, perhaps from the call log. */
+    public void taken(long number, @Nullable String id) throws Exception {
+        Signal left = state.get(number);
+        if (left != null) {
+            state.remove(left);
+        } else {
+            state.note(markOf(number));
+        }
+        if (id != null) {
+            state.note(markOf(id));
+        }
+    }
+
+    // ------------------------------------------------------------------ what nobody takes
+
+    private long now() {
+        return task.getProcessingTimeService().getCurrentProcessingTime();
+    }
+
+    private void setTimer() {
+        long next = state.nextExpiry();
+        if (next < timer) {
+            timer = next;
+            // a mail, since Flink lets the task go on after a timer that failed
+            task.getProcessingTimeService().registerTimer(next, time -> askToExpire());
+        }
+    }
+
+    private void askToExpire() {
+        timer = Long.MAX_VALUE;
+        try {
+            mailbox.execute(this::expire, "signals that nobody has taken");
+        } catch (RejectedExecutionException e) {
+            LOG.debug("Operator {} is closing, no mail is taken", operator, e);
+        }
+    }
+
+    private void expire() throws Exception {
+        if (stopped) {
+            return;
+        }
+        if (giveUp(now()) == MOST) {
+            askToExpire(); // behind the mails that have come meanwhile, a checkpoint among them
+        } else {
+            setTimer();
+        }
+    }
+
+    /** At the end of the input: nobody will come for what is left. */
+    void giveUpAll() throws Exception {
+        while (giveUp(Long.MAX_VALUE) == MOST) {
+            LOG.debug("Operator {} has more signals that nobody has taken", operator);
+        }
+    }
+
+    /** Sends signals that have expired by a time to the side output; tells how many. */
+    private int giveUp(long time) throws Exception {
+        List<Object> unclaimed = new ArrayList<>();
+        int count = 0;
+        Signal signal;
+        while (count < MOST && (signal = state.takeExpired(time)) != null) {
+            unclaimed.add(task.externalKey(task.getCurrentKey()));
+            unclaimed.add(signal.content());
+            count++;
+        }
+        if (count > 0) {
+            counters.add("signalsUnclaimed", count);
+            LOG.warn(
+                    "Operator {} has signals that nobody took within signal_ttl, or until the end"
+                            + " of the input: {}. They go to the side output UNCLAIMED_SIGNAL.",
+                    operator,
+                    count);
+            Object[] outputs = host.unclaimed(unclaimed.toArray());
+            task.emit(null, outputs, 0, outputs.length);
+        }
+        return count;
+    }
+
+    /** Mails do nothing any more. */
+    void stop() {
+        stopped = true;
+    }
+}

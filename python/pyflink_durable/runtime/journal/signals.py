@@ -1,0 +1,278 @@
+"""Waits of handlers for signals: each has a slot, which takes the signal or the end of its time."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from pyflink_durable.errors import CallLogError, SignalTimedOut
+from pyflink_durable.identity.digest import compute_args_digest
+from pyflink_durable.payload.results import load_result
+from pyflink_durable.payload.script_classes import ScriptClasses
+from pyflink_durable.runtime.journal.bridge import (
+    PENDING,
+    PENDING_SIGNALS,
+    SIGNAL,
+    CallFields,
+    HoldKind,
+    Identity,
+    completion_of,
+    due_of,
+    ended_at,
+)
+from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.timers import OVERDUE, TimerLoop
+from pyflink_durable.runtime.journal.times import NEVER, due_in, now
+from pyflink_durable.signals import Signal
+
+Taken = tuple[int, "str | None", str]
+"""A signal as its slot holds it: its number among those of its key, its id, and its pickle in
+base64, which is plain text in every serializer."""
+
+
+_TAKEN = tuple[int, str | None, str] | None
+
+
+def _text_of(content: bytes) -> str:
+    return b64encode(content).decode("ascii")
+
+
+class SignalSource(Protocol):
+    """The signals in keyed state; on the task thread. The names are Java's."""
+
+    def takeSignal(self, invocation: int, name: str, invocation_id: str) -> Any: ...
+
+    def lookForSignals(self, invocation: int, name: str, invocation_id: str) -> Any: ...
+
+    def signalTaken(self, invocation: int, number: int, signal_id: str | None) -> None: ...
+
+
+class SignalLoop(TimerLoop, Protocol):
+    """What waits need of the loop."""
+
+    def hand_over(self, callback: Callable[..., Any], *args: Any) -> None:
+        """Has the callback called soon, behind all that is answered from the journal."""
+
+    def take_in(self, callback: Callable[..., Any], *args: Any) -> None:
+        """The same, on the task thread, when the loop is driven on anyhow."""
+
+
+class SignalWaits:
+    """The handlers of one subtask that wait for signals, by invocation.
+
+    Args:
+        source: Where the signals are.
+        logged: Whether a call log holds what was taken, and the checkpoint perhaps not.
+        classes: Those of the job's script.
+    """
+
+    def __init__(
+        self, source: SignalSource, logged: bool, classes: ScriptClasses | None = None
+    ) -> None:
+        self.source = source
+        self.logged = logged
+        self.classes = classes
+        self._waits: dict[int, list[_Wait]] = {}
+
+    def add(self, wait: _Wait) -> None:
+        """A wait begins, behind the others of its invocation."""
+        self._waits.setdefault(wait.number, []).append(wait)
+
+    def discard(self, wait: _Wait) -> None:
+        """A wait is over."""
+        waits = self._waits.get(wait.number, [])
+        if wait in waits:
+            waits.remove(wait)
+            if not waits:
+                del self._waits[wait.number]
+
+    def look(self, loop: SignalLoop, invocation: int) -> None:
+        """Gives an invocation what has come for it: one signal, and the rest in its turn."""
+        for wait in self._waits.get(invocation, ()):
+            if wait.take():
+                loop.take_in(self.look, loop, invocation)
+                return
+
+    def load(self, content: bytes) -> Signal:
+        """Reads a signal."""
+        signal = load_result(content, self.classes)
+        assert isinstance(signal, Signal)
+        return signal
+
+
+def _named(function: str, name: str) -> Identity:
+    return Identity(function, compute_args_digest((name,), {}))
+
+
+async def wait_for_signal(
+    calls: CallJournal,
+    number: int,
+    waits: SignalWaits,
+    loop: SignalLoop,
+    name: str,
+    timeout: float | None,
+    hold: HoldKind | None,
+) -> Any:
+    """Waits for the next signal of a name.
+
+    Args:
+        calls: The invocation's journal.
+        number: The invocation's number in this attempt of the subtask.
+        waits: Those of the subtask.
+        loop: That of the handler.
+        name: The name.
+        timeout: Seconds after which the wait is over; None for no end.
+        hold: What an outcome waits for before the handler sees it.
+
+    Returns:
+        The signal's value.
+
+    Raises:
+        Exception: What the signal raises.
+        SignalTimedOut: None has come in time.
+    """
+    identity = _named(SIGNAL, name)
+    slot, found = calls.take_slot(identity)
+    wait = _Wait(calls, number, waits, loop, name, slot, identity, hold)
+    if found is not None and found[2] != PENDING:
+        calls.access.replayed(slot, identity)
+        loop.replay_in_turn(completion_of(found), partial(wait.replay, found))
+    else:
+        wait.begin(None if found is None else due_of(found), timeout)
+    try:
+        taken: Taken | None = await wait.future
+    finally:
+        wait.end()
+    if taken is None:
+        raise SignalTimedOut(name, timeout)
+    signal = waits.load(b64decode(taken[2]))
+    if signal.raises is not None:
+        raise signal.raises
+    return signal.value
+
+
+class _Wait:
+    """One wait; the future gets what its slot holds."""
+
+    def __init__(
+        self,
+        calls: CallJournal,
+        number: int,
+        waits: SignalWaits,
+        loop: Any,
+        name: str,
+        slot: int,
+        identity: Identity,
+        hold: HoldKind | None,
+    ) -> None:
+        self.number = number
+        self.future: asyncio.Future[Taken | None] = loop.create_future()
+        self._calls = calls
+        self._waits = waits
+        self._loop = loop
+        self._name = name
+        self._slot = slot
+        self._identity = identity
+        self._hold = hold
+        self._time_is_up = asyncio.TimerHandle(0, self._give_up, (), loop)
+
+    def begin(self, due: int | None, timeout: float | None) -> None:
+        """Has the slot filled by whichever comes first, the signal or the deadline.
+
+        Args:
+            due: The deadline that an earlier run wrote.
+            timeout: Seconds until it, where none did.
+        """
+        self._waits.add(self)
+        if due is None:
+            due = due_in(math.inf if timeout is None else timeout)
+            # not repeatable: who drops the slot would lose the signal in it
+            self._calls.access.schedule(self._slot, self._identity, 1, due, repeatable=False)
+        elif due <= due_in(0):
+            self._loop.replay_in_turn(OVERDUE + due, self._give_up)
+            return
+        if due < NEVER:
+            self._loop.wake_up_at(due, self._give_up, self._time_is_up)
+        # behind what the journal answers: a replay may find that this wait was given up
+        self._loop.hand_over(self._waits.look, self._loop, self.number)
+
+    def take(self) -> bool:
+        """Takes a signal, if there is one."""
+        if self._calls.closed:
+            return False
+        invocation = str(self._calls.identity.id)
+        taken = self._waits.source.takeSignal(self.number, self._name, invocation)
+        if taken is None:
+            return False
+        number, signal_id, content = taken
+        self._fill((int(number), signal_id, _text_of(bytes(content))))
+        return True
+
+    def _give_up(self) -> None:
+        """The time is up; a signal that is there all the same has come first."""
+        if not (self.future.done() or self._calls.closed or self.take()):
+            self._fill(None)
+
+    def _fill(self, taken: Taken | None) -> None:
+        self.end()
+        at = now()
+        hold = self._calls.expect(self._slot, self._hold)
+        payload = self._calls.dump_own(taken, _TAKEN, self._slot)
+        self._calls.access.finalize(self._slot, self._identity, payload, None, at, self._hold)
+        if hold is None:
+            self._resolve(taken, at)
+        else:
+            hold.on_release(partial(self._released, taken, at))
+
+    def _released(self, taken: Taken | None, at: int, error: str | None) -> None:
+        """Has the handler see it, if the log has taken it.
+
+        Raises:
+            CallLogError: It has not. The signal is taken, so the task fails, which gives it back.
+        """
+        if error is not None:
+            raise CallLogError(f"slot {self._slot}: a wait for a signal is not safe: {error}")
+        self._resolve(taken, at)
+
+    def _resolve(self, taken: Taken | None, at: int | None) -> None:
+        self._calls.clock.move(at)
+        if not self.future.done():
+            self.future.set_result(taken)
+
+    def replay(self, found: CallFields) -> None:
+        """Gives what an earlier run of the handler got."""
+        self._calls.note_replayed()
+        taken = self._calls.load_own(bytes(found[3]), _TAKEN, self._slot)
+        if taken is not None and self._waits.logged:
+            self._waits.source.signalTaken(self.number, taken[0], taken[1])
+        self._resolve(taken, ended_at(found))
+
+    def end(self) -> None:
+        """Nothing is waited for any more."""
+        self._waits.discard(self)
+        self._time_is_up.cancel()
+
+
+def pending_signals(calls: CallJournal, number: int, waits: SignalWaits, name: str) -> list[Signal]:
+    """The signals of a name that are there, or were when an earlier run of the handler looked."""
+    identity = _named(PENDING_SIGNALS, name)
+    slot, found = calls.take_slot(identity)
+    if found is not None and found[2] != PENDING:
+        calls.access.replayed(slot, identity)
+        calls.note_replayed()
+        contents = calls.load_own(bytes(found[3]), list[str], slot)
+        at = ended_at(found)
+    else:
+        source, invocation = waits.source, str(calls.identity.id)
+        contents = [_text_of(bytes(one)) for one in source.lookForSignals(number, name, invocation)]
+        at = max(now(), calls.clock.micros)
+        if found is None:  # scheduled and not announced: it is no call, and counts as none
+            calls.access.schedule(slot, identity, 1, at // 1000, repeatable=True)
+        payload = calls.dump_own(contents, list[str], slot)
+        calls.access.finalize(slot, identity, payload, None, at)
+    calls.clock.move(at)
+    return [waits.load(b64decode(content)) for content in contents]
