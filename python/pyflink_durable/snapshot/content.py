@@ -8,17 +8,26 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal
 
-from pyflink_durable.runtime.journal.bridge import BATCH_TIMER, NOW, PENDING, TIMER
+from pyflink_durable.runtime.journal.bridge import (
+    BATCH_TIMER,
+    NOW,
+    PENDING,
+    PENDING_SIGNALS,
+    SIGNAL,
+    TIMER,
+)
 from pyflink_durable.snapshot.plain import plain_value
 
-SlotKind = Literal["call", "timer", "moment"]
+SlotKind = Literal["call", "timer", "signal", "moment"]
 SlotCondition = Literal["ended", "failed", "in doubt", "retry", "in line", "waiting"]
 Condition = Literal["in doubt", "retrying", "waiting", "running", "in line"]
 
 _KINDS: dict[str, SlotKind] = {
     TIMER.function_id: "timer",
     BATCH_TIMER.function_id: "timer",
+    SIGNAL: "signal",
     NOW.function_id: "moment",
+    PENDING_SIGNALS: "moment",
 }
 _NUMBERED_BELOW = 2**62
 """Operators with an ``invocation_id`` number their inputs from here on, in order to order them."""
@@ -101,12 +110,12 @@ class Slot:
 
     @property
     def kind(self) -> SlotKind:
-        """Whether it is a call of the handler's, a durable timer, or a moment seen (`ctx.now`)."""
+        """A call of the handler's, a durable timer, a wait for a signal, or a moment's look."""
         return _KINDS.get(self.function_id, "call")
 
     @property
     def name(self) -> str:
-        """The function or ``durable_id``; of a timer or a moment, its kind."""
+        """The function or ``durable_id``; of all else, its kind."""
         return self.function_id if self.kind == "call" else self.kind
 
     @property
@@ -119,7 +128,7 @@ class Slot:
         """How it stands, in a word."""
         if self.status != PENDING:
             return "failed" if self.exception is not None else "ended"
-        if self.kind == "timer":
+        if self.kind in ("timer", "signal"):
             return "waiting"
         if self.due is None:
             return "in doubt"

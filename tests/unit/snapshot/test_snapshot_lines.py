@@ -56,6 +56,8 @@ def test_the_journal_is_that_of_the_first_input_of_a_key() -> None:
         (slot(0, "f", "PENDING", due=0), "in line", "running"),
         (slot(0, "pyflink_durable.timer", "PENDING", due=99), "waiting", "waiting"),
         (slot(0, "pyflink_durable.batch_timer", "PENDING", due=99), "waiting", "waiting"),
+        (slot(0, "pyflink_durable.signal", "PENDING"), "waiting", "waiting"),
+        (slot(0, "pyflink_durable.signal", "PENDING", due=99), "waiting", "waiting"),
         (slot(0, "pyflink_durable.now", "SUCCEEDED", completion=0), "ended", "running"),
     ],
 )
