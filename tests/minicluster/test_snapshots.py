@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from crashkit import (
     Stage,
     World,
@@ -21,6 +23,7 @@ from crashkit import (
 )
 
 from pyflink_durable import RetryPolicy, RunnerContext
+from pyflink_durable.commands.main import main
 from pyflink_durable.snapshot import Invocation, KeptState, SnapshotError, read_snapshot
 
 pytestmark = pytest.mark.minicluster
@@ -37,6 +40,15 @@ STORED = [
     ("retries/1", "retrying", ["refuse retry"]),
     ("sleeps/1", "waiting", ["act ended 'done'", "timer waiting"]),
 ]
+FOUND_BY = {
+    ("--in-doubt",): ["finished", "hangs", "line"],
+    ("--name", "hang"): ["finished", "hangs", "line"],
+    ("--name", "refuse"): ["retries"],
+    ("--name", "timer"): ["sleeps"],
+    ("--key", "line"): ["line", "line"],
+    ("--older-than", "1d"): [],
+}
+"""One command for each kind of trouble."""
 SETTINGS: dict[str, dict[str, Any]] = {
     "rocksdb-full": {
         "state__backend__type": "rocksdb",
@@ -180,6 +192,11 @@ def test_a_savepoint_of_a_rescaled_job(world: World) -> None:
     assert sorted(map(described, invocations)) == STORED
     kept = {one.key: one.values["seen"].value for one in contents if isinstance(one, KeptState)}
     assert kept == {"idle": 1}
+
+    for arguments, found in FOUND_BY.items():
+        done = CliRunner().invoke(main, ["inspect", again, "--json", *arguments])
+        assert [json.loads(line)["key"] for line in sorted(done.stdout.splitlines())] == found
+        assert done.exit_code == int("in doubt" in done.stdout)
 
 
 @pytest.mark.parametrize("form", ["canonical", "native"])

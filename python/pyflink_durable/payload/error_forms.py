@@ -23,8 +23,11 @@ if sys.version_info < (3, 11):
 
 Form = dict[str, Any]
 
-_KNOWN = ("builtins", "pyflink_durable.errors", "pyflink_durable.tools.errors")
+_KNOWN = ["builtins", "pyflink_durable.errors", "pyflink_durable.tools.errors"]
 """Modules whose exceptions are known without being registered."""
+
+if sys.version_info < (3, 11):
+    _KNOWN.append("exceptiongroup")
 
 _DEEPEST = 64
 """How long a chain of causes is written; of one without end the errors near are enough."""

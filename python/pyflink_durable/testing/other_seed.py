@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import pickle
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 import cloudpickle
@@ -18,6 +20,8 @@ from pyflink_durable.handler import Handler
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.testing.saved_journal import SavedJournal
 
+logger = logging.getLogger("pyflink_durable.testing")
+
 _LENGTH = struct.Struct(">Q")
 
 
@@ -26,14 +30,28 @@ def replay_under_another_seed(
 ) -> str | None:
     """Replays a journal in the other Python; gives what was different, None if nothing was.
 
-    A handler that cannot be pickled, or not be loaded there, is not replayed there: that it takes
-    the same path under this hash seed is what is known of it.
+    A handler that cannot be pickled is not replayed there, with a warning: that it takes the same
+    path under this hash seed is what is known of it.
+
+    Raises:
+        RuntimeError: The other Python has ended, by something that the handler or its module does.
     """
     try:
         job = cloudpickle.dumps((handler, journal, options))
-    except Exception:
+    except Exception as error:
+        logger.warning(
+            "the handler is not replayed under another hash seed, since it cannot be pickled: %s",
+            error,
+        )
         return None
-    return _other().replay(job)
+    try:
+        return _other().replay(job)
+    except (EOFError, OSError) as error:
+        _running.pop().close()
+        raise RuntimeError(
+            "the second Python, in which a handler is replayed under another hash seed, has ended: "
+            "the handler, or the module that it is in, ends its process"
+        ) from error
 
 
 class _OtherPython:
@@ -63,7 +81,8 @@ class _OtherPython:
 
     def close(self) -> None:
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.close()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import random
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -113,6 +115,35 @@ async def keeps_in_a_default(names: list[str], ctx: RunnerContext, seen: list[An
 def test_what_is_not_found_in_a_line_is_hinted_at(durable: Durable) -> None:
     with pytest.raises(NotDeterministic, match="a mutable default"):
         durable.run(keeps_in_a_default, NAMES, always_replay=True)
+
+
+def test_a_handler_that_cannot_be_pickled_is_told(
+    durable: Durable, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock = threading.Lock()
+
+    async def holds_a_lock(names: list[str], ctx: RunnerContext) -> None:
+        with lock:
+            pass
+
+    durable.run(holds_a_lock, NAMES, always_replay=True)
+    assert "cannot be pickled" in caplog.text
+
+
+class EndsItsProcess:
+    def __reduce__(self) -> Any:
+        return os._exit, (3,)
+
+
+def test_a_second_python_that_ends_is_told_and_started_again(durable: Durable) -> None:
+    ends = EndsItsProcess()
+
+    async def ends_it(names: list[str], ctx: RunnerContext) -> None:
+        assert ends
+
+    with pytest.raises(RuntimeError, match="the second Python"):
+        durable.run(ends_it, NAMES, always_replay=True)
+    durable.run(handle, NAMES, always_replay=True)
 
 
 def test_a_call_under_way_is_not_in_doubt_in_a_replay(durable: Durable) -> None:

@@ -143,7 +143,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._watchdog = Watchdog(f"durable-{self._name}-watchdog", watched, self._telemetry)
         self._gauges = Gauges(operation.metrics, self._telemetry)
-        self._observers = Observers(self._telemetry, self._who_observe())
+        self._observers = Observers(self._telemetry, self._options.observers, self._own_observers())
         waits = SignalWaits(self._bridge, self._options.call_log is not None, self._classes)
         self.signals = SignalDesk(self._name, waits, self._loop, self._outputs, self._loads)
         self._subtask = Subtask(
@@ -174,11 +174,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
         self._gauges.read(self._bridge.wakeAt)
 
-    def _who_observe(self) -> tuple[Observer, ...]:
+    def _own_observers(self) -> tuple[Observer, ...]:
         if not self._options.call_metrics:
-            return self._options.observers
+            return ()
         metrics = HandlerMetrics(self._operation.metrics, self._gauges).add_group("durable")
-        return (*self._options.observers, CallMetrics(metrics, self._telemetry.warning))
+        return (CallMetrics(metrics, self._telemetry.warning),)
 
     def _close_after_failure(self) -> None:
         """As Flink does, which closes functions that did not come to the end of their `open`."""

@@ -121,8 +121,10 @@ class CallMetrics(Observer):
             self._name(call.name).counts[event] += 1
 
     def _name(self, name: str) -> _Name:
-        name = name.partition("#")[0]
         found = self._names.get(name)
+        if found is None:
+            name = name.partition("#")[0]
+            found = self._names.get(name)
         if found is None:
             if len(self._names) >= MOST_NAMES and name != OTHER:
                 return self._other(name)

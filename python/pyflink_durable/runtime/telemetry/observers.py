@@ -23,24 +23,30 @@ class Observers(Observer):
     Args:
         telemetry: Where the counters count, and where to log of an observer that fails.
         others: Those of the user.
+        own: Those of the runtime, which are called as they are: they do not fail.
     """
 
-    def __init__(self, telemetry: Telemetry, others: Iterable[Observer] = ()) -> None:
+    def __init__(
+        self,
+        telemetry: Telemetry,
+        others: Iterable[Observer] = (),
+        own: Iterable[Observer] = (),
+    ) -> None:
         self._telemetry = telemetry
         self._others = tuple(others)
+        self._own = (CallCounters(telemetry), *own)
         self._told: set[str] = set()
-        counters = CallCounters(telemetry)
         for event in EVENTS:
-            listeners = [getattr(counters, event)] if _listens(counters, event) else []
+            listeners = [getattr(one, event) for one in self._own if _listens(one, event)]
             listeners += [self._guarded(one, event) for one in self._others if _listens(one, event)]
             setattr(self, event, _as_one(listeners))
 
     def open(self) -> None:
-        for one in self._others:
+        for one in (*self._own, *self._others):
             one.open()
 
     def close(self) -> None:
-        for one in self._others:
+        for one in (*self._own, *self._others):
             one.close()
 
     def _guarded(self, observer: Observer, event: str) -> Listener:
