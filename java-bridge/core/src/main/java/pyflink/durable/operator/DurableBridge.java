@@ -39,8 +39,6 @@ public final class DurableBridge {
         this.counters = counters;
     }
 
-    // ------------------------------------------------------------------ the life of an invocation
-
     /** Has the operator call the operation's {@code resume} soon. Any thread. */
     public void wake() {
         if (!invocations.isClosed()) {
@@ -56,7 +54,7 @@ public final class DurableBridge {
 
     /** The key of an invocation, in the form that Python reads. Any thread. */
     public Object getKey(long invocation) {
-        return engine.externalKey(invocation(invocation));
+        return engine.externalKey(invocations.get(invocation));
     }
 
     /**
@@ -68,7 +66,7 @@ public final class DurableBridge {
      */
     public int identify(long invocation, String invocationId, String inputDigest)
             throws IOException {
-        return engine.identify(invocation(invocation), invocationId, inputDigest);
+        return engine.identify(invocations.get(invocation), invocationId, inputDigest);
     }
 
     // ------------------------------------------------------------------ the journal, by slot
@@ -93,7 +91,7 @@ public final class DurableBridge {
             long began,
             int repeatable,
             @Nullable String hold) {
-        Invocation<?, ?> invocation = invocation(id);
+        Invocation<?, ?> invocation = invocations.get(id);
         invocation.journal().begin(began);
         invocation.journal().appendPendingCallAt(slot, functionId, argsDigest, repeatable == 1);
         counters.add("executed", 1);
@@ -107,7 +105,7 @@ public final class DurableBridge {
             String argsDigest,
             int attempt,
             @Nullable String hold) {
-        Invocation<?, ?> invocation = invocation(id);
+        Invocation<?, ?> invocation = invocations.get(id);
         invocation.journal().startAttemptAt(slot, functionId, argsDigest, attempt);
         written(invocation, slot, hold);
     }
@@ -126,7 +124,7 @@ public final class DurableBridge {
             long due,
             long began,
             int repeatable) {
-        Invocation<?, ?> invocation = invocation(id);
+        Invocation<?, ?> invocation = invocations.get(id);
         invocation.journal().begin(began);
         invocation
                 .journal()
@@ -147,7 +145,7 @@ public final class DurableBridge {
             @Nullable byte[] exception,
             long endedAt,
             @Nullable String hold) {
-        Invocation<?, ?> invocation = invocation(id);
+        Invocation<?, ?> invocation = invocations.get(id);
         invocation
                 .journal()
                 .finalizeCallAt(slot, functionId, argsDigest, result, exception, endedAt);
@@ -169,7 +167,7 @@ public final class DurableBridge {
             long endedAt,
             long began,
             int repeatable) {
-        Invocation<?, ?> invocation = invocation(id);
+        Invocation<?, ?> invocation = invocations.get(id);
         invocation.journal().begin(began);
         invocation
                 .journal()
@@ -180,7 +178,7 @@ public final class DurableBridge {
     }
 
     public void clearCallResultsFrom(long id, int slot) {
-        Invocation<?, ?> invocation = invocation(id);
+        Invocation<?, ?> invocation = invocations.get(id);
         invocation.journal().clearCallResultsFrom(slot);
         engine.cleared(invocation, slot);
     }
@@ -216,11 +214,7 @@ public final class DurableBridge {
     }
 
     private Journal journal(long invocation) {
-        return invocation(invocation).journal();
-    }
-
-    private Invocation<?, ?> invocation(long id) {
-        return invocations.get(id);
+        return invocations.get(invocation).journal();
     }
 
     // ------------------------------------------------------------------ user state, task thread

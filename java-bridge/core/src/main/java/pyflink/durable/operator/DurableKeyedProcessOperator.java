@@ -52,6 +52,9 @@ import pyflink.durable.value.ValueType;
  *
  * <p>Never chained to its upstream (the graph starts a new chain here). The engine's mailbox has
  * the lowest priority: a checkpoint could run in the middle of an upstream operator's element.
+ *
+ * <p>Over 300 lines: Flink and PyFlink ask an operator for many small things in one class, and
+ * there is little more here than who answers them.
  */
 public class DurableKeyedProcessOperator<K, IN, OUT>
         extends EmbeddedPythonKeyedProcessOperator<K, IN, OUT> implements FlinkTask {
@@ -254,7 +257,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
 
     /** What Python sees of the engine. */
     DurableBridge newBridge() {
-        return new DurableBridge(engine.invocations(), engine, engine.counters());
+        return new DurableBridge(engine.invocations(), engine.requests(), engine.counters());
     }
 
     private void logCounters() {
@@ -382,41 +385,9 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
 
     @Override
     public Object getFunctionContext() {
-        return new FunctionContext();
-    }
-
-    /**
-     * What PyFlink gives to the host as its context, and to the Python functions that it runs in
-     * this operator behind the host. These see an output while Python still runs, long after the
-     * operator has met its input.
-     */
-    public final class FunctionContext {
-
-        private long timestamp = PythonHost.NO_TIMESTAMP;
-
-        /** What the host emits from here on is of an input with this timestamp. */
-        public void emitAt(long inputTimestamp) {
-            timestamp = inputTimestamp;
-        }
-
-        /** The timestamp of the output, in Flink's form: the smallest number where it has none. */
-        public long timestamp() {
-            return timestamp;
-        }
-
-        public long currentProcessingTime() {
-            return getProcessingTimeService().getCurrentProcessingTime();
-        }
-
-        public Object getCurrentKey() {
-            return externalKey(DurableKeyedProcessOperator.this.getCurrentKey());
-        }
-
-        /** PyFlink asks for it; there are no timers for a durable handler. */
-        @Nullable
-        public Object timerService() {
-            return null;
-        }
+        return new FunctionContext(
+                getProcessingTimeService()::getCurrentProcessingTime,
+                () -> externalKey(getCurrentKey()));
     }
 
     @Override

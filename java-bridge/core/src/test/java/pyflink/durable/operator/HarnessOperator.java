@@ -72,7 +72,7 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
         accesses = new StateAccesses();
         getRuntimeContext().setKeyedStateStore(accesses.watch(getKeyedStateStore()));
         bridge = newBridge();
-        host.open(bridge, engine());
+        host.open(bridge, engine().requests());
     }
 
     public HarnessHost host() {

@@ -1,0 +1,197 @@
+package pyflink.durable.engine;
+
+import javax.annotation.Nullable;
+import org.apache.flink.api.common.functions.RuntimeContext;
+import org.apache.flink.api.common.operators.MailboxExecutor;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.runtime.state.KeyedStateBackend;
+import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+import pyflink.durable.state.InFlightState;
+import pyflink.durable.state.Input;
+import pyflink.durable.state.Retention;
+import pyflink.durable.state.SignalState;
+import pyflink.durable.state.UserState;
+
+/**
+ * The parts of an {@link InvocationEngine} that the keyed state is needed for, wired up, and what
+ * they do together. On the task thread, but where it is said.
+ */
+final class EngineParts<K, IN> {
+
+    /** What there is before the keyed state is. */
+    static final class Base<K, IN> {
+        final String name;
+        final Limits limits;
+        final FlinkTask task;
+        final MailboxExecutor mailbox;
+        final HandlerHost<K, IN> host;
+        final DurableCounters counters;
+        final WatermarkHold watermarks;
+        final Progress progress = new Progress();
+        final RunningInvocations invocations = new RunningInvocations();
+        final EngineRequests<K, IN> requests;
+
+        Base(
+                String name,
+                Limits limits,
+                FlinkTask task,
+                MailboxExecutor mailbox,
+                HandlerHost<K, IN> host,
+                DurableCounters counters) {
+            this.name = name;
+            this.limits = limits;
+            this.task = task;
+            this.mailbox = mailbox;
+            this.host = host;
+            this.counters = counters;
+            this.watermarks = new WatermarkHold(task);
+            this.requests = new EngineRequests<>(name, task, invocations);
+        }
+    }
+
+    private final Base<K, IN> base;
+    final UserState userState;
+    final InvocationScheduler<K, IN> scheduler;
+    final Gate<K, IN> gate;
+    final Holds<K, IN> holds;
+    final Valve valve;
+    final Drain<K, IN> drain;
+    final CheckpointNews checkpoints;
+    final Watch<K, IN> watch;
+    final HandlerSteps<K, IN> steps;
+
+    /** Null for an operator without a call log. */
+    @Nullable final WriteAhead<K, IN> writeAhead;
+
+    /** Null for an operator without an input of signals. */
+    @Nullable final Signals<K, IN> signals;
+
+    /**
+     * @param writeAhead null for an operator without a call log
+     * @param fromCheckpoint whether there is state that a checkpoint or a savepoint left
+     */
+    EngineParts(
+            Base<K, IN> base,
+            KeyedStateBackend<K> backend,
+            RuntimeContext context,
+            TypeSerializer<Input<IN>> inputSerializer,
+            Retention retention,
+            @Nullable WriteAhead<K, IN> writeAhead,
+            boolean fromCheckpoint) {
+        this.base = base;
+        this.writeAhead = writeAhead;
+        Limits limits = base.limits;
+        ProcessingTimeService timers = base.task.getProcessingTimeService();
+        userState = new UserState(context, retention);
+        scheduler =
+                new InvocationScheduler<>(
+                        new InFlightState<>(backend, context, inputSerializer, retention),
+                        base.watermarks,
+                        limits.maxInFlight,
+                        limits.maxPending);
+        gate = new Gate<>(scheduler);
+        holds = new Holds<>(base.name, limits, gate, base.progress, writeAhead);
+        valve = newValve(timers, fromCheckpoint);
+        drain =
+                new Drain<>(
+                        scheduler,
+                        gate,
+                        base.progress,
+                        timers,
+                        limits.checkpointInterval + limits.drainTimeout);
+        checkpoints = new CheckpointNews(timers);
+        watch =
+                new Watch<>(
+                        base.name,
+                        limits,
+                        scheduler,
+                        gate,
+                        valve,
+                        base.progress,
+                        checkpoints,
+                        timers);
+        steps = newSteps();
+        signals =
+                retention.signalTtl > 0
+                        ? newSignals(
+                                new SignalState<>(backend, context, retention.signalTtl),
+                                retention.signalTtl)
+                        : null;
+    }
+
+    private Valve newValve(ProcessingTimeService timers, boolean fromCheckpoint) {
+        return new Valve(
+                base.name,
+                base.mailbox,
+                scheduler,
+                gate,
+                base.counters,
+                base.task.network(),
+                new WaitLimit(timers),
+                base.limits.checkpointPeriod(),
+                fromCheckpoint);
+    }
+
+    private HandlerSteps<K, IN> newSteps() {
+        return new HandlerSteps<>(
+                base.name,
+                base.task,
+                base.mailbox,
+                base.host,
+                base.invocations,
+                new StepWrites(base.invocations, base.requests, base.counters),
+                scheduler,
+                gate,
+                writeAhead,
+                new Endings<>(
+                        base.task,
+                        base.invocations,
+                        base.watermarks,
+                        scheduler,
+                        gate,
+                        base.progress,
+                        userState,
+                        System::nanoTime),
+                base.limits.collectMillis);
+    }
+
+    private Signals<K, IN> newSignals(SignalState<K> state, long timeToLive) {
+        return new Signals<>(
+                base.name, base.task, base.mailbox, base.host, base.counters, state, timeToLive);
+    }
+
+    /** Writes what is in flight to the keyed state. Selects other keys. */
+    void snapshot(long checkpointId, boolean savepoint) throws Exception {
+        if (writeAhead != null) {
+            writeAhead.snapshotBegins(checkpointId, savepoint);
+        }
+        gate.applyChanges();
+        scheduler.saveChanges();
+        if (!savepoint) {
+            gate.snapshotTaken(checkpointId);
+        }
+        valve.snapshotTaken();
+        checkpoints.snapshotTaken();
+    }
+
+    /** Releases the calls that the checkpoint holds. */
+    void checkpointCompleted(long checkpointId) {
+        if (writeAhead != null) {
+            writeAhead.complete(checkpointId);
+        }
+        if (checkpoints.completed(checkpointId)) {
+            drain.checkpointCompleted();
+        }
+        if (gate.complete(checkpointId)) {
+            base.requests.wake();
+        }
+    }
+
+    /** Nothing runs or wakes any more. */
+    void stop() {
+        steps.stop();
+        if (signals != null) {
+            signals.stop();
+        }
+    }
+}
