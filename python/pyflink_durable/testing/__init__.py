@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyflink_durable.testing.crashes import Crash, CrashNotReached, When, crash
     from pyflink_durable.testing.durable import Durable
     from pyflink_durable.testing.exploration import crash_points
+    from pyflink_durable.testing.plans import Plan
     from pyflink_durable.testing.run import Run, StillWaiting
     from pyflink_durable.testing.saved_journal import SavedJournal
     from pyflink_durable.testing.stubs import CallNotAllowed, Stub
@@ -25,6 +26,7 @@ __all__ = [
     "CrashNotReached",
     "Durable",
     "NotDeterministic",
+    "Plan",
     "Run",
     "SavedJournal",
     "StillWaiting",
@@ -44,6 +46,7 @@ _MODULES = {
     "CrashNotReached": "crashes",
     "Durable": "durable",
     "NotDeterministic": "always_replay",
+    "Plan": "plans",
     "Run": "run",
     "SavedJournal": "saved_journal",
     "StillWaiting": "run",
