@@ -175,7 +175,7 @@ def install(cell: Cell, wheel: Path) -> Path:
         subprocess.run([python, "-m", "venv", environment], check=True)
     # -qq: some of what Flink needs makes old versions of pip warn.
     pip = [environment / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "-qq"]
-    package = f"{wheel}[agent,crypto,demo,offload,zstd]"
+    package = f"{wheel}[agent,crypto,demo,msgspec,offload,zstd]"
     subprocess.run([*pip, "install", f"apache-flink=={cell.flink}", *TOOLS, package], check=True)
     # The wheel's version is the same as before; its content may not be.
     again = ["install", "--force-reinstall", "--no-deps", wheel]

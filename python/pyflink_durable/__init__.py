@@ -41,6 +41,7 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.aes_gcm import AesGcm
 from pyflink_durable.payload.dataclass_markers import write_markers_by_name
 from pyflink_durable.payload.json_serializer import JsonSerializer
+from pyflink_durable.payload.msgspec_serializer import MsgspecSerializer
 from pyflink_durable.payload.offload import Offload
 from pyflink_durable.payload.pickle_serializer import PickleSerializer
 from pyflink_durable.payload.zstd import Zstd
@@ -80,6 +81,7 @@ __all__ = [
     "JsonSerializer",
     "KafkaCallLog",
     "LocalRunnerContext",
+    "MsgspecSerializer",
     "NestedDurableCall",
     "NotInInvocation",
     "ObservedCall",

@@ -59,10 +59,10 @@ class ErrorForms:
     def _form_of(self, error: BaseException, seen: dict[int, Any], depth: int) -> Form:
         seen = {**seen, id(error): error}
         form = self._own_form(error, seen, depth)
-        if notes := [str(note) for note in getattr(error, "__notes__", ())]:
+        if notes := [_text(str(note)) for note in getattr(error, "__notes__", ())]:
             form["notes"] = notes
         if places := places_of(error.__traceback__):
-            form["traceback"] = [list(place) for place in places]
+            form["traceback"] = [[_text(p[0]), p[1], _text(p[2])] for p in places]
         for name, led in (("cause", error.__cause__), ("context", error.__context__)):
             if led is not None and id(led) not in seen and depth < _DEEPEST:
                 form[name] = self._form_of(led, seen, depth + 1)
@@ -73,11 +73,11 @@ class ErrorForms:
     def _own_form(self, error: BaseException, seen: dict[int, Any], depth: int) -> Form:
         kind = type(error)
         name = _name_of(kind)
-        form: Form = {"type": name, "message": error_text(error)}
+        form: Form = {"type": name, "message": _text(error_text(error))}
         if isinstance(error, BaseExceptionGroup) and self._kind_of(name) is kind:
             parts = [one for one in error.exceptions if id(one) not in seen and depth < _DEEPEST]
             if parts:
-                form["message"] = error.message
+                form["message"] = _text(error.message)
                 form["exceptions"] = [self._form_of(one, seen, depth + 1) for one in parts]
                 return form
         args = _carried(list(_args_of(error)))
@@ -91,7 +91,7 @@ class ErrorForms:
         if self._kind_of(name) is kind:
             reason = "its arguments are more than plain data, which is all that is"
         self._tell(name, f"handlers get it as RemoteError, since {reason}")
-        form["remote"] = traceback_text(error)
+        form["remote"] = _text(traceback_text(error))
         return form
 
     def _tell(self, name: str, what: str) -> None:
@@ -159,7 +159,9 @@ def _add_note(error: BaseException, note: str) -> None:
     vars(error).setdefault("__notes__", []).append(note)
 
 
-_LEAVES = (str, bool, int, type(None))
+_LEAVES = (bool, type(None))
+_TUPLE, _INT = "()", "(int)"
+"""Keys of what stands for a tuple, and for an int of more bits than all formats have."""
 
 
 def _carried(value: Any) -> Any:
@@ -174,13 +176,26 @@ def _carry(value: Any) -> Any:
     kind = type(value)
     if kind in _LEAVES or (kind is float and isfinite(value)):
         return value
+    if _is_text(value):
+        return value
+    if kind is int:
+        return value if -(2**63) <= value < 2**63 else {_INT: f"{value:#x}"}
     if kind is list:
         return [_carry(item) for item in value]
     if kind is tuple:
-        return {"()": [_carry(item) for item in value]}
-    if kind is dict and "()" not in value and all(type(key) is str for key in value):
+        return {_TUPLE: [_carry(item) for item in value]}
+    if kind is dict and value.keys().isdisjoint((_TUPLE, _INT)) and all(map(_is_text, value)):
         return {key: _carry(item) for key, item in value.items()}
     raise TypeError
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str and _text(value) == value
+
+
+def _text(text: str) -> str:
+    """A text with half characters shown as they are escaped; no format but pickle carries them."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 def _carried_state(state: dict[str, Any]) -> tuple[Form, list[str]]:
@@ -205,7 +220,9 @@ def _back(value: Any) -> Any:
     if type(value) is list:
         return [_back(item) for item in value]
     if type(value) is dict:
-        if value.keys() == {"()"}:
-            return tuple(_back(item) for item in value["()"])
+        if value.keys() == {_TUPLE}:
+            return tuple(_back(item) for item in value[_TUPLE])
+        if value.keys() == {_INT}:
+            return int(value[_INT], 16)
         return {key: _back(item) for key, item in value.items()}
     return value

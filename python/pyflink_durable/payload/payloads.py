@@ -8,7 +8,6 @@ from typing import Any
 from pyflink_durable.errors import (
     ConfigurationError,
     PayloadNotLoadable,
-    PayloadRefused,
     PayloadTooLarge,
     ResultNotSerializable,
 )
@@ -17,7 +16,7 @@ from pyflink_durable.payload.described import DescribedCall, Owner
 from pyflink_durable.payload.error_forms import ErrorForms
 from pyflink_durable.payload.frame import is_pickle
 from pyflink_durable.payload.journaled_errors import type_name
-from pyflink_durable.payload.json_serializer import JsonSerializer
+from pyflink_durable.payload.known_values import KnownValues, known_codec
 from pyflink_durable.payload.picklers import PROTOCOL, loads
 from pyflink_durable.payload.plain_values import PLAIN_TYPES
 from pyflink_durable.payload.result_types import ResultTypes
@@ -26,8 +25,6 @@ from pyflink_durable.payload.script_classes import ScriptClasses
 from pyflink_durable.payload.seals import Seals
 from pyflink_durable.payload.sizes import Notes, Sizes
 from pyflink_durable.payload.values import PickledValues, SerializedValues, Values
-from pyflink_durable.payload.zstd import Zstd
-from pyflink_durable.serializer import Codec, Serializer
 
 
 class Payloads:
@@ -64,13 +61,13 @@ class Payloads:
             self._values = SerializedValues(serializer, self._errors)
         self.offloads = options.offload is not None
         self._is_bare = not options.writes_frames
-        self._by_name: dict[str, Values] = {self._values.name: self._values}
+        self._known = KnownValues(self._values, self._pickled, self._errors)
         self._seals = Seals(
             self._values.name,
             options.codecs,
             self._is_bare,
             options.allow_pickle,
-            _known_codec,
+            known_codec,
             options.offload,
         )
         self._sizes = Sizes(options.max_payload, notes)
@@ -262,33 +259,13 @@ class Payloads:
 
     def _opened(self, payload: bytes, place: bytes) -> tuple[Values, bytes]:
         name, data = self._seals.open(payload, place)
-        values = self._by_name.get(name)
-        if values is None:
-            values = self._by_name[name] = self._known(name)
-        return values, data
-
-    def _known(self, name: str) -> Values:
-        """What reads payloads of another serializer than the operator writes with."""
-        if name == PickledValues.name:
-            return self._pickled
-        if name == JsonSerializer.name:
-            serializer: Serializer = JsonSerializer()
-            return SerializedValues(serializer, self._errors)
-        raise PayloadRefused(
-            f"a payload of the journal was written by serializer {name!r}, which this operator "
-            "does not have: let what is in flight finish with it, then change the serializer"
-        )
+        return self._known.of(name), data
 
     def _load(self, values: Values, data: bytes, kind: Any, what: str) -> Any:
         try:
             return values.load(data, kind)
         except Exception as error:
             raise _not_loadable(what, error) from error
-
-
-def _known_codec(name: str) -> Codec | None:
-    """What reads without settings of its own."""
-    return Zstd() if name == Zstd.name else None
 
 
 def _place(owner: Owner, kind: str, slot: int) -> bytes:

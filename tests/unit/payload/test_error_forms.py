@@ -12,6 +12,7 @@ from pyflink_durable import (
     CallTimedOut,
     DurableOptions,
     JsonSerializer,
+    MsgspecSerializer,
     OutcomeUnknown,
     RemoteError,
 )
@@ -57,12 +58,14 @@ class Opaque(Exception):
 
 
 def read(error: Exception, *registered: type[Exception], telemetry: Any = None) -> Exception:
-    """What the handler gets; the first run and a replay agree on it."""
-    options = DurableOptions(serializer=JsonSerializer(), errors=registered, allow_pickle=False)
-    first, payload = Payloads(options, notes=telemetry).pass_error(error, CALL, OWNER, 4)
-    replayed = Payloads(options).load_error(payload, OWNER, 4)
-    assert shown(first) == shown(replayed)
-    return first
+    """What the handler gets; the first run, a replay and all serializers of data agree on it."""
+    read = []
+    for serializer in (MsgspecSerializer(), JsonSerializer()):
+        options = DurableOptions(serializer=serializer, errors=registered, allow_pickle=False)
+        first, payload = Payloads(options, notes=telemetry).pass_error(error, CALL, OWNER, 4)
+        read += [first, Payloads(options).load_error(payload, OWNER, 4)]
+    assert all(shown(one) == shown(read[0]) for one in read)
+    return read[0]
 
 
 def shown(error: BaseException | None) -> Any:
@@ -106,12 +109,24 @@ def test_a_registered_type_comes_back_as_itself() -> None:
         CallTimedOut("charge", 2.5),
         OutcomeUnknown("charge", "0", "key", 1, "timeout"),
         RemoteError("x.Y", "message", "trace"),
+        ValueError(10**40, -(2**63) - 1, {"a": [2**64]}),
     ],
 )
 def test_known_types_need_not_be_registered(error: Exception) -> None:
     back = read(error)
     assert type(back) is type(error)
     assert (back.args, str(back), vars(back)) == (error.args, str(error), vars(error))
+
+
+@pytest.mark.parametrize("text", ["caf\udce9", "\ud800"])
+def test_half_characters_are_shown(text: str) -> None:
+    """As those in names of files; no format but pickle carries them."""
+    error = ValueError(text)
+    error.__notes__ = [text]  # type: ignore[attr-defined]
+    back = read(error)
+    escaped = ascii(text).strip("'")
+    assert isinstance(back, RemoteError)
+    assert (back.message, back.__notes__) == (escaped, [escaped])  # type: ignore[attr-defined]
 
 
 def test_fields_that_live_in_c_are_there() -> None:

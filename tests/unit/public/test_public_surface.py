@@ -49,6 +49,7 @@ NAMES = {
     "JsonSerializer",
     "KafkaCallLog",
     "LocalRunnerContext",
+    "MsgspecSerializer",
     "NOT_EXECUTED",
     "NestedDurableCall",
     "NotInInvocation",

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 HEAVY = [
-    *("anyio", "click", "cryptography", "fsspec", "httpx", "hypothesis", "openai"),
-    *("opentelemetry", "pytest", "rich", "ruamel.yaml", "zstandard"),
+    *("anyio", "click", "cryptography", "fsspec", "httpx", "hypothesis", "msgspec"),
+    *("openai", "opentelemetry", "pytest", "rich", "ruamel.yaml", "zstandard"),
 ]
 SECONDS = 0.3
 TRIES = 10
