@@ -44,7 +44,11 @@ TIMES = st.datetimes(
 )
 LINES = st.builds(Line, st.text(), PRICES, st.frozensets(st.text(), max_size=3))
 ORDERS = st.builds(
-    Order, id=st.uuids(), lines=st.lists(LINES, max_size=2), at=TIMES, status=st.sampled_from(Status)
+    Order,
+    id=st.uuids(),
+    lines=st.lists(LINES, max_size=2),
+    at=TIMES,
+    status=st.sampled_from(Status),
 )
 HASHABLE: list[Typed] = [
     (bool, st.booleans()),

@@ -1,4 +1,4 @@
-"""MessagePack in the journal: what comes back is what went in, or there is an error that says so."""
+"""MessagePack in the journal: what comes back is what went in, or an error says so."""
 
 from __future__ import annotations
 
