@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 from pyflink_durable.call_options import NAMES, CallOptions, check_choice
 from pyflink_durable.checks.arguments import check_durable_id, check_reconciler, check_seconds
-from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.options import CallIdentity, Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
 
 if sys.version_info < (3, 11):
@@ -36,6 +36,7 @@ class DurableCall:
         durability: The level of this call; at least that of the operator.
         in_doubt: What happens to this call when it is in doubt and there is no reconciler.
         result_type: The type of its result; by default what the function declares.
+        identity: Whether its arguments count where it has a durable_id, as in `DurableOptions`.
         options: What of these is not given beside it.
         pool: Whose threads an ordinary function takes: those of calls, or those of tools.
     """
@@ -50,6 +51,7 @@ class DurableCall:
     durability: Durability | None = field(default=None, kw_only=True)
     in_doubt: InDoubt | None = field(default=None, kw_only=True)
     result_type: Any = field(default=None, kw_only=True)
+    identity: CallIdentity | None = field(default=None, kw_only=True)
     options: CallOptions | None = field(default=None, kw_only=True)
     pool: CallPool = field(default="calls", kw_only=True)
 
@@ -70,6 +72,7 @@ class DurableCall:
         check_seconds("timeout", self.timeout)
         check_choice("durability", self.durability, (None, *get_args(Durability)))
         check_choice("in_doubt", self.in_doubt, (None, *get_args(InDoubt)))
+        check_choice("identity", self.identity, (None, *get_args(CallIdentity)))
         check_choice("pool", self.pool, get_args(CallPool))
 
     def _take_options(self, options: CallOptions) -> None:

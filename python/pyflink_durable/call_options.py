@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from pyflink_durable.checks.arguments import check_durable_id, check_reconciler, check_seconds
 from pyflink_durable.checks.keywords import has_parameter
-from pyflink_durable.options import Durability, InDoubt
+from pyflink_durable.options import CallIdentity, Durability, InDoubt
 from pyflink_durable.retry import RetryPolicy
 
 Reconciler = Callable[[], Any]
@@ -21,6 +21,7 @@ GivenOptions = tuple[
     RetryPolicy | None,
     float | None,
     Any,
+    CallIdentity | None,
 ]
 """The fields of `CallOptions`, in their order. A plain tuple: each call has one, and a frozen
 object takes three microseconds to make."""
@@ -41,6 +42,8 @@ class CallOptions:
         retry: How a failure is tried again.
         timeout: Seconds that an attempt may take.
         result_type: The type of the result; by default what the function declares.
+        identity: Whether the arguments of a call with a ``durable_id`` count, as in
+            `DurableOptions`. It is no keyword of a call: functions have parameters of this name.
     """
 
     reconciler: Reconciler | None = None
@@ -50,6 +53,7 @@ class CallOptions:
     retry: RetryPolicy | None = None
     timeout: float | None = None
     result_type: Any = None
+    identity: CallIdentity | None = None
 
     def __post_init__(self) -> None:
         check_reconciler(self.reconciler)
@@ -57,6 +61,7 @@ class CallOptions:
             check_durable_id(self.durable_id)
         check_choice("durability", self.durability, (None, *get_args(Durability)))
         check_choice("in_doubt", self.in_doubt, (None, *get_args(InDoubt)))
+        check_choice("identity", self.identity, (None, *get_args(CallIdentity)))
         if self.retry is not None and not isinstance(self.retry, RetryPolicy):
             raise TypeError(f"retry must be a RetryPolicy(...), not {type(self.retry).__name__}")
         check_seconds("timeout", self.timeout)

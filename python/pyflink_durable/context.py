@@ -134,7 +134,16 @@ class RunnerContext(ABC):
             PayloadTooLarge: It takes more bytes than ``max_payload``.
             JournalMismatch: Another call was made here before the failure, see `on_mismatch`.
         """
-        given = (reconciler, durable_id, durability, in_doubt, retry, timeout, result_type)
+        given: GivenOptions = (
+            reconciler,
+            durable_id,
+            durability,
+            in_doubt,
+            retry,
+            timeout,
+            result_type,
+            None,
+        )
         if options is not None:
             given = _with_options(options, given, func, kwargs)
         return self._execute(func, args, kwargs, given, options is not None)
@@ -217,7 +226,16 @@ class RunnerContext(ABC):
         Returns:
             An awaitable of the result.
         """
-        given = (reconciler, durable_id, durability, in_doubt, retry, timeout, result_type)
+        given: GivenOptions = (
+            reconciler,
+            durable_id,
+            durability,
+            in_doubt,
+            retry,
+            timeout,
+            result_type,
+            None,
+        )
         if options is not None:
             given = _with_options(options, given, func, kwargs)
         return self._execute_async(func, args, kwargs, given, options is not None)

@@ -15,6 +15,7 @@ from pyflink_durable.serializer import Codec, PayloadStore, Serializer
 from pyflink_durable.tool_options import ToolCallOptions
 
 Durability = Literal["checkpoint", "gated", "write-ahead"]
+CallIdentity = Literal["arguments", "durable_id"]
 InDoubt = Literal["execute", "raise"]
 OnMismatch = Literal["protect", "clear", "fail"]
 
@@ -157,7 +158,7 @@ class DurableOptions(BaseModel):
     checkpoints or the call log runs code in the TaskManagers with one. False needs a `serializer`,
     and inputs and keys of a type that is not ``PICKLED_BYTE_ARRAY``. Default True."""
 
-    identity: Literal["arguments", "durable_id"] = "arguments"
+    identity: CallIdentity = "arguments"
     """What tells calls with a ``durable_id`` apart, beside it. ``"durable_id"``: nothing. Their
     arguments are not digested then: a chat's history that grows with each turn, for example.
     Default ``"arguments"``."""

@@ -97,7 +97,7 @@ class LocalRunnerContext(RunnerContext):
         given: GivenOptions,
         by_options: bool,
     ) -> Awaitable[Any]:
-        reconciler, durable_id, *_, timeout, _ = given
+        reconciler, durable_id, _, _, _, timeout, *_ = given
         check_reconciler(reconciler)
         check_keywords(func, kwargs)
         check_seconds("timeout", timeout)

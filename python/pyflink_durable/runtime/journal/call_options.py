@@ -9,7 +9,7 @@ from typing import Any, get_args
 from pyflink_durable.checks.arguments import check_seconds, without_infinity
 from pyflink_durable.errors import CallTimedOut, ConfigurationError, DurableExecutionError
 from pyflink_durable.identity.digest import compute_function_id
-from pyflink_durable.options import Durability, DurableOptions, InDoubt
+from pyflink_durable.options import CallIdentity, Durability, DurableOptions, InDoubt
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.runtime.journal.bridge import HoldKind
 from pyflink_durable.runtime.journal.keyword_clashes import KeywordClashes
@@ -80,6 +80,7 @@ class CallOptionsOf:
         timeout: Any = None,
         func: Callable[..., Any] | None = None,
         result_type: Any = None,
+        identity: CallIdentity | None = None,
     ) -> ResolvedOptions:
         """Resolves the options of a call; None stands for what the operator says.
 
@@ -91,6 +92,7 @@ class CallOptionsOf:
             timeout: Seconds that an attempt may take.
             func: Its function, if that takes keywords beside these.
             result_type: The type of its result.
+            identity: Whether its arguments count where it has a durable_id.
 
         Raises:
             TypeError: `retry` is no RetryPolicy, or `timeout` no number.
@@ -99,13 +101,15 @@ class CallOptionsOf:
         """
         if durability is None and in_doubt is None and retry is None and timeout is None:
             options = self._reconciled if has_reconciler else self._plain
-            return options if result_type is None else replace(options, result_type=result_type)
+            if result_type is None and identity is None:
+                return options
+            return _with(options, result_type, identity)
         if func is not None:
             self._clashes.look(
                 func, durability=durability, in_doubt=in_doubt, retry=retry, timeout=timeout
             )
         options = self._resolve(has_reconciler, durability, in_doubt, retry, timeout)
-        return options if result_type is None else replace(options, result_type=result_type)
+        return _with(options, result_type, identity)
 
     def _resolve(
         self, has_reconciler: bool, durability: Any, in_doubt: Any, retry: Any, timeout: Any
@@ -170,6 +174,15 @@ class CallOptionsOf:
             )
         level: Durability = durability
         return level
+
+
+def _with(
+    options: ResolvedOptions, result_type: Any, identity: CallIdentity | None
+) -> ResolvedOptions:
+    """Options with what a call says of its result and its identity, if anything."""
+    if identity is not None:
+        options = replace(options, by_id_alone=identity == "durable_id")
+    return options if result_type is None else replace(options, result_type=result_type)
 
 
 def without_waiting(

@@ -227,7 +227,7 @@ class FlinkRunnerContext(RunnerContext):
         given: GivenOptions,
         by_options: bool,
     ) -> T:
-        reconciler, durable_id, durability, in_doubt, retry, timeout, result_type = given
+        reconciler, durable_id, durability, in_doubt, retry, timeout, result_type, identity = given
         self._check_call(func, reconciler)
         check_ordinary(func, reconciler)
         loop = self._running_loop("durable_execute")
@@ -239,6 +239,7 @@ class FlinkRunnerContext(RunnerContext):
             timeout,
             None if by_options else func,
             result_type,
+            identity,
         )
         if kwargs:
             check_keywords(func, kwargs)
@@ -267,7 +268,7 @@ class FlinkRunnerContext(RunnerContext):
         given: GivenOptions,
         by_options: bool,
     ) -> Awaitable[Any]:
-        reconciler, durable_id, durability, in_doubt, retry, timeout, result_type = given
+        reconciler, durable_id, durability, in_doubt, retry, timeout, result_type, identity = given
         self._check_call(func, reconciler)
         loop = self._running_loop("durable_execute_async")
         if loop is None:
@@ -283,6 +284,7 @@ class FlinkRunnerContext(RunnerContext):
             timeout,
             None if by_options else func,
             result_type,
+            identity,
         )
         if kwargs:
             check_keywords(func, kwargs)
@@ -447,6 +449,7 @@ class FlinkRunnerContext(RunnerContext):
                 call.retry,
                 call.timeout,
                 result_type=call.result_type,
+                identity=call.identity,
             )
             batch.append(
                 Call.of(
