@@ -6,7 +6,7 @@ Python blocks of a page share a namespace, in order. A comment before a block sa
     <!-- test: skip REASON -->    not at all
 
 and a comment `<!-- test: also ... -->` holds code that readers need not see. Functions named
-``test_*`` are called once their block has run, with the fixture `durable`.
+``test_*`` are called once their block has run, with the fixtures that they ask for.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from threading import Thread
 from typing import Any, ClassVar, NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
+import cloudpickle
 import pyflink
 import pytest
 from pydantic import BaseModel
@@ -148,10 +149,14 @@ def test_python_runs(
     services: None,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     module = types.ModuleType("docs_" + re.sub(r"\W", "_", name_of(page)))
     monkeypatch.setitem(sys.modules, module.__name__, module)  # where pickle looks classes up
+    # the Python inside the JVM cannot import it
+    cloudpickle.register_pickle_by_value(module)
+    request.addfinalizer(lambda: cloudpickle.unregister_pickle_by_value(module))
     namespace = vars(module)
     called: set[str] = set()
     for block in blocks_of(page):
@@ -170,8 +175,11 @@ def test_python_runs(
             if name not in called:
                 called.add(name)
                 with closing(Durable()) as durable:
-                    asked = inspect.signature(namespace[name]).parameters
-                    namespace[name](**({"durable": durable} if "durable" in asked else {}))
+                    asked = set(inspect.signature(namespace[name]).parameters)
+                    given = {one: request.getfixturevalue(one) for one in asked - {"durable"}}
+                    if "durable" in asked:
+                        given["durable"] = durable
+                    namespace[name](**given)
 
 
 @pages

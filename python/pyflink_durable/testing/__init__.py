@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pyflink_durable.testing.crashes import Crash, CrashNotReached, When, crash
     from pyflink_durable.testing.durable import Durable
     from pyflink_durable.testing.exploration import crash_points
+    from pyflink_durable.testing.minicluster import FlinkMiniCluster, MiniClusterJob
     from pyflink_durable.testing.plans import Plan
     from pyflink_durable.testing.run import Run, StillWaiting
     from pyflink_durable.testing.saved_journal import SavedJournal
@@ -25,6 +26,8 @@ __all__ = [
     "Crash",
     "CrashNotReached",
     "Durable",
+    "FlinkMiniCluster",
+    "MiniClusterJob",
     "NotDeterministic",
     "Plan",
     "Run",
@@ -45,6 +48,8 @@ _MODULES = {
     "Crash": "crashes",
     "CrashNotReached": "crashes",
     "Durable": "durable",
+    "FlinkMiniCluster": "minicluster",
+    "MiniClusterJob": "minicluster",
     "NotDeterministic": "always_replay",
     "Plan": "plans",
     "Run": "run",

@@ -1,4 +1,4 @@
-"""The pytest plugin: the fixture `durable`, and options."""
+"""The pytest plugin: the fixtures `durable` and `flink_minicluster`, and options."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pyflink_durable.testing.durable import Durable
+    from pyflink_durable.testing.minicluster import FlinkMiniCluster
 
 _ALWAYS_REPLAY = "--durable-always-replay"
 
@@ -38,3 +39,16 @@ def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
         yield durable
     finally:
         durable.close()
+
+
+@pytest.fixture(scope="session")
+def flink_minicluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkMiniCluster]:
+    """Runs jobs in Flink's own mini-cluster, in this session's JVM."""
+    from pyflink_durable.testing.minicluster import FlinkMiniCluster, jvm_for_tests
+
+    with jvm_for_tests():
+        cluster = FlinkMiniCluster(tmp_path_factory.mktemp("minicluster"))
+        try:
+            yield cluster
+        finally:
+            cluster.close()

@@ -1,0 +1,295 @@
+"""The fixture `flink_minicluster`: jobs in Flink's own mini-cluster, which fail and start again."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyflink.datastream import DataStream, StreamExecutionEnvironment
+
+Build = Callable[["DataStream"], "DataStream"]
+"""Builds a job from lines to lines."""
+
+_DEADLINE_SECONDS = 120.0
+_FAILURES = 10  # that a job survives
+_NOT_YET = ("CheckpointException", "Not all required tasks are currently running")
+
+
+class FlinkMiniCluster:
+    """Starts jobs, each in a mini-cluster of its own, all of them in one JVM.
+
+    Args:
+        folder: Where inputs, checkpoints and outputs go.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = itertools.count()
+        self._jobs: list[MiniClusterJob] = []
+
+    def environment(
+        self, checkpoints: Path, *, parallelism: int = 1, settings: Mapping[str, str] | None = None
+    ) -> StreamExecutionEnvironment:
+        """An environment for a job in a mini-cluster, with a checkpoint every 100 ms.
+
+        Args:
+            checkpoints: Where they go.
+            parallelism: Of all operators that do not set their own.
+            settings: Further options of Flink.
+        """
+        from pyflink.common import Configuration
+        from pyflink.datastream import StreamExecutionEnvironment
+
+        configuration = Configuration()
+        values = {
+            "python.execution-mode": "thread",
+            "python.executable": sys.executable,
+            "python.client.executable": sys.executable,
+            "parallelism.default": str(parallelism),
+            "execution.checkpointing.interval": "100 ms",
+            "execution.checkpointing.storage": "filesystem",
+            "execution.checkpointing.dir": checkpoints.as_uri(),
+            "execution.buffer-timeout.interval": "1 ms",
+            "restart-strategy.type": "fixed-delay",
+            "restart-strategy.fixed-delay.attempts": str(_FAILURES),
+            "restart-strategy.fixed-delay.delay": "10 ms",
+        }
+        for name, value in (values | dict(settings or {})).items():
+            configuration.set_string(name, value)
+        return StreamExecutionEnvironment.get_execution_environment(configuration)
+
+    def start(
+        self, build: Build, *, parallelism: int = 1, settings: Mapping[str, str] | None = None
+    ) -> MiniClusterJob:
+        """Starts a job from lines to lines; use it as a context manager.
+
+        Args:
+            build: Makes the job's outputs, strings, of its inputs, strings. It is called again by
+                each restart. Give its operators their `uid`.
+            parallelism: Of all operators that do not set their own.
+            settings: Further options of Flink.
+        """
+        folder = self._folder / f"job-{next(self._numbers)}"
+        for part in ("inputs", "outputs", "savepoints", "checkpoints"):
+            (folder / part).mkdir(parents=True)
+
+        def environment(more: Mapping[str, str]) -> StreamExecutionEnvironment:
+            every = {**(settings or {}), **more}
+            return self.environment(folder / "checkpoints", parallelism=parallelism, settings=every)
+
+        job = MiniClusterJob(build, folder, environment)
+        self._jobs.append(job)
+        return job
+
+    def close(self) -> None:
+        """Cancels what still runs."""
+        for job in self._jobs:
+            job.close()
+
+
+class MiniClusterJob:
+    """A job under way; made by `FlinkMiniCluster.start`.
+
+    Args:
+        build: See there.
+        folder: The job's own.
+        environment: Makes an environment with some more options of Flink.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        folder: Path,
+        environment: Callable[[Mapping[str, str]], StreamExecutionEnvironment],
+    ) -> None:
+        self._build = build
+        self._folder = folder
+        self._environment = environment
+        self._files = itertools.count()
+        self._client: Any = None
+        self._start({})
+
+    def _start(self, settings: Mapping[str, str]) -> None:
+        env = self._environment(settings)
+        outputs = self._build(_read_lines(env, self._folder / "inputs"))
+        _write_lines(outputs, self._folder / "outputs")
+        self._client = env.execute_async("pyflink-durable test")
+        self._task_manager = 0
+
+    # ---------------------------------------------------------------- what a test does
+
+    def send(self, *lines: str) -> None:
+        """Gives the job inputs, each a line."""
+        if any("\n" in line or "\r" in line for line in lines):
+            raise ValueError("an input is one line: write JSON, say")
+        name = f"{next(self._files):06}.txt"
+        hidden = self._folder / "inputs" / f".{name}"  # Flink passes over these
+        hidden.write_text("".join(f"{line}\n" for line in lines))
+        hidden.rename(hidden.with_name(name))
+
+    @property
+    def outputs(self) -> list[str]:
+        """The lines that a checkpoint has made final, as a sink with exactly-once shows them."""
+        parts = sorted((self._folder / "outputs").rglob("part-*"), key=_place_of)
+        return [line for part in parts for line in part.read_text().splitlines()]
+
+    def wait_for_outputs(self, count: int) -> list[str]:
+        """Waits until there are so many outputs, and gives all there are.
+
+        Raises:
+            TimeoutError: They did not come.
+        """
+        self.wait_until(lambda: len(self.outputs) >= count, f"{count} outputs")
+        return self.outputs
+
+    def wait_until(self, condition: Callable[[], bool], what: str = "the condition") -> None:
+        """Waits for something that the job does.
+
+        Raises:
+            TimeoutError: It did not happen.
+            RuntimeError: The job has ended.
+        """
+        deadline = time.monotonic() + _DEADLINE_SECONDS
+        while not condition():
+            result = self._client.get_job_execution_result()
+            if result.done():
+                result.result()  # raises what the job failed with
+                raise RuntimeError(f"the job has ended without {what}")
+            if time.monotonic() > deadline:
+                raise TimeoutError(
+                    f"{what} did not come in {_DEADLINE_SECONDS:.0f} s; outputs: {self.outputs}"
+                )
+            time.sleep(0.02)
+
+    def take_checkpoint(self) -> None:
+        """Takes a checkpoint and waits until it is complete."""
+        kinds = _jvm().org.apache.flink.core.execution.CheckpointType
+        job = self._client.get_job_id()._j_job_id
+        _ask(lambda: self._cluster().triggerCheckpoint(job, kinds.CONFIGURED))
+
+    def fail_task(self) -> None:
+        """Has all tasks of the job fail: their TaskManager goes, and another one takes over."""
+        cluster = self._cluster()
+        cluster.startTaskManager()
+        _ask(lambda: cluster.terminateTaskManager(self._task_manager))
+        self._task_manager += 1
+
+    def restart(self) -> None:
+        """Stops the job with a savepoint, builds it anew, and starts it from there."""
+        savepoint = self.stop()
+        keys = ("execution.state-recovery.path", "execution.savepoint.path")
+        self._start(dict.fromkeys(keys, savepoint))
+
+    def stop(self) -> str:
+        """Stops the job with a savepoint, and gives its path."""
+        form = _jvm().org.apache.flink.core.execution.SavepointFormatType.CANONICAL
+        folder = (self._folder / "savepoints").as_uri()
+        client = self._client._j_job_client
+        path = str(_ask(lambda: client.stopWithSavepoint(False, folder, form)))
+        self._client.get_job_execution_result().result()
+        self._client = None
+        return path
+
+    def close(self) -> None:
+        """Cancels the job, if it runs."""
+        client, self._client = self._client, None
+        if client is None:
+            return
+        result = client.get_job_execution_result()
+        if not result.done():
+            client.cancel().result()
+            deadline = time.monotonic() + _DEADLINE_SECONDS
+            while not result.done() and time.monotonic() < deadline:
+                time.sleep(0.02)
+
+    def __enter__(self) -> MiniClusterJob:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _cluster(self) -> Any:
+        """The Java object; a client of PyFlink cannot ask it for what happens here."""
+        j_client = self._client._j_job_client
+        fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
+        fields["miniCluster"].setAccessible(True)
+        return fields["miniCluster"].get(j_client)
+
+
+@contextmanager
+def jvm_for_tests() -> Iterator[None]:
+    """The JVM, started if need be so that jobs import the modules of tests."""
+    # PyFlink has this process serve each job's Python workers, and never ends the servers
+    with _environ("_python_worker_execution_mode", "process"):
+        # the Python inside the JVM reads it as it starts
+        with _environ("PYTHONPATH", os.pathsep.join(filter(None, sys.path))):
+            _jvm()
+        yield
+
+
+@contextmanager
+def _environ(name: str, value: str) -> Iterator[None]:
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def _read_lines(env: StreamExecutionEnvironment, folder: Path) -> DataStream:
+    from pyflink.common import Duration, WatermarkStrategy
+    from pyflink.datastream.connectors.file_system import FileSource, StreamFormat
+
+    lines = FileSource.for_record_stream_format(StreamFormat.text_line_format(), str(folder))
+    source = lines.monitor_continuously(Duration.of_millis(50)).build()
+    stream = env.from_source(source, WatermarkStrategy.no_watermarks(), "inputs")
+    return stream.set_parallelism(1).uid("inputs")
+
+
+def _write_lines(stream: DataStream, folder: Path) -> None:
+    from pyflink.common.serialization import Encoder
+    from pyflink.datastream.connectors.file_system import FileSink, RollingPolicy
+
+    sink = FileSink.for_row_format(str(folder), Encoder.simple_string_encoder())
+    rolling = sink.with_rolling_policy(RollingPolicy.on_checkpoint_rolling_policy())
+    stream.sink_to(rolling.build()).uid("outputs")
+
+
+def _place_of(part: Path) -> tuple[int, int]:
+    return part.stat().st_mtime_ns, int(part.name.rsplit("-", 1)[1])
+
+
+def _jvm() -> Any:
+    from pyflink.java_gateway import get_gateway
+
+    return get_gateway().jvm
+
+
+def _ask(ask: Callable[[], Any]) -> Any:
+    """Asks Flink for what a Java future gives; again, while tasks are only starting."""
+    deadline = time.monotonic() + _DEADLINE_SECONDS
+    seconds = _jvm().java.util.concurrent.TimeUnit.SECONDS
+    while True:
+        try:
+            return ask().get(int(_DEADLINE_SECONDS), seconds)
+        except Exception as error:
+            if not any(text in str(error) for text in _NOT_YET) or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
