@@ -65,13 +65,22 @@ def _bytes(value: bytes) -> str:
     return f"<bytes {_digest(value)}>" if len(value) > _SHOWN_BYTES else ascii(value)
 
 
-def _digest(value: bytes | bytearray) -> str:
+def _digest(value: bytes | bytearray | memoryview) -> str:
     return f"{len(value)} {blake2b(value, digest_size=16).hexdigest()}"
 
 
 def _memoryview(value: memoryview) -> str:
-    content = _digest(value.tobytes())  # in C order, whatever the strides are
-    return f"<memoryview {value.format!a} {value.shape} {content}>"
+    return f"<memoryview {value.format!a} {value.shape} {_digest(_bytes_of(value))}>"
+
+
+def _bytes_of(value: memoryview) -> bytes | memoryview:
+    """In C order, whatever the strides are; a copy only if they lie otherwise."""
+    if not value.c_contiguous or not value.nbytes:  # nothing casts an empty one
+        return value.tobytes()
+    try:
+        return value.cast("B")
+    except (TypeError, ValueError):  # a format that only others know
+        return value.tobytes()
 
 
 def _is_long(value: object) -> bool:

@@ -18,8 +18,10 @@ from weakref import WeakKeyDictionary
 from pyflink_durable.errors import ArgumentNotEncodable
 from pyflink_durable.identity.canonical import Encoder
 from pyflink_durable.identity.canonical_leaves import SKIPPED, class_name, literal
+from pyflink_durable.identity.canonical_pieces import has_large, pieces_of_call
 
 _Path = dict[int, int]
+_TOO_DEEP = "an argument of a durable call is nested too deep; pass flatter data"
 _REBINDING = frozenset({"STORE_DEREF", "DELETE_DEREF"})
 
 
@@ -62,7 +64,7 @@ def compute_args_digest(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str
     Raises:
         ArgumentNotEncodable: An argument cannot be pickled, or contains itself.
     """
-    text = None if kwargs else literal(args, args)  # as nearly all are
+    text = None if kwargs or has_large(args) else literal(args, args)  # as nearly all are
     return RULE.args_digest(args, kwargs) if text is None else RULE.prefix + digest_of(text)
 
 
@@ -83,7 +85,20 @@ class IdentityRule:
 
     def args_digest(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """See `compute_args_digest`."""
+        if has_large(args) or (kwargs and has_large(kwargs.values())):
+            return self.prefix + self._digest_of_pieces(args, kwargs)
         return self.prefix + digest_of(self.text(args, kwargs))
+
+    def _digest_of_pieces(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+        """The same digest, in one pass: the text of 10 MB is as large again."""
+        encoder = self.encoder(self._name_callable, fallback=True, mutable=True)
+        digest = blake2b(digest_size=8)
+        try:
+            for piece in pieces_of_call(encoder, args, kwargs):
+                digest.update(piece.encode("ascii"))
+        except RecursionError:
+            raise ArgumentNotEncodable(_TOO_DEEP) from None
+        return digest.hexdigest()
 
     def text(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
         """Writes arguments in ASCII; raises as `compute_args_digest` does."""
@@ -93,9 +108,7 @@ class IdentityRule:
             try:
                 text = encoder.call(args, kwargs)
             except RecursionError:
-                raise ArgumentNotEncodable(
-                    "an argument of a durable call is nested too deep; pass flatter data"
-                ) from None
+                raise ArgumentNotEncodable(_TOO_DEEP) from None
         return text
 
     # ---------------------------------------------------------------- callables
