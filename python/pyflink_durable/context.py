@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import Enum
 from logging import Logger, LoggerAdapter
@@ -340,6 +341,15 @@ class RunnerContext(ABC):
         """The signals of a name that wait to be taken, in order; a look, which takes none.
 
         What it gives is journaled: the same in every run of the handler.
+        """
+
+    @abstractmethod
+    def stay_awake(self) -> AbstractAsyncContextManager[None]:
+        """Keeps the invocation in memory: ``async with ctx.stay_awake(): ...``.
+
+        An invocation that waits for nothing but time or signals is dropped after a while, see
+        `DurableOptions.park_after`, and run again when it goes on. A handler that holds something
+        that must not be dropped meanwhile, such as a lock that others wait for, says so.
         """
 
     @abstractmethod

@@ -81,6 +81,11 @@ class DurableOptions(BaseModel):
     `UNCLAIMED_SIGNAL`. A week; its id is known for as long.
     Default 604,800."""
 
+    park_after: float | None = Field(default=10.0, ge=0.1, le=86_400)
+    """Seconds after which an invocation that waits for nothing but time or signals is dropped from
+    memory; it is run again, by replay, when it goes on. By ``None`` never. Without a place left in
+    `max_in_flight` it is at once. Default 10."""
+
     max_in_flight: int = Field(default=1_000, ge=1, le=1_000_000)
     """How many invocations run at a time. Default 1,000."""
 

@@ -158,6 +158,44 @@ def test_a_signal_that_a_checkpoint_holds_as_taken_is_not_taken_again(world: Wor
     assert world.outputs("unclaimed") == []
 
 
+KEYS = [f"k{number}" for number in range(12)]
+
+
+def waits_in_between(world: World) -> Any:
+    async def handle(order: str, ctx: RunnerContext) -> str:
+        if order == CRASH:
+            await world.crash_when_async(in_a_checkpoint("run", *(f"{key} before" for key in KEYS)))
+            return "crashed"
+        await ctx.durable_execute_async(act, world, f"{ctx.key} before")
+        try:
+            _, answer = await ctx.wait_for_signal("approval")
+        finally:
+            world.note("left", ctx.key)
+        await ctx.sleep(1.5)
+        return str(await ctx.durable_execute_async(act, world, f"{ctx.key} {answer}"))
+
+    return handle
+
+
+@pytest.mark.parametrize("backend", ["hashmap", "rocksdb"])
+def test_handlers_that_wait_are_parked_and_go_on_behind_a_failure(
+    world: World, backend: str
+) -> None:
+    """There are places for three, and room for two inputs; all twelve and a signal come in."""
+    stages = [
+        Stage([CRASH, *(f"order {key}" for key in KEYS)]),
+        Stage([f"signal {key} yes" for key in KEYS], when=World.crashed),
+    ]
+    options = DurableOptions(park_after=0.1, max_in_flight=3, max_pending=2)
+
+    run_job(world, backend, stages, waits_in_between(world), options)
+
+    expected = Counter(f"{key} {call}" for key in KEYS for call in ("before", "yes"))
+    assert Counter(world.subjects("run")) == expected
+    assert sorted(world.outputs()) == sorted([*(f"ran {key} yes" for key in KEYS), "crashed"])
+    assert set(world.subjects("left")) == set(KEYS)
+
+
 def test_an_operator_of_one_input_gets_signals_under_its_uid(world: World) -> None:
     """What it had in flight waits on, and goes on with the signal."""
 

@@ -134,6 +134,7 @@ def _transform(
         long(_milliseconds(options.key_ttl)),
         long(_milliseconds(options.state_ttl)),
         _j_settings(options.call_log),
+        long(-1 if options.park_after is None else round(options.park_after * 1000)),
     ]
     if signals is not None:
         arguments.append(long(_milliseconds(options.signal_ttl)))

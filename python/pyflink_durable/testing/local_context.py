@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timezone
 from hashlib import blake2b
 from logging import Logger, LoggerAdapter, getLogger
@@ -137,6 +138,9 @@ class LocalRunnerContext(RunnerContext):
     def pending_signals(self, name: str) -> list[Signal]:
         check_signal_name(name)
         return [signal for signal in self._signals if signal.name == name]
+
+    def stay_awake(self) -> AbstractAsyncContextManager[None]:
+        return nullcontext()
 
     def now(self) -> datetime:
         return datetime.now(timezone.utc)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import cached_property
 from logging import Logger, LoggerAdapter
@@ -100,6 +101,9 @@ class ToolContext(RunnerContext):
 
     def wait_for_signal(self, name: str, timeout: float | None = None) -> Awaitable[Any]:
         self._refuse("ctx.wait_for_signal")
+
+    def stay_awake(self) -> AbstractAsyncContextManager[None]:
+        self._refuse("ctx.stay_awake")
 
     def pending_signals(self, name: str) -> list[Signal]:
         self._refuse("ctx.pending_signals")

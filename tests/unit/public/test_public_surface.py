@@ -131,6 +131,7 @@ OPTIONS = {
     "errors": (),
     "state_types": {},
     "signal_ttl": 604_800.0,
+    "park_after": 10.0,
     "max_in_flight": 1_000,
     "max_pending": 10_000,
     "drain_timeout": 60.0,
@@ -176,7 +177,7 @@ def test_what_a_handler_sees() -> None:
     assert public == {
         *("durable_execute", "durable_execute_async", "collect", "output"),
         *("durable_execute_all_async", "durable_execute_all", "gather"),
-        *("wait_for_signal", "pending_signals"),
+        *("wait_for_signal", "pending_signals", "stay_awake"),
         *("key", "timestamp", "state", "sleep", "now", "uuid4", "random"),
         *("is_replaying", "logger"),
     }

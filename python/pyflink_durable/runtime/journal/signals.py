@@ -77,6 +77,7 @@ class SignalWaits:
         self.logged = logged
         self.classes = classes
         self._waits: dict[int, list[_Wait]] = {}
+        self._to_look: set[int] = set()
 
     def add(self, wait: _Wait) -> None:
         """A wait begins, behind the others of its invocation."""
@@ -90,11 +91,21 @@ class SignalWaits:
             if not waits:
                 del self._waits[wait.number]
 
+    def is_to_look(self, invocation: int) -> bool:
+        """Whether an invocation has not seen yet what may be there for it."""
+        return invocation in self._to_look
+
+    def ask_to_look(self, queue: Callable[..., Any], loop: SignalLoop, invocation: int) -> None:
+        """Has an invocation look when it is its turn in a queue of the loop."""
+        self._to_look.add(invocation)
+        queue(self.look, loop, invocation)
+
     def look(self, loop: SignalLoop, invocation: int) -> None:
         """Gives an invocation what has come for it: one signal, and the rest in its turn."""
+        self._to_look.discard(invocation)
         for wait in self._waits.get(invocation, ()):
             if wait.take():
-                loop.take_in(self.look, loop, invocation)
+                self.ask_to_look(loop.take_in, loop, invocation)
                 return
 
     def load(self, content: bytes) -> Signal:
@@ -198,7 +209,7 @@ class _Wait:
         if due < NEVER:
             self._loop.wake_up_at(due, self._give_up, self._time_is_up)
         # behind what the journal answers: a replay may find that this wait was given up
-        self._loop.hand_over(self._waits.look, self._loop, self.number)
+        self._waits.ask_to_look(self._loop.hand_over, self._loop, self.number)
 
     def take(self) -> bool:
         """Takes a signal, if there is one."""

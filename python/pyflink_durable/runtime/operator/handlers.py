@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from concurrent.futures import Future
 from contextvars import copy_context
 from inspect import iscoroutine
@@ -38,9 +38,10 @@ class Invocation(InvocationTasks):
         input: The input as it came, where a dead letter may need it.
         outcome: How the handler ended.
         task: The task that runs it.
+        parked: Whether it is dropped, to be run again later: nobody is told how it ended.
     """
 
-    __slots__ = ("id", "input", "outcome", "task", "value")
+    __slots__ = ("id", "input", "outcome", "parked", "task", "value")
 
     context: FlinkRunnerContext
 
@@ -51,6 +52,7 @@ class Invocation(InvocationTasks):
         self.input: Any = None
         self.outcome: Outcome | None = None
         self.task: asyncio.Task[None] | None = None
+        self.parked = False
 
 
 OnEnd = Callable[[Invocation], None]
@@ -79,6 +81,9 @@ class HandlerRunner(Protocol):
 
     def start(self, invocation: Invocation) -> None:
         """Starts a handler; called on the task thread."""
+
+    def park(self, invocations: Iterable[int]) -> list[int]:
+        """Drops handlers that wait, as far as they let themselves be; gives those."""
 
     def describe(self, invocation: int) -> str:
         """Names an invocation that runs on the loop, in log lines; called on any thread."""
@@ -125,6 +130,20 @@ class AsyncHandlerRunner:
         invocation.task = NumberedTask(run, number=number, loop=self._loop)
         self._running[invocation.id] = invocation
 
+    def park(self, invocations: Iterable[int]) -> list[int]:
+        parked = []
+        for number in invocations:
+            invocation = self._running.get(number)
+            if invocation is None or invocation.context.is_kept_awake:
+                continue
+            invocation.parked = True
+            invocation.context.end()  # a `finally` block makes no more calls
+            assert invocation.task is not None
+            invocation.task.cancel()
+            parked.append(number)
+        self._loop.run_until_idle()  # `finally` blocks of handlers run here
+        return parked
+
     def describe(self, invocation: int) -> str:
         running = self._running.get(invocation)
         return "an invocation that has ended" if running is None else running.context.describe()
@@ -160,10 +179,11 @@ class AsyncHandlerRunner:
         del outcome  # an error's traceback holds this frame, which held the error
 
     def _end(self, invocation: Invocation, outcome: Outcome) -> None:
-        invocation.outcome = invocation.context.conclude(outcome)
         invocation.task = None  # which holds the handler's coroutine, and so the invocation
         self._running.pop(invocation.id, None)
-        self._on_end(invocation)
+        if not invocation.parked:
+            invocation.outcome = invocation.context.conclude(outcome)
+            self._on_end(invocation)
 
     async def _wind_up(self, invocation: Invocation, outcome: Outcome) -> Outcome:
         """Ends what the handler has left: tasks are cancelled, asynchronous generators closed."""
@@ -189,11 +209,13 @@ class AsyncHandlerRunner:
         return outcome
 
     async def _abandon(self, invocation: Invocation, started: list[asyncio.Task[Any]]) -> None:
-        self._telemetry.count("abandoned", len(started))
-        self._telemetry.warning(
-            f"key={invocation.context.key!r} tasks={len(started)} the handler ended before tasks "
-            "that it had started; they are cancelled. Await them, or use asyncio.TaskGroup"
-        )
+        if not invocation.parked:
+            self._telemetry.count("abandoned", len(started))
+            self._telemetry.warning(
+                f"key={invocation.context.key!r} tasks={len(started)} the handler ended before "
+                "tasks that it had started; they are cancelled. Await them, or use "
+                "asyncio.TaskGroup"
+            )
         for task in started:
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
@@ -241,6 +263,10 @@ class ThreadHandlerRunner:
 
     def keep(self, invocations: Collection[int]) -> tuple[Any, ...]:
         return ()
+
+    def park(self, invocations: Iterable[int]) -> list[int]:
+        """A thread cannot be dropped."""
+        return []
 
     def state_of(self, backend: StateBackend) -> StateBackend:
         return _TaskThreadState(backend, self._on_task_thread)

@@ -319,6 +319,10 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         for invocation, slot, error in zip(fields, fields, fields, strict=True):
             self._loop.take_in(self._subtask.holds.release, invocation, slot, error)
 
+    def park(self, invocations: Sequence[Any]) -> tuple[int, ...]:
+        """Drops handlers that wait, as far as they let themselves be; gives those."""
+        return tuple(self._runner.park(invocations))
+
     def drain(self) -> None:
         """Resumes the handlers whose calls have ended."""
         self._loop.drain()

@@ -53,6 +53,9 @@ class Host(Protocol):
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds: triples of invocation, slot, and error (None if there is none)."""
 
+    def park(self, invocations: Sequence[Any]) -> tuple[int, ...]:
+        """Drops handlers that wait, as far as they let themselves be; gives those."""
+
     def drain(self) -> None:
         """Resumes the handlers whose calls have ended."""
 
@@ -186,6 +189,17 @@ class DurableOperation:
             Writes as in the report.
         """
         return self._ensure_host().keep(invocations)
+
+    def park(self, invocations: Sequence[Any]) -> tuple[int, ...]:
+        """Drops handlers that wait; the next `resume` reports what came of it for others.
+
+        Args:
+            invocations: Their ids.
+
+        Returns:
+            The ids of those that it has dropped.
+        """
+        return self._ensure_host().park(invocations)
 
     def read_signal(self, content: bytes) -> tuple[str, str | None, str | None]:
         """See `SignalDesk.read`."""

@@ -12,6 +12,7 @@ from collections.abc import (
     MutableMapping,
     Sequence,
 )
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from random import Random
@@ -95,6 +96,7 @@ class FlinkRunnerContext(RunnerContext):
     _random: Random | None = None
     _uuids: Random | None = None
     _outputs: list[Emission] | None = None
+    _awake = 0
     _logger: HandlerLogger | None = None
 
     def __init__(
@@ -187,6 +189,10 @@ class FlinkRunnerContext(RunnerContext):
     def pending_signals(self, name: str) -> list[Signal]:
         _, waits = self._signals("pending_signals", name)
         return pending_signals(self._calls, self._number, waits, name)
+
+    def stay_awake(self) -> AbstractAsyncContextManager[None]:
+        self._check_place("stay_awake")
+        return _Awake(self)
 
     def _signals(self, what: str, name: str) -> tuple[DurableLoop, SignalWaits]:
         loop, waits = self._check_place(what), self._subtask.signals
@@ -385,6 +391,12 @@ class FlinkRunnerContext(RunnerContext):
         return self._calls.size
 
     @property
+    def is_kept_awake(self) -> bool:
+        """Whether it must not be dropped: by the handler's word, or for a signal on its way."""
+        waits = self._subtask.signals
+        return self._awake > 0 or (waits is not None and waits.is_to_look(self._number))
+
+    @property
     def broken(self) -> BaseException | None:
         """Why the invocation fails its task, whatever its handler does; None if it need not."""
         return self._calls.broken
@@ -484,3 +496,16 @@ class FlinkRunnerContext(RunnerContext):
             )
         if self._calls.closed:
             self._calls.check_open()
+
+
+class _Awake(AbstractAsyncContextManager[None]):
+    """Keeps the invocation of a context from being parked; nothing of it is journaled."""
+
+    def __init__(self, context: FlinkRunnerContext) -> None:
+        self._context = context
+
+    async def __aenter__(self) -> None:
+        self._context._awake += 1
+
+    async def __aexit__(self, *error: object) -> None:
+        self._context._awake -= 1

@@ -53,7 +53,7 @@ class SignalDesk:
 
     def signalled(self, invocation: int) -> None:
         """Has the next step look for what an invocation waits for."""
-        self._loop.take_in(self._waits.look, self._loop, invocation)
+        self._waits.ask_to_look(self._loop.take_in, self._loop, invocation)
 
     def unclaimed(self, fields: Sequence[Any]) -> tuple[bytes, ...]:
         """Makes outputs of signals that nobody took.

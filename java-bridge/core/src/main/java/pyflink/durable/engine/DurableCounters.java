@@ -45,6 +45,8 @@ public final class DurableCounters {
         "offloaded", // results and exceptions written to the store of large payloads
         "offloadErrors", // attempts to write one that failed
         "largePayloads", // results, exceptions and values of ctx.state of 256 KB and more
+        "parkedTotal", // invocations that were dropped from memory while they waited
+        "woken", // of them, and of those of earlier attempts, the ones that went on
         "signals", // signals that have come
         "signalsTaken", // of them, those that a handler has taken
         "signalsRepeated", // of them, those that had come before
@@ -65,6 +67,7 @@ public final class DurableCounters {
      * @param waiting how many inputs wait for their turn, or for a checkpoint
      * @param atGate how many calls wait for a checkpoint
      * @param notBack how many invocations the call log knows whose input has not come back
+     * @param parked how many invocations are parked
      * @param stalledSeconds for how long nothing has moved, see {@link Watch}
      */
     DurableCounters(
@@ -73,12 +76,14 @@ public final class DurableCounters {
             Gauge<Integer> waiting,
             Gauge<Integer> atGate,
             Gauge<Integer> notBack,
+            Gauge<Integer> parked,
             Gauge<Long> stalledSeconds) {
         MetricGroup group = operatorGroup.addGroup("durable");
         group.gauge("running", running);
         group.gauge("waiting", waiting);
         group.gauge("atGate", atGate);
         group.gauge("notBack", notBack);
+        group.gauge("parked", parked);
         group.gauge("stalledSeconds", stalledSeconds);
         for (String name : HISTOGRAMS) {
             histograms.put(

@@ -143,7 +143,7 @@ final class Endings<K, IN> {
                 userState.put((String) ending.stateNames[i], (byte[]) ending.stateValues[i]);
             }
         }
-        task.emit(invocation.input().timestamp(), ending.outputs, ending.from, ending.to);
+        task.emit(invocation.input().outputTimestamp(), ending.outputs, ending.from, ending.to);
         invocations.end(invocation);
         gate.end(invocation);
         scheduler.finish(invocation);

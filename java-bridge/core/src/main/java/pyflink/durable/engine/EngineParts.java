@@ -6,8 +6,12 @@ import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import pyflink.durable.state.Deadlines;
 import pyflink.durable.state.InFlightState;
 import pyflink.durable.state.Input;
+import pyflink.durable.state.ParkedState;
 import pyflink.durable.state.Retention;
 import pyflink.durable.state.SignalState;
 import pyflink.durable.state.UserState;
@@ -17,6 +21,8 @@ import pyflink.durable.state.UserState;
  * they do together. On the task thread, but where it is said.
  */
 final class EngineParts<K, IN> {
+
+    private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
 
     /** What there is before the keyed state is. */
     static final class Base<K, IN> {
@@ -50,6 +56,7 @@ final class EngineParts<K, IN> {
     }
 
     private final Base<K, IN> base;
+    private final InFlightState<K, IN> inFlight;
     final UserState userState;
     final InvocationScheduler<K, IN> scheduler;
     final Gate<K, IN> gate;
@@ -66,9 +73,13 @@ final class EngineParts<K, IN> {
     /** Null for an operator without an input of signals. */
     @Nullable final Signals<K, IN> signals;
 
+    /** Null if the state backend does not do for it. */
+    @Nullable final Parking<K, IN> parking;
+
     /**
      * @param writeAhead null for an operator without a call log
      * @param fromCheckpoint whether there is state that a checkpoint or a savepoint left
+     * @param restoredWatermark the last one of the checkpoint
      */
     EngineParts(
             Base<K, IN> base,
@@ -77,18 +88,17 @@ final class EngineParts<K, IN> {
             TypeSerializer<Input<IN>> inputSerializer,
             Retention retention,
             @Nullable WriteAhead<K, IN> writeAhead,
-            boolean fromCheckpoint) {
+            boolean fromCheckpoint,
+            long restoredWatermark) {
         this.base = base;
         this.writeAhead = writeAhead;
         Limits limits = base.limits;
         ProcessingTimeService timers = base.task.getProcessingTimeService();
         userState = new UserState(context, retention);
+        inFlight = new InFlightState<>(backend, context, inputSerializer, retention);
         scheduler =
                 new InvocationScheduler<>(
-                        new InFlightState<>(backend, context, inputSerializer, retention),
-                        base.watermarks,
-                        limits.maxInFlight,
-                        limits.maxPending);
+                        inFlight, base.watermarks, limits.maxInFlight, limits.maxPending);
         gate = new Gate<>(scheduler);
         holds = new Holds<>(base.name, limits, gate, base.progress, writeAhead);
         valve = newValve(timers, fromCheckpoint);
@@ -111,6 +121,12 @@ final class EngineParts<K, IN> {
                         checkpoints,
                         timers);
         steps = newSteps();
+        parking =
+                Deadlines.areKeptBy(backend)
+                        ? newParking(
+                                new ParkedState<>(backend, context, inputSerializer),
+                                restoredWatermark)
+                        : noParking();
         signals =
                 retention.signalTtl > 0
                         ? newSignals(
@@ -155,6 +171,36 @@ final class EngineParts<K, IN> {
                 base.limits.collectMillis);
     }
 
+    private Parking<K, IN> newParking(ParkedState<K, IN> parked, long restoredWatermark) {
+        Parking<K, IN> made =
+                new Parking<>(
+                        base.name,
+                        base.task,
+                        base.mailbox,
+                        base.host,
+                        base.invocations,
+                        scheduler,
+                        base.watermarks,
+                        steps,
+                        base.counters,
+                        inFlight,
+                        parked,
+                        base.limits.parkAfter,
+                        base.limits.maxInFlight,
+                        restoredWatermark);
+        steps.wakeFrom(made);
+        return made;
+    }
+
+    @Nullable
+    private Parking<K, IN> noParking() {
+        LOG.warn(
+                "Operator {} parks no invocations: its state backend keeps timers on the heap"
+                        + " (state.backend.rocksdb.timer-service.factory).",
+                base.name);
+        return null;
+    }
+
     private Signals<K, IN> newSignals(SignalState<K> state, long timeToLive) {
         return new Signals<>(
                 base.name, base.task, base.mailbox, base.host, base.counters, state, timeToLive);
@@ -193,5 +239,13 @@ final class EngineParts<K, IN> {
         if (signals != null) {
             signals.stop();
         }
+        if (parking != null) {
+            parking.stop();
+        }
+    }
+
+    /** How many invocations are parked; any thread. */
+    int parkedCount() {
+        return parking == null ? 0 : parking.parkedCount();
     }
 }

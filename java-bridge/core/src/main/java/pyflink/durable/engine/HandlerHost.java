@@ -51,6 +51,14 @@ public interface HandlerHost<K, IN> {
      */
     Object[] readSignal(byte[] content);
 
+    /**
+     * Drops handlers that wait, as if they had failed; they are not told of any more.
+     *
+     * @param invocations their ids
+     * @return the ids of those that were dropped; others do not let themselves be
+     */
+    Object[] park(Object[] invocations);
+
     /** Has the next step look for signals that an invocation waits for. */
     void signalled(long invocation);
 

@@ -55,6 +55,7 @@ final class HandlerSteps<K, IN> {
     /** Those that have a place, and that the last step had no time to start. */
     private final Queue<Invocation<K, IN>> left = new ArrayDeque<>();
 
+    @Nullable private Parking<K, IN> parking;
     private boolean startAsked;
     private boolean emitAsked;
     private boolean stopped;
@@ -108,7 +109,8 @@ final class HandlerSteps<K, IN> {
         }
     }
 
-    private void resume() throws Exception {
+    /** Gives handlers all that has come for them. */
+    void resume() throws Exception {
         resumeAsked.set(false); // first: a call that ends from here on may be missed by this step
         if (!stopped) {
             Object[] released = gate.takeReleased(StartBatches.MOST);
@@ -119,7 +121,8 @@ final class HandlerSteps<K, IN> {
         }
     }
 
-    private void askToStart() {
+    /** Asks for what is in line to be started; on the task thread. */
+    void askToStart() {
         if (!startAsked) {
             startAsked = true;
             send(this::start, "start handlers");
@@ -141,6 +144,11 @@ final class HandlerSteps<K, IN> {
         }
     }
 
+    /** Has those go on that were parked, when it is their time. */
+    void wakeFrom(Parking<K, IN> newParking) {
+        parking = newParking;
+    }
+
     /** Nothing is started or resumed any more. */
     void stop() {
         stopped = true;
@@ -151,6 +159,9 @@ final class HandlerSteps<K, IN> {
      * that ends at once, or comes to the gate, makes room for the next.
      */
     void goOn() throws Exception {
+        if (parking != null) {
+            parking.wakeDue();
+        }
         starts.mailBegins();
         boolean more = true;
         while (more) {

@@ -27,6 +27,9 @@ public final class Invocation<K, IN> {
     private Stage stage = Stage.IN_LINE;
     private boolean saved;
     private boolean ended;
+    private boolean woken;
+    private int seenWrites = -1;
+    private long quietSince;
 
     /**
      * @param id names the invocation within this attempt of this subtask
@@ -77,6 +80,11 @@ public final class Invocation<K, IN> {
         return stage;
     }
 
+    /** Whether it runs, and is not at the gate. */
+    boolean isActive() {
+        return stage == Stage.ACTIVE;
+    }
+
     void setStage(Stage newStage) {
         stage = newStage;
     }
@@ -98,6 +106,25 @@ public final class Invocation<K, IN> {
 
     void markEnded() {
         ended = true;
+    }
+
+    /** Whether it was parked, and waits in line to go on. */
+    boolean isWoken() {
+        return woken;
+    }
+
+    void setWoken(boolean newWoken) {
+        woken = newWoken;
+    }
+
+    /** Since when nothing was written to its journal, as far as it was looked at. */
+    long quietSince(long now) {
+        int writes = journal().writes();
+        if (writes != seenWrites) {
+            seenWrites = writes;
+            quietSince = now;
+        }
+        return quietSince;
     }
 
     boolean hasJournalChanges() {

@@ -76,6 +76,7 @@ public final class InvocationEngine<K, IN> {
                         () -> parts == null ? 0 : parts.scheduler.waitingCount(),
                         this::atGate,
                         () -> writeAhead == null ? 0 : writeAhead.waiting(),
+                        this::parkedCount,
                         this::stalledSeconds);
         this.base = new EngineParts.Base<>(name, limits, task, mailbox, host, counters);
     }
@@ -86,6 +87,7 @@ public final class InvocationEngine<K, IN> {
      * @param retention what is kept behind the end of invocations
      * @param callLog null for an operator without one
      * @param fromCheckpoint whether there is state that a checkpoint or a savepoint left
+     * @param restoredWatermark the last one of the checkpoint
      */
     public void open(
             KeyedStateBackend<K> backend,
@@ -95,7 +97,8 @@ public final class InvocationEngine<K, IN> {
             boolean objectReuse,
             Retention retention,
             @Nullable CallLog callLog,
-            boolean fromCheckpoint)
+            boolean fromCheckpoint,
+            long restoredWatermark)
             throws Exception {
         if (callLog != null) {
             WriteAhead<K, IN> opened =
@@ -121,7 +124,8 @@ public final class InvocationEngine<K, IN> {
                         inputSerializer,
                         retention,
                         writeAhead,
-                        fromCheckpoint);
+                        fromCheckpoint,
+                        restoredWatermark);
         base.requests.open(parts);
         base.mailbox.execute(this::restore, "start what was in flight");
     }
@@ -160,7 +164,11 @@ public final class InvocationEngine<K, IN> {
         K key = (K) base.task.getCurrentKey();
         base.host.checkKey(key); // nothing of a bad input may be in a checkpoint
         IN value = copyInputs ? valueSerializer.copy(element.getValue()) : element.getValue();
-        engine.scheduler.accept(key, element.hasTimestamp() ? element.getTimestamp() : null, value);
+        Long timestamp = element.hasTimestamp() ? element.getTimestamp() : null;
+        if (engine.parking != null && engine.parking.accept(key, timestamp, value)) {
+            return;
+        }
+        engine.scheduler.accept(key, timestamp, value);
         engine.steps.accepted();
         engine.valve.awaitRoom();
     }
@@ -173,6 +181,8 @@ public final class InvocationEngine<K, IN> {
         base.host.checkKey(key);
         if (parts.signals.accept(content, parts.scheduler.runningOf(key))) {
             parts.steps.askToResume();
+        } else if (parts.parking != null) {
+            parts.parking.signalled(key);
         }
     }
 
@@ -193,7 +203,13 @@ public final class InvocationEngine<K, IN> {
         ensureRestored();
         parts.watch.inputEnded();
         parts.steps.goOn();
-        while (parts.scheduler.hasInFlight()) {
+        if (parkedCount() > 0) {
+            LOG.info(
+                    "The input of operator {} has ended; {} parked invocations are waited for.",
+                    base.name,
+                    parkedCount());
+        }
+        while (parts.scheduler.hasInFlight() || parkedCount() > 0) {
             parts.drain.requireCheckpoints();
             base.mailbox.yield();
         }
@@ -242,6 +258,16 @@ public final class InvocationEngine<K, IN> {
     /** Releases the calls that the checkpoint holds; their handlers go on in the next mail. */
     public void checkpointCompleted(long checkpointId) {
         parts.checkpointCompleted(checkpointId);
+    }
+
+    /** The last watermark that came in; the smallest number if none has. */
+    public long lastWatermark() {
+        return base.watermarks.last();
+    }
+
+    /** How many invocations are parked; any thread. */
+    int parkedCount() {
+        return parts == null ? 0 : parts.parkedCount();
     }
 
     /** How many calls wait for a checkpoint. */

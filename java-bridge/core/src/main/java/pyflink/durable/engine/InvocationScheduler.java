@@ -12,6 +12,7 @@ import javax.annotation.Nullable;
 import pyflink.durable.engine.Invocation.Stage;
 import pyflink.durable.state.InFlightState;
 import pyflink.durable.state.Input;
+import pyflink.durable.state.ParkedState;
 
 /**
  * Decides which invocation runs when: one at a time per key, in order of arrival; different keys
@@ -47,6 +48,7 @@ final class InvocationScheduler<K, IN> {
     private long nextId;
     private int accepted;
     private int active;
+    private int woken;
 
     InvocationScheduler(
             InFlightState<K, IN> state, WatermarkHold watermarks, int maxInFlight, int maxPending) {
@@ -73,24 +75,65 @@ final class InvocationScheduler<K, IN> {
         for (K key : state.keysInFlight()) {
             state.selectKey(key);
             TreeMap<Long, Input<IN>> inputs = state.restoreInputs();
-            if (inputs.isEmpty()) {
-                continue;
-            }
-            KeyLane<K, IN> lane = new KeyLane<>(key, state.nextSequence(inputs));
-            lanes.put(key, lane);
-            for (Input<IN> input : inputs.values()) {
-                Invocation<K, IN> invocation =
-                        new Invocation<>(
-                                nextId++,
-                                lane,
-                                input,
-                                watermarks.enter(input.timestamp()),
-                                lane.isEmpty() ? state.restoreJournal() : null);
-                invocation.markSaved();
-                enqueue(invocation);
+            if (!inputs.isEmpty()) {
+                restore(key, inputs, state.nextSequence(inputs));
             }
         }
         return accepted;
+    }
+
+    /** Takes in the inputs of the selected key, which stand in the state; the first has begun. */
+    private KeyLane<K, IN> restore(K key, TreeMap<Long, Input<IN>> inputs, long nextSequence)
+            throws Exception {
+        KeyLane<K, IN> lane = new KeyLane<>(key, nextSequence);
+        lanes.put(key, lane);
+        for (Input<IN> input : inputs.values()) {
+            Invocation<K, IN> invocation =
+                    new Invocation<>(
+                            nextId++,
+                            lane,
+                            input,
+                            watermarks.enter(input.outputTimestamp()),
+                            lane.isEmpty() ? state.restoreJournal() : null);
+            invocation.markSaved();
+            enqueue(invocation);
+        }
+        return lane;
+    }
+
+    /** Puts a running invocation, and all that waits behind it, into the state alone. */
+    void park(Invocation<K, IN> invocation, ParkedState<K, IN> parked) throws Exception {
+        KeyLane<K, IN> lane = invocation.lane();
+        running.remove(invocation.id());
+        leaveStage(invocation);
+        accepted -= lane.size();
+        for (Invocation<K, IN> one : lane.invocations()) {
+            watermarks.finish(one.watermarks());
+        }
+        lane.park(state, parked);
+        lanes.remove(lane.key());
+        changed.remove(lane);
+    }
+
+    /** Puts what was parked of the selected key in line again. */
+    void wake(K key, TreeMap<Long, Input<IN>> inputs, long nextSequence) throws Exception {
+        restore(key, inputs, nextSequence).head().setWoken(true);
+        woken++;
+    }
+
+    /** How many were parked, and wait in line to go on. */
+    int wokenCount() {
+        return woken;
+    }
+
+    /** Whether something of a key is in memory. */
+    boolean hasLane(K key) {
+        return lanes.containsKey(key);
+    }
+
+    /** Whether another invocation may run. */
+    boolean hasPlace() {
+        return active < maxInFlight;
     }
 
     private void enqueue(Invocation<K, IN> invocation) {
@@ -119,6 +162,10 @@ final class InvocationScheduler<K, IN> {
         lane.startHead();
         activate(lane.head());
         running.put(lane.head().id(), lane.head());
+        if (lane.head().isWoken()) {
+            lane.head().setWoken(false);
+            woken--;
+        }
         return lane.head();
     }
 

@@ -6,6 +6,7 @@ import java.util.Deque;
 import java.util.List;
 import javax.annotation.Nullable;
 import pyflink.durable.state.InFlightState;
+import pyflink.durable.state.ParkedState;
 
 /**
  * The invocations of one key, in the order in which their inputs arrived. The head may run, the
@@ -36,6 +37,14 @@ final class KeyLane<K, IN> {
     long takeSequence() {
         sequenceChanged = true;
         return nextSequence++;
+    }
+
+    long nextSequence() {
+        return nextSequence;
+    }
+
+    Iterable<Invocation<K, IN>> invocations() {
+        return invocations;
     }
 
     void add(Invocation<K, IN> invocation) {
@@ -76,18 +85,39 @@ final class KeyLane<K, IN> {
     /** Writes what has changed of this key since the last snapshot. */
     void saveChanges(InFlightState<K, IN> state) throws Exception {
         state.selectKey(key);
-        for (Long sequence : inputsToDrop) {
-            state.dropInput(sequence);
-        }
-        inputsToDrop.clear();
-        state.dropSlots(slotsToDrop);
-        slotsToDrop = 0;
+        dropEnded(state);
         for (Invocation<K, IN> invocation : invocations) {
             if (!invocation.isSaved()) {
                 state.putInput(invocation.input());
                 invocation.markSaved();
             }
         }
+        saveJournalAndSequence(state);
+    }
+
+    /** Writes all of this key, with its inputs among those that are parked. */
+    void park(InFlightState<K, IN> state, ParkedState<K, IN> parked) throws Exception {
+        state.selectKey(key);
+        dropEnded(state);
+        for (Invocation<K, IN> invocation : invocations) {
+            if (invocation.isSaved()) {
+                state.dropInput(invocation.input().sequence());
+            }
+            parked.putInput(invocation.input());
+        }
+        saveJournalAndSequence(state);
+    }
+
+    private void dropEnded(InFlightState<K, IN> state) throws Exception {
+        for (Long sequence : inputsToDrop) {
+            state.dropInput(sequence);
+        }
+        inputsToDrop.clear();
+        state.dropSlots(slotsToDrop);
+        slotsToDrop = 0;
+    }
+
+    private void saveJournalAndSequence(InFlightState<K, IN> state) throws Exception {
         if (headRuns && head().hasJournalChanges()) {
             head().journal().saveChanges(state);
         }

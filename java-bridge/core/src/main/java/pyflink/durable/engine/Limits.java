@@ -16,6 +16,9 @@ public final class Limits implements Serializable {
     final long drainTimeout;
     final long collectMillis;
 
+    /** After how many milliseconds of waiting invocations are parked; negative for never. */
+    final long parkAfter;
+
     /** The limits of a job, whose inputs are collected for {@link StartBatches#COLLECT_MILLIS}. */
     public Limits(int maxInFlight, int maxPending, long checkpointInterval, long drainTimeout) {
         this(
@@ -41,11 +44,28 @@ public final class Limits implements Serializable {
             long checkpointInterval,
             long drainTimeout,
             long collectMillis) {
+        this(maxInFlight, maxPending, checkpointInterval, drainTimeout, collectMillis, -1);
+    }
+
+    private Limits(
+            int maxInFlight,
+            int maxPending,
+            long checkpointInterval,
+            long drainTimeout,
+            long collectMillis,
+            long parkAfter) {
         this.maxInFlight = maxInFlight;
         this.maxPending = maxPending;
         this.checkpointInterval = checkpointInterval;
         this.drainTimeout = drainTimeout;
         this.collectMillis = collectMillis;
+        this.parkAfter = parkAfter;
+    }
+
+    /** The same of an operator that parks invocations after so many milliseconds. */
+    public Limits withParking(long millis) {
+        return new Limits(
+                maxInFlight, maxPending, checkpointInterval, drainTimeout, collectMillis, millis);
     }
 
     /** Milliseconds in which a snapshot is to be expected. */

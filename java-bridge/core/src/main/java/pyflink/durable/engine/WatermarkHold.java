@@ -177,6 +177,11 @@ final class WatermarkHold {
         }
     }
 
+    /** The last watermark that came in; the smallest number if none has. */
+    long last() {
+        return current;
+    }
+
     /** How many groups there are: at most one for each input in flight. */
     int size() {
         return groups.size();

@@ -35,6 +35,7 @@ public class Journal {
     /** Slots whose call this attempt has announced, in contrast to what it found. */
     private final BitSet begun = new BitSet(0);
 
+    private int writes;
     private int completions;
     private long began = Call.NO_TIME;
 
@@ -199,10 +200,12 @@ public class Journal {
             slots.add(kept);
         }
         unsaved.written(slot);
+        writes++;
     }
 
     /** Drops a slot and all after it. */
     public synchronized void clearCallResultsFrom(int slot) {
+        writes++;
         while (slots.size() > slot) {
             slots.remove(slots.size() - 1);
         }
@@ -235,6 +238,11 @@ public class Journal {
     /** The slots whose call this attempt has announced; those in doubt are not among them. */
     public synchronized BitSet begun() {
         return (BitSet) begun.clone();
+    }
+
+    /** How often this attempt has written to it. */
+    public synchronized int writes() {
+        return writes;
     }
 
     /** How many slots are filled. */

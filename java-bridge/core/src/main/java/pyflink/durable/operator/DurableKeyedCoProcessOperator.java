@@ -39,6 +39,8 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
     private transient int ended;
 
     /**
+     * @param parkAfter after how many milliseconds of waiting invocations are parked; negative for
+     *     never
      * @param signalTtl for how many milliseconds a signal is kept that nobody takes
      */
     public DurableKeyedCoProcessOperator(
@@ -56,6 +58,7 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
             long keyTtl,
             long stateTtl,
             @Nullable Map<String, String> callLog,
+            long parkAfter,
             long signalTtl) {
         this(
                 config,
@@ -64,7 +67,8 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
                 outputType,
                 name,
                 uid,
-                new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout),
+                new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout)
+                        .withParking(parkAfter),
                 new Retention(numbersInputs, keyTtl, stateTtl).withSignals(signalTtl),
                 callLog);
     }

@@ -39,6 +39,7 @@ import pyflink.durable.log.CallLog;
 import pyflink.durable.state.CallLogState;
 import pyflink.durable.state.Retention;
 import pyflink.durable.state.UnclaimedState;
+import pyflink.durable.state.WatermarkState;
 import pyflink.durable.value.OutputValues;
 import pyflink.durable.value.SideOutput;
 import pyflink.durable.value.ValueType;
@@ -79,6 +80,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private transient boolean logIsGivenUp;
 
     private transient boolean fromCheckpoint;
+    private transient WatermarkState watermarks;
 
     /**
      * @param uid the operator's id in savepoints, as the job gave it
@@ -90,6 +92,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
      * @param keyTtl for how many milliseconds that number is kept, 0 for ever
      * @param stateTtl the same for values of {@code ctx.state}
      * @param callLog settings of the call log, null for a job without one
+     * @param parkAfter after how many milliseconds of waiting invocations are parked; negative for
+     *     never
      */
     public DurableKeyedProcessOperator(
             Configuration config,
@@ -105,7 +109,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             boolean numbersInputs,
             long keyTtl,
             long stateTtl,
-            @Nullable Map<String, String> callLog) {
+            @Nullable Map<String, String> callLog,
+            long parkAfter) {
         this(
                 config,
                 function,
@@ -113,7 +118,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 outputType,
                 name,
                 uid,
-                new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout),
+                new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout)
+                        .withParking(parkAfter),
                 new Retention(numbersInputs, keyTtl, stateTtl),
                 callLog);
     }
@@ -169,13 +175,15 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 getExecutionConfig().isObjectReuseEnabled(),
                 retention,
                 openCallLog(classLoader),
-                fromCheckpoint);
+                fromCheckpoint,
+                watermarks.restored());
     }
 
     @Override
     public void initializeState(StateInitializationContext context) throws Exception {
         super.initializeState(context);
         fromCheckpoint = context.isRestored();
+        watermarks = new WatermarkState(context.getOperatorStateStore());
         if (callLog != null) {
             String jobId = getContainingTask().getEnvironment().getJobID().toHexString();
             callLogOpening = new CallLogOpening(callLog, uid, jobId);
@@ -363,6 +371,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             CheckpointStreamFactory storage)
             throws Exception {
         engine.snapshot(checkpointId, options.getCheckpointType().isSavepoint());
+        watermarks.save(engine.lastWatermark());
         return super.snapshotState(checkpointId, timestamp, options, storage);
     }
 

@@ -1,6 +1,7 @@
 package pyflink.durable.operator;
 
 import java.io.IOException;
+import java.util.Objects;
 import org.apache.flink.api.common.typeutils.CompositeTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -13,14 +14,18 @@ import pyflink.durable.state.Input;
  * pyflink.durable.journal.CallSerializer}.
  *
  * <p>Version 1: {@code version, sequence, hasTimestamp, timestamp?, value}. The value is written by
- * the stream's own serializer, whose evolution Flink looks after.
+ * the stream's own serializer, whose evolution Flink looks after. Version 2, of an input whose
+ * outputs have another timestamp: {@code version, sequence, timestamp, outputTimestamp, value}.
  *
  * <p>It is here, and not beside {@link Input}, as the name of its snapshot's class stands in every
  * savepoint; the state is given it by the operator.
  */
 public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
-    static final int VERSION = 1;
+    static final int VERSION = 2;
+
+    /** Of the form in which the value's serializer is kept. */
+    private static final int SNAPSHOT_VERSION = 1;
 
     private static final long serialVersionUID = 1L;
 
@@ -32,11 +37,17 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
     @Override
     public void serialize(Input<IN> input, DataOutputView out) throws IOException {
-        out.writeByte(VERSION);
+        boolean moved = !Objects.equals(input.timestamp(), input.outputTimestamp());
+        out.writeByte(moved ? 2 : 1);
         out.writeLong(input.sequence());
-        out.writeBoolean(input.timestamp() != null);
+        if (!moved) {
+            out.writeBoolean(input.timestamp() != null);
+        }
         if (input.timestamp() != null) {
             out.writeLong(input.timestamp());
+        }
+        if (moved) {
+            out.writeLong(input.outputTimestamp());
         }
         valueSerializer.serialize(input.value(), out);
     }
@@ -53,8 +64,9 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
                             version, VERSION));
         }
         long sequence = in.readLong();
-        Long timestamp = in.readBoolean() ? in.readLong() : null;
-        return new Input<>(sequence, timestamp, valueSerializer.deserialize(in));
+        Long timestamp = version == 2 || in.readBoolean() ? (Long) in.readLong() : null;
+        Long outputTimestamp = version == 2 ? (Long) in.readLong() : timestamp;
+        return new Input<>(sequence, timestamp, outputTimestamp, valueSerializer.deserialize(in));
     }
 
     @Override
@@ -64,7 +76,11 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
     @Override
     public Input<IN> copy(Input<IN> from) {
-        return new Input<>(from.sequence(), from.timestamp(), valueSerializer.copy(from.value()));
+        return new Input<>(
+                from.sequence(),
+                from.timestamp(),
+                from.outputTimestamp(),
+                valueSerializer.copy(from.value()));
     }
 
     @Override
@@ -127,7 +143,7 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
         @Override
         protected int getCurrentOuterSnapshotVersion() {
-            return VERSION;
+            return SNAPSHOT_VERSION;
         }
 
         @Override

@@ -148,6 +148,12 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     }
 
     @Override
+    public Object[] park(Object[] invocations) {
+        Object[] arguments = {invocations};
+        return (Object[]) interpreter.invokeMethod("durable_operation", "park", arguments);
+    }
+
+    @Override
     public Object[] readSignal(byte[] content) {
         return (Object[]) interpreter.invokeMethod("durable_operation", "read_signal", content);
     }

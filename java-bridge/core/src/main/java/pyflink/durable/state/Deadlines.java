@@ -82,6 +82,11 @@ public final class Deadlines<K> {
         return head.getNamespace();
     }
 
+    /** How many there are. Walks over them. */
+    public int size() {
+        return queue.size();
+    }
+
     public boolean isEmpty() {
         return queue.isEmpty();
     }

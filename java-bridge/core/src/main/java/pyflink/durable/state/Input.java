@@ -8,6 +8,7 @@ public final class Input<IN> {
 
     private final long sequence;
     @Nullable private final Long timestamp;
+    @Nullable private final Long outputTimestamp;
     private final IN value;
 
     /**
@@ -15,9 +16,25 @@ public final class Input<IN> {
      * @param timestamp the element's timestamp in milliseconds, null if it has none
      */
     public Input(long sequence, @Nullable Long timestamp, IN value) {
+        this(sequence, timestamp, timestamp, value);
+    }
+
+    /**
+     * @param outputTimestamp that of its outputs, larger than its own if these would be late
+     */
+    public Input(
+            long sequence, @Nullable Long timestamp, @Nullable Long outputTimestamp, IN value) {
         this.sequence = sequence;
         this.timestamp = timestamp;
+        this.outputTimestamp = outputTimestamp;
         this.value = value;
+    }
+
+    /** The same, whose outputs are behind a watermark. */
+    public Input<IN> behind(long watermark) {
+        return outputTimestamp == null || outputTimestamp > watermark
+                ? this
+                : new Input<>(sequence, timestamp, watermark + 1, value);
     }
 
     public long sequence() {
@@ -27,6 +44,11 @@ public final class Input<IN> {
     @Nullable
     public Long timestamp() {
         return timestamp;
+    }
+
+    @Nullable
+    public Long outputTimestamp() {
+        return outputTimestamp;
     }
 
     public IN value() {
@@ -41,6 +63,7 @@ public final class Input<IN> {
         Input<?> that = (Input<?>) other;
         return sequence == that.sequence
                 && Objects.equals(timestamp, that.timestamp)
+                && Objects.equals(outputTimestamp, that.outputTimestamp)
                 && Objects.equals(value, that.value);
     }
 

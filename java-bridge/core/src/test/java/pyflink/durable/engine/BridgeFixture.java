@@ -14,7 +14,13 @@ public abstract class BridgeFixture {
     public final RecordingHost host = new RecordingHost();
     final DurableCounters counters =
             new DurableCounters(
-                    new UnregisteredMetricsGroup(), () -> 0, () -> 0, () -> 0, () -> 0, () -> 0L);
+                    new UnregisteredMetricsGroup(),
+                    () -> 0,
+                    () -> 0,
+                    () -> 0,
+                    () -> 0,
+                    () -> 0,
+                    () -> 0L);
     final RunningInvocations invocations = new RunningInvocations();
     final StepWrites stepWrites = new StepWrites(invocations, host, counters);
     public final DurableBridge bridge = new DurableBridge(invocations, host, counters);

@@ -20,6 +20,7 @@ public final class HarnessHandler {
     private final int restoredSlots;
     private final List<String> outputs = new ArrayList<>();
     private final Map<String, byte[]> stateWrites = new LinkedHashMap<>();
+    private boolean staysAwake;
 
     HarnessHandler(
             HarnessHost host,
@@ -120,6 +121,20 @@ public final class HarnessHandler {
     public void succeedLogged(int slot, String function, String result) {
         bridge.finalizeCallAt(
                 id, slot, function, "digest", result.getBytes(), null, NO_TIME, "LOG");
+    }
+
+    /** Does not let itself be parked. */
+    public void stayAwake() {
+        staysAwake = true;
+    }
+
+    boolean staysAwake() {
+        return staysAwake;
+    }
+
+    /** Sleeps until a time. */
+    public void sleepUntil(int slot, long due) {
+        schedule(slot, "pyflink_durable.timer", 1, due);
     }
 
     /** Waits for a signal, for ever. */

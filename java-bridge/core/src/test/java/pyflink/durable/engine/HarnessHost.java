@@ -107,6 +107,19 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
         return kept.toArray();
     }
 
+    @Override
+    public Object[] park(Object[] invocations) {
+        List<Object> letGo = new ArrayList<>();
+        for (Object id : invocations) {
+            HarnessHandler handler = running.get(id);
+            if (handler != null && !handler.staysAwake()) {
+                running.remove(handler.id());
+                letGo.add(id);
+            }
+        }
+        return letGo.toArray();
+    }
+
     /** The content is {@code name value id invocation}, as far as there is one. */
     @Override
     public Object[] readSignal(byte[] content) {

@@ -154,6 +154,7 @@ public final class DurableHarness implements AutoCloseable {
         private long checkpointInterval = 1_000;
         private long drainTimeout = 10_000;
         private long collectMillis;
+        private long parkAfter = -1;
         private int parallelism = 1;
         private int subtask;
         private boolean objectReuse;
@@ -203,6 +204,11 @@ public final class DurableHarness implements AutoCloseable {
             return this;
         }
 
+        public Setup parksAfter(long millis) {
+            parkAfter = millis;
+            return this;
+        }
+
         public Setup callLog(MemoryCallLog log) {
             return callLog(log.settings());
         }
@@ -214,7 +220,12 @@ public final class DurableHarness implements AutoCloseable {
 
         private Limits limits() {
             return new Limits(
-                    maxInFlight, maxPending, checkpointInterval, drainTimeout, collectMillis);
+                            maxInFlight,
+                            maxPending,
+                            checkpointInterval,
+                            drainTimeout,
+                            collectMillis)
+                    .withParking(parkAfter);
         }
 
         /** Opens with no state. */

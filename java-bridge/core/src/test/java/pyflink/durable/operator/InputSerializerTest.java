@@ -70,13 +70,13 @@ class InputSerializerTest extends SerializerTestBase<Input<Row>> {
     @Test
     void aNewerVersionIsRefused() throws Exception {
         byte[] record = serialize(getTestData()[0]);
-        record[0] = 2;
+        record[0] = 3;
 
         assertThatThrownBy(() -> SERIALIZER.deserialize(new DataInputDeserializer(record)))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "An input in flight has format version 2; this pyflink-durable reads up to"
-                                + " 1. The state was written by a newer release: use that one, or"
+                        "An input in flight has format version 3; this pyflink-durable reads up to"
+                                + " 2. The state was written by a newer release: use that one, or"
                                 + " newer.");
     }
 
@@ -93,9 +93,20 @@ class InputSerializerTest extends SerializerTestBase<Input<Row>> {
 
     /** A change of the format needs a new version; then this test goes, the one above stays. */
     @Test
-    void version1IsWrittenByteForByteAsInTheGoldenFile() throws Exception {
-        assertThat(InputSerializer.VERSION).isEqualTo(1);
+    void inputsThatHaveNotBeenParkedAreWrittenByteForByteAsInVersion1() throws Exception {
         assertThat(serialize(getTestData())).isEqualTo(golden());
+    }
+
+    @Test
+    void anInputWhoseOutputsWouldBeLateKeepsBothTimestamps() throws Exception {
+        Input<Row> input = new Input<>(7, 5L, Row.of("a", null));
+        Input<Row> moved = input.behind(8);
+
+        assertThat(input.behind(4)).isSameAs(input);
+        assertThat(roundTrip(moved)).isEqualTo(moved);
+        assertThat(roundTrip(moved).timestamp()).isEqualTo(5);
+        assertThat(roundTrip(moved).outputTimestamp()).isEqualTo(9);
+        assertThat(serialize(moved)[0]).isEqualTo((byte) 2);
     }
 
     @Test

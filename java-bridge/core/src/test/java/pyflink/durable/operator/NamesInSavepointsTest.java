@@ -12,6 +12,7 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
 import org.apache.flink.runtime.state.StreamStateHandle;
+import org.apache.flink.streaming.api.watermark.Watermark;
 import org.junit.jupiter.api.Test;
 import pyflink.durable.state.Retention;
 
@@ -26,6 +27,7 @@ class NamesInSavepointsTest {
     private static final Set<String> NAMES =
             Set.of(
                     "pyflink.durable.operator.InputSerializer$InputSerializerSnapshot",
+                    "pyflink.durable.state.ParkedHead$Snapshot",
                     "pyflink.durable.state.SignalSerializer$SignalSerializerSnapshot",
                     "pyflink.durable.journal.CallSerializer$CallSerializerSnapshot");
 
@@ -51,6 +53,7 @@ class NamesInSavepointsTest {
             harness.end("a:1");
             harness.send("a", "2", 1_000);
             harness.operator.host().handler("a:2").call(0, "charge");
+            harness.flink.processWatermark(new Watermark(0));
             OperatorSubtaskState snapshot = harness.snapshot();
             assertThat(namesIn(snapshot, "durable-[\\w-]+"))
                     .as("a snapshot with everything in it")
@@ -58,13 +61,17 @@ class NamesInSavepointsTest {
                             "durable-call-log",
                             "durable-inputs",
                             "durable-journal",
+                            "durable-parked",
+                            "durable-parked-head",
+                            "durable-parked-wakes",
                             "durable-sequence",
                             "durable-signals",
                             "durable-signals-expiry",
                             "durable-signals-next",
                             "durable-signals-seen",
                             "durable-unclaimed",
-                            "durable-user-state");
+                            "durable-user-state",
+                            "durable-watermark");
             assertThat(namesIn(snapshot, "pyflink\\.durable[\\w.$]*")).isEqualTo(NAMES);
         }
     }
