@@ -116,9 +116,10 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._telemetry = FlinkTelemetry(self._bridge, self._name)
         self._outputs = Outputs(operation.output_types, self._name, self._telemetry)
         if self._options.on_error == "dead-letter":
-            self._require_output(DEAD_LETTER.tag_id, 'on_error="dead-letter"', "DEAD_LETTER")
+            option = 'on_error="dead-letter"'
+            self._require_output(DEAD_LETTER.tag_id, option, "DEAD_LETTER", "dead letters")
         if self._options.history:
-            self._require_output(HISTORY.tag_id, "history=True", "HISTORY")
+            self._require_output(HISTORY.tag_id, "history=True", "HISTORY", "history")
         self._payloads = Payloads(self._options, self._classes, self._telemetry)
         self._payloads.probe()
         self._flink_context: Any = None
@@ -453,10 +454,10 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
                 )
                 yield JournaledCall(call[0], call[1], call[2], *payloads)
 
-    def _require_output(self, tag: str, option: str, constant: str) -> None:
+    def _require_output(self, tag: str, option: str, constant: str, what: str) -> None:
         if not self._outputs.has_side(tag):
             raise ConfigurationError(
-                f"operator {self._name!r} has {option}, and nothing reads its side output: add a "
+                f"operator {self._name!r} has {option}, and nothing reads its {what}: add a "
                 f"sink to results.get_side_output({constant})"
             )
 
