@@ -22,7 +22,7 @@ from crashkit import (
     take_savepoint,
 )
 
-from pyflink_durable import RetryPolicy, RunnerContext
+from pyflink_durable import DurableOptions, RetryPolicy, RunnerContext
 from pyflink_durable.commands.main import main
 from pyflink_durable.snapshot import Invocation, KeptState, SnapshotError, read_snapshot
 
@@ -93,11 +93,16 @@ def troubles(world: World) -> Any:
         kind = name.split("/")[0]
         if kind in ("finished", "sleeps"):
             await ctx.durable_execute_async(act, durable_id="act")
-        if kind == "sleeps":
-            world.note("waits", name)
-            await ctx.sleep(3600)
-        if kind == "retries":
-            await ctx.durable_execute_async(refuse, world, name, durable_id="refuse", retry=PATIENT)
+        try:
+            if kind == "sleeps":
+                world.note("waits", name)
+                await ctx.sleep(3600)
+            if kind == "retries":
+                await ctx.durable_execute_async(
+                    refuse, world, name, durable_id="refuse", retry=PATIENT
+                )
+        finally:
+            world.note("left", name)  # it was parked, or the job has ended
         if kind != "idle":
             await ctx.durable_execute_async(hang, world, name, durable_id="hang")
         world.note("handled", name)
@@ -106,14 +111,21 @@ def troubles(world: World) -> Any:
     return handle
 
 
-def start_job(world: World, names: list[str], savepoint: str | None = None, **settings: Any) -> Any:
+def start_job(
+    world: World,
+    names: list[str],
+    savepoint: str | None = None,
+    options: DurableOptions | None = None,
+    **settings: Any,
+) -> Any:
     if savepoint is not None:
         settings |= {"execution__savepoint__path": savepoint}
     env = environment(world, execution__checkpointing__interval="1 h", **settings)
     if settings.get("state__changelog__enabled"):
         configure_changelog(env, world)
     inputs = scripted(env, world, [Stage(names)], bounded=False)
-    durable(inputs, troubles(world), key=lambda name: name.split("/")[0], uid="orders").print()
+    keyed = {"key": lambda name: name.split("/")[0], "uid": "orders", "options": options}
+    durable(inputs, troubles(world), **keyed).print()
     return start(env)
 
 
@@ -175,9 +187,11 @@ def is_materialized(job: Any, world: World) -> bool:
 
 
 def test_a_savepoint_of_a_rescaled_job(world: World) -> None:
-    settings = {"state__backend__type": "rocksdb"}
+    """Two of its invocations are parked: they are as much in flight as the others."""
+    settings = {"state__backend__type": "rocksdb", "options": DurableOptions(park_after=0.1)}
     before = start_job(world, [*NAMES, "idle/1"], parallelism=2, **settings)
     wait_for_all(world)
+    world.wait(lambda world: world.has_all("left", ["retries/1", "sleeps/1"]), "two to be parked")
     savepoint = take_savepoint(before, world, "native")
     cancel(before)
     after = start_job(world, [], savepoint, parallelism=3, **settings)

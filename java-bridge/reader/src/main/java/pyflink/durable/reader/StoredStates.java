@@ -33,6 +33,7 @@ import pyflink.durable.state.Input;
 /** The states of a durable operator in a backend that has restored them. */
 final class StoredStates {
 
+    private static final String PARKED = "durable-parked";
     private static final String JOURNAL = "durable-journal";
     private static final String UNCLAIMED = "durable-unclaimed";
     private static final String USER_STATE = "durable-user-state";
@@ -40,22 +41,16 @@ final class StoredStates {
 
     private final KeyedStateBackend<Object> backend;
     private final MapState<Long, Input<Object>> inputs;
+    @Nullable private final MapState<Long, Input<Object>> parked;
     private final MapState<Integer, Call> journal;
     @Nullable private final MapState<String, List<byte[]>> unclaimed;
     private final List<String> userStateNames = new ArrayList<>();
     private final List<MapState<String, byte[]>> userStates = new ArrayList<>();
 
-    @SuppressWarnings("unchecked")
     StoredStates(KeyedStateBackend<Object> backend, KeyedMetadata metadata) throws Exception {
         this.backend = backend;
-        MapSerializer<Long, Input<Object>> serializer =
-                (MapSerializer<Long, Input<Object>>)
-                        metadata.valueSerializer(DurableOperator.INPUTS);
-        inputs =
-                map(
-                        DurableOperator.INPUTS,
-                        LongSerializer.INSTANCE,
-                        serializer.getValueSerializer());
+        inputs = inputs(DurableOperator.INPUTS, metadata);
+        parked = metadata.has(PARKED) ? inputs(PARKED, metadata) : null;
         journal = map(JOURNAL, IntSerializer.INSTANCE, CallSerializer.INSTANCE);
         unclaimed =
                 metadata.has(UNCLAIMED)
@@ -70,6 +65,14 @@ final class StoredStates {
                 userStates.add(state(userState(name)));
             }
         }
+    }
+
+    @SuppressWarnings("unchecked")
+    private MapState<Long, Input<Object>> inputs(String name, KeyedMetadata metadata)
+            throws Exception {
+        MapSerializer<Long, Input<Object>> serializer =
+                (MapSerializer<Long, Input<Object>>) metadata.valueSerializer(name);
+        return map(name, LongSerializer.INSTANCE, serializer.getValueSerializer());
     }
 
     private static MapStateDescriptor<String, byte[]> userState(String name) {
@@ -93,8 +96,12 @@ final class StoredStates {
                 VoidNamespace.INSTANCE, VoidNamespaceSerializer.INSTANCE, descriptor);
     }
 
+    /** Those that are parked come behind the others. */
     void forEachKeyInFlight(ThrowingConsumer<Object, Exception> receiver) throws Exception {
         forEachKey(DurableOperator.INPUTS, receiver);
+        if (parked != null) {
+            forEachKey(PARKED, receiver);
+        }
     }
 
     /** Keys that have nothing in flight are among these. */
@@ -135,13 +142,20 @@ final class StoredStates {
 
     List<StoredKey.StoredInput> inputs(Pickles pickles) throws Exception {
         TreeMap<Long, StoredKey.StoredInput> found = new TreeMap<>();
-        for (Input<Object> input : inputs.values()) {
-            found.put(
-                    input.sequence(),
-                    new StoredKey.StoredInput(
-                            input.sequence(),
-                            input.timestamp(),
-                            pickles.of(valueOf(input.value()))));
+        // a key is parked with all its inputs, or has none there
+        List<MapState<Long, Input<Object>>> places = new ArrayList<>(List.of(inputs));
+        if (parked != null) {
+            places.add(parked);
+        }
+        for (MapState<Long, Input<Object>> place : places) {
+            for (Input<Object> input : place.values()) {
+                found.put(
+                        input.sequence(),
+                        new StoredKey.StoredInput(
+                                input.sequence(),
+                                input.timestamp(),
+                                pickles.of(valueOf(input.value()))));
+            }
         }
         return new ArrayList<>(found.values());
     }
