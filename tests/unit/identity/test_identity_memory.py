@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import array
 import ctypes
+import sys
 import tracemalloc
 from typing import Any
 
@@ -68,6 +69,8 @@ class Pair(ctypes.Structure):
     _fields_ = (("a", ctypes.c_int), ("b", ctypes.c_double))
 
 
+# the format of a structure is part of the digest; it tells of padding since Python 3.12
+PAIR = "2:736d7445bf4d752f" if sys.version_info < (3, 12) else "2:e11a02afe44a870e"
 VIEWS: list[tuple[str, memoryview]] = [
     ("2:1ccff842008bd828", memoryview(b"")),
     ("2:1f867bc48d89be85", memoryview(bytes(range(10)))),
@@ -77,7 +80,7 @@ VIEWS: list[tuple[str, memoryview]] = [
     ("2:66be415af0793791", memoryview(array.array("d", [0.5]))),
     ("2:3a43091f77653010", memoryview(bytes(range(12))).cast("B", (3, 4))),
     ("2:6dbdf7aece95d05a", memoryview(bytes(range(12))).cast("B", (3, 4))[::2]),
-    ("2:736d7445bf4d752f", memoryview(Pair(1, 0.5))),
+    (PAIR, memoryview(Pair(1, 0.5))),
     ("2:ba93e519dbf3f350", memoryview(bytes(range(8))).cast("q", ())),
 ]
 
