@@ -4,16 +4,11 @@ import java.io.IOException;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
-import org.apache.flink.api.common.typeutils.base.TypeSerializerSingleton;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
 
 /**
- * Writes a {@link Call} with the version of its format in front.
- *
- * <p>The version stands in each record, not in the serializer's snapshot: a RocksDB state keeps
- * records of several versions side by side until each is rewritten, and a record of a newer version
- * is refused when it is read instead of being misread as a result.
+ * Writes a {@link Call}.
  *
  * <p>Version 3: {@code version, status, functionId, argsDigest, completion, attempt, time, flags,
  * invocationBegan?, result?, exception?}; the time is that at which a pending call is due, or at
@@ -22,7 +17,7 @@ import org.apache.flink.core.memory.DataOutputView;
  * 2 had no times but the due one and no flags: its calls are read as not repeatable. Version 1 had
  * no attempt and no due either: its calls are read as first attempts that are not scheduled.
  */
-public final class CallSerializer extends TypeSerializerSingleton<Call> {
+public final class CallSerializer extends RecordSerializer<Call> {
 
     public static final CallSerializer INSTANCE = new CallSerializer();
 
@@ -55,15 +50,7 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
 
     @Override
     public Call deserialize(DataInputView in) throws IOException {
-        int version = in.readByte();
-        if (version < 1 || version > VERSION) {
-            throw new IOException(
-                    String.format(
-                            "A journaled call has format version %d; this pyflink-durable reads up"
-                                    + " to %d. The state was written by a newer release: use that"
-                                    + " one, or newer.",
-                            version, VERSION));
-        }
+        int version = readVersion(in, "A journaled call", VERSION);
         CallStatus status = STATUSES[in.readByte()];
         String functionId = in.readUTF();
         String argsDigest = in.readUTF();
@@ -106,38 +93,8 @@ public final class CallSerializer extends TypeSerializerSingleton<Call> {
     }
 
     @Override
-    public void copy(DataInputView source, DataOutputView target) throws IOException {
-        serialize(deserialize(source), target);
-    }
-
-    @Override
-    public boolean isImmutableType() {
-        return true;
-    }
-
-    @Override
     public Call createInstance() {
         return Call.pending("", "", Call.FIRST_ATTEMPT);
-    }
-
-    @Override
-    public Call copy(Call from) {
-        return from;
-    }
-
-    @Override
-    public Call copy(Call from, Call reuse) {
-        return from;
-    }
-
-    @Override
-    public int getLength() {
-        return -1;
-    }
-
-    @Override
-    public Call deserialize(Call reuse, DataInputView in) throws IOException {
-        return deserialize(in);
     }
 
     @Override

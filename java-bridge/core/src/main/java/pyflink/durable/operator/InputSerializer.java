@@ -7,6 +7,7 @@ import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import pyflink.durable.journal.RecordSerializer;
 import pyflink.durable.state.Input;
 
 /**
@@ -54,15 +55,7 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
     @Override
     public Input<IN> deserialize(DataInputView in) throws IOException {
-        int version = in.readByte();
-        if (version < 1 || version > VERSION) {
-            throw new IOException(
-                    String.format(
-                            "An input in flight has format version %d; this pyflink-durable reads"
-                                    + " up to %d. The state was written by a newer release: use"
-                                    + " that one, or newer.",
-                            version, VERSION));
-        }
+        int version = RecordSerializer.readVersion(in, "An input in flight", VERSION);
         long sequence = in.readLong();
         Long timestamp = version == 2 || in.readBoolean() ? (Long) in.readLong() : null;
         Long outputTimestamp = version == 2 ? (Long) in.readLong() : timestamp;

@@ -4,9 +4,9 @@ import java.io.IOException;
 import java.util.Objects;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
-import org.apache.flink.api.common.typeutils.base.TypeSerializerSingleton;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import pyflink.durable.journal.RecordSerializer;
 
 /** What is known of a key whose invocation is parked, without reading input and journal. */
 public final class ParkedHead {
@@ -63,13 +63,8 @@ public final class ParkedHead {
         return Objects.hash(wakesAt, nextSequence, waitsForSignal);
     }
 
-    /**
-     * With the version of its format in front, for the reasons given at {@link
-     * pyflink.durable.journal.CallSerializer}.
-     *
-     * <p>Version 1: {@code version, wakesAt, nextSequence, waitsForSignal}.
-     */
-    public static final class Serializer extends TypeSerializerSingleton<ParkedHead> {
+    /** Version 1: {@code version, wakesAt, nextSequence, waitsForSignal}. */
+    public static final class Serializer extends RecordSerializer<ParkedHead> {
 
         static final Serializer INSTANCE = new Serializer();
 
@@ -87,51 +82,13 @@ public final class ParkedHead {
 
         @Override
         public ParkedHead deserialize(DataInputView in) throws IOException {
-            int version = in.readByte();
-            if (version < 1 || version > VERSION) {
-                throw new IOException(
-                        String.format(
-                                "A parked invocation has format version %d; this pyflink-durable"
-                                        + " reads up to %d. The state was written by a newer"
-                                        + " release: use that one, or newer.",
-                                version, VERSION));
-            }
+            readVersion(in, "A parked invocation", VERSION);
             return new ParkedHead(in.readLong(), in.readLong(), in.readBoolean());
-        }
-
-        @Override
-        public void copy(DataInputView source, DataOutputView target) throws IOException {
-            serialize(deserialize(source), target);
-        }
-
-        @Override
-        public boolean isImmutableType() {
-            return true;
         }
 
         @Override
         public ParkedHead createInstance() {
             return new ParkedHead(0, 0, false);
-        }
-
-        @Override
-        public ParkedHead copy(ParkedHead from) {
-            return from;
-        }
-
-        @Override
-        public ParkedHead copy(ParkedHead from, ParkedHead reuse) {
-            return from;
-        }
-
-        @Override
-        public int getLength() {
-            return -1;
-        }
-
-        @Override
-        public ParkedHead deserialize(ParkedHead reuse, DataInputView in) throws IOException {
-            return deserialize(in);
         }
 
         @Override

@@ -4,18 +4,17 @@ import java.io.IOException;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
-import org.apache.flink.api.common.typeutils.base.TypeSerializerSingleton;
 import org.apache.flink.core.memory.DataInputView;
 import org.apache.flink.core.memory.DataOutputView;
+import pyflink.durable.journal.RecordSerializer;
 
 /**
- * Writes a {@link Signal} with the version of its format in front, for the reasons given at {@link
- * pyflink.durable.journal.CallSerializer}.
+ * Writes a {@link Signal}.
  *
  * <p>Version 1: {@code version, number, name, hasId, id?, hasInvocation, invocation?, expires,
  * length, content}.
  */
-public final class SignalSerializer extends TypeSerializerSingleton<Signal> {
+public final class SignalSerializer extends RecordSerializer<Signal> {
 
     public static final SignalSerializer INSTANCE = new SignalSerializer();
 
@@ -37,15 +36,7 @@ public final class SignalSerializer extends TypeSerializerSingleton<Signal> {
 
     @Override
     public Signal deserialize(DataInputView in) throws IOException {
-        int version = in.readByte();
-        if (version < 1 || version > VERSION) {
-            throw new IOException(
-                    String.format(
-                            "A signal has format version %d; this pyflink-durable reads up to %d."
-                                    + " The state was written by a newer release: use that one, or"
-                                    + " newer.",
-                            version, VERSION));
-        }
+        readVersion(in, "A signal", VERSION);
         long number = in.readLong();
         String name = in.readUTF();
         String id = readText(in);
@@ -69,38 +60,8 @@ public final class SignalSerializer extends TypeSerializerSingleton<Signal> {
     }
 
     @Override
-    public void copy(DataInputView source, DataOutputView target) throws IOException {
-        serialize(deserialize(source), target);
-    }
-
-    @Override
-    public boolean isImmutableType() {
-        return true;
-    }
-
-    @Override
     public Signal createInstance() {
         return new Signal(0, "", null, null, 0, new byte[0]);
-    }
-
-    @Override
-    public Signal copy(Signal from) {
-        return from;
-    }
-
-    @Override
-    public Signal copy(Signal from, Signal reuse) {
-        return from;
-    }
-
-    @Override
-    public int getLength() {
-        return -1;
-    }
-
-    @Override
-    public Signal deserialize(Signal reuse, DataInputView in) throws IOException {
-        return deserialize(in);
     }
 
     @Override
