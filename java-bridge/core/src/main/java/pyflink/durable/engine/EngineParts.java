@@ -233,6 +233,25 @@ final class EngineParts<K, IN> {
         }
     }
 
+    /** Waits until nothing is in flight, as no input comes any more. */
+    void finish() throws Exception {
+        watch.inputEnded();
+        steps.goOn();
+        if (parkedCount() > 0) {
+            LOG.info(
+                    "The input of operator {} has ended; {} parked invocations are waited for.",
+                    base.name,
+                    parkedCount());
+        }
+        while (scheduler.hasInFlight() || parkedCount() > 0) {
+            drain.requireCheckpoints();
+            base.mailbox.yield();
+        }
+        if (signals != null) {
+            signals.giveUpAll();
+        }
+    }
+
     /** Nothing runs or wakes any more. */
     void stop() {
         steps.stop();

@@ -56,6 +56,7 @@ public final class InvocationEngine<K, IN> {
     private TypeSerializer<IN> valueSerializer;
     private boolean copyInputs;
     private boolean restored;
+    private boolean lastMarkCame;
     private boolean closed;
 
     /**
@@ -186,10 +187,18 @@ public final class InvocationEngine<K, IN> {
         }
     }
 
-    /** Takes a watermark that came behind all inputs accepted so far. */
+    /**
+     * Takes a watermark that came behind all inputs accepted so far. The last one there is waits
+     * for the end of the input: nothing holds it back for what is parked, and whatever comes behind
+     * it is late.
+     */
     public void accept(Watermark mark) throws Exception {
         ensureRestored();
-        base.watermarks.hold(mark.getTimestamp());
+        if (mark.equals(Watermark.MAX_WATERMARK) && parts.parking != null) {
+            lastMarkCame = true;
+        } else {
+            base.watermarks.hold(mark.getTimestamp());
+        }
     }
 
     /** Takes a change of the stream's status that came behind all inputs accepted so far. */
@@ -201,20 +210,9 @@ public final class InvocationEngine<K, IN> {
     /** Waits until nothing is in flight, and ends the host. */
     public void endInput() throws Exception {
         ensureRestored();
-        parts.watch.inputEnded();
-        parts.steps.goOn();
-        if (parkedCount() > 0) {
-            LOG.info(
-                    "The input of operator {} has ended; {} parked invocations are waited for.",
-                    base.name,
-                    parkedCount());
-        }
-        while (parts.scheduler.hasInFlight() || parkedCount() > 0) {
-            parts.drain.requireCheckpoints();
-            base.mailbox.yield();
-        }
-        if (parts.signals != null) {
-            parts.signals.giveUpAll();
+        parts.finish();
+        if (lastMarkCame) {
+            base.watermarks.hold(Watermark.MAX_WATERMARK.getTimestamp());
         }
         closeHost(); // the last checkpoint is still to complete, and the log to forget what it has
     }

@@ -34,7 +34,8 @@ import pyflink.durable.state.ParkedState;
  *   <li>A parked key has no lane. An input of it goes to the state behind the others; put into a
  *       lane of its own it would overtake them.
  *   <li>It holds no watermark back, and so its outputs would be late: when it goes on, they get a
- *       timestamp behind the last watermark, which stands with its input from then on.
+ *       timestamp behind the last watermark, which stands with its input from then on. The
+ *       watermark that ends all time waits for the end of the input, see {@link InvocationEngine}.
  *   <li>It goes on through the line of those that wait for a place. A hundred thousand deadlines in
  *       a second would otherwise be a hundred thousand handlers in memory, in one mail, with no
  *       checkpoint between.

@@ -259,6 +259,27 @@ class ParkingTest {
         }
     }
 
+    /** Behind the last watermark everything is late, and windows would drop what is parked. */
+    @Test
+    void theLastWatermarkWaitsForWhatIsParked() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            harness.send("k", "order", 1_000);
+            sleeping(harness, "k:order");
+            harness.flink.processWatermark(new Watermark(5_000));
+            pass(harness, PARK_AFTER + 2_000);
+            harness.flink.processWatermark(Watermark.MAX_WATERMARK);
+            harness.operator.host().onStart(HarnessHandler::end);
+            harness.operator.mailbox().execute(() -> harness.flink.setProcessingTime(DAY), "a day");
+            harness.flink.endInput();
+
+            assertThat(harness.flink.getOutput())
+                    .containsExactly(
+                            new Watermark(5_000),
+                            new StreamRecord<>("k:order", 5_001),
+                            Watermark.MAX_WATERMARK);
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(Backend.class)
     void followsItsKeyWhenTheJobIsRescaled(Backend backend) throws Exception {
