@@ -1,12 +1,10 @@
-"""The Python half of the operator: starts handlers, and ends them with their outputs."""
+"""The Python half of the operator: starts handlers; how they end is in `endings`."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import pickle
 import time
-import traceback
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -16,11 +14,8 @@ from typing import Any
 from pyflink.datastream import KeyedProcessFunction, RuntimeContext
 
 from pyflink_durable.checks.arguments import check_invocation_id
-from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
 from pyflink_durable.errors import (
-    ConfigurationError,
     DurableExecutionError,
-    HandlerFailed,
 )
 from pyflink_durable.handler import (
     DurableProcessFunction,
@@ -28,7 +23,6 @@ from pyflink_durable.handler import (
     handles_asynchronously,
     process_function_of,
 )
-from pyflink_durable.history import HISTORY
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.identity.digest_rule_1 import RULE_1
 from pyflink_durable.observer import Observer
@@ -40,13 +34,13 @@ from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
-from pyflink_durable.runtime.journal.bridge import is_own
 from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.loop.watchdog import Watchdog
 from pyflink_durable.runtime.loop.watched import CoroutineThread, TaskThread, tell_of_spinning
+from pyflink_durable.runtime.operator.endings import Endings, check_outputs
 from pyflink_durable.runtime.operator.handler_metrics import Gauges, HandlerMetrics
 from pyflink_durable.runtime.operator.handlers import (
     AsyncHandlerRunner,
@@ -54,13 +48,12 @@ from pyflink_durable.runtime.operator.handlers import (
     Invocation,
     ThreadHandlerRunner,
 )
-from pyflink_durable.runtime.operator.history import history_line
-from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, Element, opening
+from pyflink_durable.runtime.operator.operation import Element, opening
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.task_context import TaskContext
-from pyflink_durable.runtime.operator.user_state import StateBackend
+from pyflink_durable.runtime.operator.user_state import BridgeState, StateBackend
 from pyflink_durable.runtime.telemetry.call_metrics import CallMetrics
 from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import FlinkTelemetry
@@ -115,18 +108,12 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._bridge = operation.bridge
         self._telemetry = FlinkTelemetry(self._bridge, self._name)
         self._outputs = Outputs(operation.output_types, self._name, self._telemetry)
-        if self._options.on_error == "dead-letter":
-            option = 'on_error="dead-letter"'
-            self._require_output(DEAD_LETTER.tag_id, option, "DEAD_LETTER", "dead letters")
-        if self._options.history:
-            self._require_output(HISTORY.tag_id, "history=True", "HISTORY", "history")
+        check_outputs(self._options, self._outputs, self._name)
         self._payloads = Payloads(self._options, self._classes, self._telemetry)
         self._payloads.probe()
-        self._flink_context: Any = None
         self._loads = self._classes.loads if self._classes else pickle.loads
         self._key_of = self._load_key  # once for all: each bound method is an object
         self._to_end: deque[Invocation] = deque()
-        self._ended: list[Any] = []
         self._loop = DurableLoop(
             self._bridge.wake,
             self._bridge.wakeAt,
@@ -159,6 +146,17 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             outputs=self._outputs,
             payloads=self._payloads,
             signals=waits if self._has_signals else None,
+        )
+        self._endings = Endings(
+            self._to_end,
+            self._name,
+            self._options,
+            operation,
+            self._runner,
+            self._subtask.holds,
+            self._outputs,
+            self._payloads,
+            self._telemetry,
         )
         try:
             self._observers.open()
@@ -247,7 +245,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     def process_element(self, value: Any, ctx: KeyedProcessFunction.Context) -> Iterable[Any]:
         """Takes PyFlink's context; called once, with no element: those come to `start`."""
-        self._flink_context = ctx
+        self._endings.flink_context = ctx
         return ()
 
     def start(self, elements: Iterable[Element], seconds: float) -> int:
@@ -312,7 +310,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         return self._loads(self._bridge.getKey(number))
 
     def _load_state(self, number: int) -> StateBackend:
-        return self._runner.state_of(_BridgeState(self._bridge, number))
+        return self._runner.state_of(BridgeState(self._bridge, number))
 
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds in their order, with the loop run to quiescence between them."""
@@ -332,11 +330,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
     @property
     def has_outputs(self) -> bool:
         """Whether invocations have ended that `emit_ended` is to emit the outputs of."""
-        return bool(self._to_end)
+        return bool(self._endings)
 
     def on_timer(self, timestamp: int, ctx: KeyedProcessFunction.OnTimerContext) -> Iterator[Any]:
         """Emits what has ended, to the functions behind; PyFlink calls it."""
-        return self.emit_ended()
+        return self._endings.emit()
 
     def begin_report(self) -> None:
         """What the last report left out is not asked for any more."""
@@ -352,114 +350,11 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
 
     def take_ended(self) -> tuple[Any, ...]:
         """Invocations that ended in this step."""
-        ended = tuple(self._ended)
-        self._ended.clear()
-        return ended
-
-    # ---------------------------------------------------------------- the end of an invocation
+        return self._endings.take()
 
     def emit_ended(self) -> Iterator[Any]:
-        """Ends invocations one after another, each with its outputs behind it.
-
-        Yields:
-            What goes to a Python function behind; the rest goes to Java.
-        """
-        while self._to_end:
-            invocation = self._to_end.popleft()
-            outcome, context = invocation.outcome, invocation.context
-            assert outcome is not None
-            invocation.outcome = None  # an error's traceback holds the invocation
-            if outcome.error is not None:
-                letter = self._fail(invocation, outcome.error)
-                line = self._history_of(invocation, outcome.error)
-                self._end(invocation, {})
-                self._emit_aside(DEAD_LETTER.tag_id, letter, invocation)
-                self._emit_aside(HISTORY.tag_id, line, invocation)
-                continue
-            state_writes = context.end()
-            line = self._history_of(invocation, None)
-            self._end(invocation, state_writes)
-            self._emit_aside(HISTORY.tag_id, line, invocation)
-            if self._operation.has_chained:
-                timestamp = NO_TIMESTAMP if context.timestamp is None else context.timestamp
-                self._flink_context._j_context.emitAt(timestamp)
-            for emission in context.outputs:
-                if emission[0] is None and self._operation.has_chained:
-                    yield emission[1]
-                else:
-                    self._operation.outputs.add(emission)
-
-    def _emit_aside(self, tag: str, value: Any, invocation: Invocation) -> None:
-        if value is not None:
-            emission = self._outputs.side(tag, value, invocation.context.identity.describe)
-            assert emission is not None
-            self._operation.outputs.add(emission)
-
-    def _history_of(self, invocation: Invocation, error: BaseException | None) -> str | None:
-        if not self._options.history:
-            return None
-        self._bridge.applyJournalWrites(*self._runner.take_writes())
-        return history_line(
-            invocation.context.identity, self._bridge.getCalls(invocation.id), error
-        )
-
-    def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
-        self._runner.forget(invocation)
-        self._subtask.holds.forget(invocation.id, invocation.context.slots)
-        first_output = len(self._operation.outputs)
-        names: tuple[str, ...] | None = None
-        values: tuple[bytes | None, ...] | None = None
-        if state_writes:
-            names, values = tuple(state_writes), tuple(state_writes.values())
-        self._ended += (invocation.id, first_output, names, values)
-
-    def _fail(self, invocation: Invocation, error: BaseException) -> DeadLetter:
-        """A handler raised: fails the task, or makes a dead letter of its input."""
-        self._telemetry.count("handlerErrors")
-        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-        key = invocation.context.key
-        broken = invocation.context.broken
-        if broken is None and self._options.on_error == "dead-letter":
-            broken = invocation.context.check_left()  # a dead letter drops the journal
-        if broken is not None and broken is not error:
-            text += f"The task fails because of {type(broken).__name__}: {broken}\n"
-        own = isinstance(error, (Exception, asyncio.CancelledError))
-        if self._options.on_error == "fail" or broken is not None or not own:
-            raise HandlerFailed(self._name, repr(key), text) from error
-        invocation.context.end()
-        self._bridge.applyJournalWrites(*self._runner.take_writes())
-        calls = self._bridge.getCalls(invocation.id)
-        self._telemetry.count("deadLetters")
-        self._telemetry.warning(
-            f"key={key!r} error={type(error).__name__} calls={len(calls)} the handler failed; its "
-            "input goes to the dead-letter output"
-        )
-        return DeadLetter(
-            operator=self._name,
-            key=key,
-            value=invocation.input,
-            error_type=type(error).__name__,
-            message=str(error),
-            traceback=text,
-            calls=tuple(self._journaled(invocation, calls)),
-        )
-
-    def _journaled(self, invocation: Invocation, calls: Sequence[Any]) -> Iterator[JournaledCall]:
-        owner, opened = invocation.context.identity, self._payloads.open
-        for slot, call in enumerate(calls):
-            if not is_own(call):
-                payloads = (
-                    opened(call[3], "result", owner, slot),
-                    opened(call[4], "error", owner, slot),
-                )
-                yield JournaledCall(call[0], call[1], call[2], *payloads)
-
-    def _require_output(self, tag: str, option: str, constant: str, what: str) -> None:
-        if not self._outputs.has_side(tag):
-            raise ConfigurationError(
-                f"operator {self._name!r} has {option}, and nothing reads its {what}: add a "
-                f"sink to results.get_side_output({constant})"
-            )
+        """Ends invocations one after another; see `Endings.emit`."""
+        return self._endings.emit()
 
 
 def _relax_garbage_collection(invocations: int) -> None:
@@ -472,18 +367,3 @@ def _relax_garbage_collection(invocations: int) -> None:
     wanted = _OBJECTS_PER_INVOCATION * invocations
     if 0 < young < wanted:
         gc.set_threshold(wanted, middle, old)
-
-
-class _BridgeState:
-    """The state of an invocation's key; on the task thread only."""
-
-    def __init__(self, bridge: Any, invocation: int) -> None:
-        self._bridge = bridge
-        self._invocation = invocation
-
-    def get(self, name: str) -> bytes | None:
-        payload: bytes | None = self._bridge.getState(self._invocation, name)
-        return payload
-
-    def names(self) -> list[str]:
-        return list(self._bridge.getStateNames(self._invocation))

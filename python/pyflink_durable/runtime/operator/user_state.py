@@ -36,6 +36,21 @@ class MemoryState:
         return sorted(self.values)
 
 
+class BridgeState:
+    """The state of an invocation's key; on the task thread only."""
+
+    def __init__(self, bridge: Any, invocation: int) -> None:
+        self._bridge = bridge
+        self._invocation = invocation
+
+    def get(self, name: str) -> bytes | None:
+        payload: bytes | None = self._bridge.getState(self._invocation, name)
+        return payload
+
+    def names(self) -> list[str]:
+        return list(self._bridge.getStateNames(self._invocation))
+
+
 class UserState(MutableMapping[str, Any]):
     """The state of one key as one invocation sees it.
 
