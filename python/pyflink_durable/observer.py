@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+if TYPE_CHECKING:
+    from pyflink_durable.options import Durability
 
 Enter = Callable[[], object]
 """Called where a function runs, in its context, before it begins."""
@@ -28,6 +31,26 @@ class ObservedInvocation(Protocol):
         """16 bytes that are the same in every run of the invocation, and others for others."""
 
 
+class ObservedTool(Protocol):
+    """A tool that a model has asked for, as observers see its call."""
+
+    @property
+    def name(self) -> str:
+        """The tool's name."""
+
+    @property
+    def call_id(self) -> str:
+        """The id of the tool call."""
+
+    @property
+    def arguments(self) -> Any:
+        """What the model wrote, text or a dict; it may be personal."""
+
+    @property
+    def result(self) -> Any:
+        """What the tool gave in this attempt, in the form of JSON; None before."""
+
+
 class ObservedCall(Protocol):
     """A call, as observers see it; one object from its start to its end in one run."""
 
@@ -42,6 +65,14 @@ class ObservedCall(Protocol):
     @property
     def durable_id(self) -> str | None:
         """The identity that the handler gave it."""
+
+    @property
+    def level(self) -> Durability:
+        """What its start waits for: nothing, the gate or the log; as the levels are called."""
+
+    @property
+    def tool(self) -> ObservedTool | None:
+        """The tool that it is the call of; None for any other call."""
 
 
 class Observer:
@@ -67,7 +98,10 @@ class Observer:
         """
 
     def invocation_ended(self, invocation: ObservedInvocation, error: BaseException | None) -> None:
-        """A handler has ended: with its outputs, an exception, or a cancellation of its task."""
+        """A run has ended: with outputs, an exception, or a cancellation.
+
+        It is cancelled if its task ends, or if the invocation is parked: it runs again then.
+        """
 
     def call_replayed(self, invocation: ObservedInvocation, call: ObservedCall) -> None:
         """A call is answered from the journal; nothing of it runs."""

@@ -13,6 +13,7 @@ from pyflink_durable.observer import Observer
 from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.serializer import Codec, PayloadStore, Serializer
 from pyflink_durable.tool_options import ToolCallOptions
+from pyflink_durable.tracing import Tracing
 
 Durability = Literal["checkpoint", "gated", "write-ahead"]
 CallIdentity = Literal["arguments", "durable_id"]
@@ -127,6 +128,9 @@ class DurableOptions(BaseModel):
     observers: tuple[InstanceOf[Observer], ...] = ()
     """Told of what happens to invocations and calls, in this order. Default ``()``."""
 
+    tracing: InstanceOf[Tracing] | None = None
+    """Makes OpenTelemetry spans of runs, attempts and waits, see `Tracing`. Default None."""
+
     call_metrics: bool = False
     """Whether calls are counted by their names, and their latencies: ``durable.call.NAME.started``
     and others, see docs/observability.md. Costs a microsecond or two for each call.
@@ -175,6 +179,11 @@ class DurableOptions(BaseModel):
     state_types: Mapping[str, Any] = Field(default_factory=dict)
     """The types of values of `RunnerContext.state`, by name, for a serializer that wants to know
     them. Without one a value may be what JSON itself carries. Default ``{}``."""
+
+    @property
+    def every_observer(self) -> tuple[Observer, ...]:
+        """The observers, and the one that makes spans."""
+        return self.observers if self.tracing is None else (*self.observers, self.tracing)
 
     @property
     def writes_frames(self) -> bool:

@@ -178,7 +178,7 @@ class World:
         self.outputs = AnyOutputs(self.telemetry)
         self.call_options = CallOptionsOf(options, can_gate=True, warn=self.telemetry.warning)
         self.payloads = Payloads(options, notes=self.telemetry)
-        self.observers = Observers(self.telemetry, options.observers)
+        self.observers = Observers(self.telemetry, options.every_observer)
         self.calls = RunCalls(self.payloads)
         self.crashes = crashes
         self.crashed = False

@@ -20,6 +20,18 @@ from pyflink_durable.tools.observe import ToolObserver
 from pyflink_durable.tools.tool import Tool
 
 
+class ToolAsAsked:
+    """A tool call as observers see it, see `pyflink_durable.observer.ObservedTool`."""
+
+    __slots__ = ("arguments", "call_id", "name", "result")
+
+    def __init__(self, call: ToolCall) -> None:
+        self.name = call.name
+        self.call_id = call.external_id or call.id
+        self.arguments = call.arguments
+        self.result: Any = None
+
+
 class ToolRun:
     """A tool with its validated arguments, as a function of what the model asked for.
 
@@ -27,6 +39,7 @@ class ToolRun:
     call and costs nothing to name.
 
     Attributes:
+        observed_tool: What observers are told of it.
         told: Whether the observer has been told how it ended.
     """
 
@@ -38,6 +51,7 @@ class ToolRun:
         context: ToolContext | None,
         observer: ToolObserver,
     ) -> None:
+        self.observed_tool = ToolAsAsked(call)
         self.told = False
         self._tool = tool
         self._call = call
@@ -97,7 +111,9 @@ class ToolRun:
         # in the call, so that the journal holds what JSON can carry: no class can get lost
         if result is NOT_EXECUTED:
             return result
-        return to_json_form(result, f"tool {self._tool.name}")
+        form = to_json_form(result, f"tool {self._tool.name}")
+        self.observed_tool.result = form
+        return form
 
 
 class AsyncToolRun(ToolRun):

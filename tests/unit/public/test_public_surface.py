@@ -141,6 +141,7 @@ OPTIONS = {
     "on_error": "fail",
     "on_mismatch": "protect",
     "observers": (),
+    "tracing": None,
     "call_metrics": False,
     "history": False,
     "close_timeout": 5.0,

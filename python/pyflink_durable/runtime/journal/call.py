@@ -11,9 +11,12 @@ from pyflink_durable.call_options import Reconciler
 from pyflink_durable.checks.arguments import check_durable_id
 from pyflink_durable.identity.digest import compute_args_digest, compute_function_id
 from pyflink_durable.identity.versions import older_rule_of
+from pyflink_durable.observer import ObservedTool
+from pyflink_durable.options import Durability
 from pyflink_durable.payload.copies import copy_of_call
 from pyflink_durable.runtime.journal.bridge import (
     CallFields,
+    HoldKind,
     Identity,
     attempt_of,
     completion_of,
@@ -22,6 +25,12 @@ from pyflink_durable.runtime.journal.bridge import (
 from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.call_site import CallSite, call_site
 from pyflink_durable.runtime.journal.planning import Plan
+
+_LEVELS: dict[HoldKind | None, Durability] = {
+    None: "checkpoint",
+    "CHECKPOINT": "gated",
+    "LOG": "write-ahead",
+}
 
 BY_ID_ALONE = "durable_id"
 """In place of a digest of arguments that are not part of the identity."""
@@ -150,6 +159,19 @@ class PlannedCall:
     def durable_id(self) -> str | None:
         """The identity that the handler gave it."""
         return self.call.durable_id
+
+    @property
+    def level(self) -> Durability:
+        """What its start waits for, as the levels are called."""
+        return _LEVELS[self.call.options.start_hold]
+
+    @property
+    def tool(self) -> ObservedTool | None:
+        """What `pyflink_durable.tools` has the call of a tool say of it."""
+        # not by getattr: an object of the user's may answer to any name
+        fields: dict[str, Any] = getattr(self.call.func, "__dict__", {})
+        tool: ObservedTool | None = fields.get("observed_tool")
+        return tool
 
     @property
     def attempt(self) -> int:

@@ -181,7 +181,9 @@ class AsyncHandlerRunner:
     def _end(self, invocation: Invocation, outcome: Outcome) -> None:
         invocation.task = None  # which holds the handler's coroutine, and so the invocation
         self._running.pop(invocation.id, None)
-        if not invocation.parked:
+        if invocation.parked:
+            invocation.context.tell_parked()
+        else:
             invocation.outcome = invocation.context.conclude(outcome)
             self._on_end(invocation)
 

@@ -131,7 +131,9 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         )
         self._watchdog = Watchdog(f"durable-{self._name}-watchdog", watched, self._telemetry)
         self._gauges = Gauges(operation.metrics, self._telemetry)
-        self._observers = Observers(self._telemetry, self._options.observers, self._own_observers())
+        self._observers = Observers(
+            self._telemetry, self._options.every_observer, self._own_observers()
+        )
         waits = SignalWaits(self._bridge, self._options.call_log is not None, self._classes)
         self.signals = SignalDesk(self._name, waits, self._loop, self._outputs, self._loads)
         self._subtask = Subtask(

@@ -411,6 +411,10 @@ class FlinkRunnerContext(RunnerContext):
         self._subtask.observer.invocation_ended(self._identity, outcome.error)
         return outcome
 
+    def tell_parked(self) -> None:
+        """This run has ended, as by a cancellation; the invocation has not."""
+        self._subtask.observer.invocation_ended(self._identity, asyncio.CancelledError())
+
     def _conclude(self, outcome: Outcome) -> Outcome:
         if outcome.error is not None:
             return outcome

@@ -1,4 +1,4 @@
-"""Spans of invocations and calls, by OpenTelemetry; needs the extra ``otel``."""
+"""The observer that makes spans."""
 
 from __future__ import annotations
 
@@ -7,10 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.observer import Enter, ObservedCall, ObservedInvocation, Observer
+from pyflink_durable.tracing.spans import (
+    AttemptSpan,
+    RunSpans,
+    as_json,
+    call_attributes,
+    runs_before,
+    tool_attributes,
+    trace_id_of,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Tracer
 
 _TRACE_BITS = 64
 
@@ -20,11 +29,13 @@ class Tracing(Observer):
 
     All runs of an invocation are one trace: its id is made of the operator, the key and the
     invocation, so that what a run before a failure did and what the run after it did stand side by
-    side. A call that is replayed is an event of the run, no span: nothing of it runs. A call that
+    side. A run links to the one before it, if that was in this process, as it is for one that was
+    parked. A call that is replayed is an event of the run, no span: nothing of it runs. A call that
     waits at the gate, or for the log, has a span ``durable.wait`` meanwhile.
 
-    The function of a call runs in the context of its span, so spans that clients make themselves
-    (httpx, openai, database drivers) are inside of it.
+    A call's span is inside of the one that the handler has open, if it has; and what the function
+    of a call does (httpx, openai, database drivers) is inside of the call's. The call of a tool is
+    named ``execute_tool NAME``, after OpenTelemetry's conventions for generative AI.
 
     Args:
         provider: Makes the tracer provider, in the TaskManager; it is shut down with the task. It
@@ -32,6 +43,7 @@ class Tracing(Observer):
         sample: The share of invocations that are traced, from 0 to 1; an invocation is traced in
             all of its runs or in none.
         keys: Whether the key is an attribute of spans; it may be personal.
+        content: Whether what models write to tools, and what tools answer, is; it may be, too.
     """
 
     def __init__(
@@ -40,13 +52,15 @@ class Tracing(Observer):
         *,
         sample: float = 1.0,
         keys: bool = False,
+        content: bool = False,
     ) -> None:
         if not 0 <= sample <= 1:
             raise ConfigurationError(f"sample is a share from 0 to 1, not {sample!r}")
         self._make_provider = provider
         self._sample = sample
         self._keys = keys
-        self._runs: dict[int, _Run] = {}
+        self._content = content
+        self._runs: dict[int, RunSpans] = {}
 
     def open(self) -> None:
         try:
@@ -79,23 +93,28 @@ class Tracing(Observer):
         }
         if self._keys:
             attributes["durable.key"] = repr(invocation.key)
+        parent = self._trace_of(invocation)
+        before = runs_before.get(trace_id_of(invocation))
+        links = [] if before is None else [trace.Link(before)]
         span = self._tracer.start_span(
-            "durable.invocation", self._trace_of(invocation), attributes=attributes
+            "durable.invocation", parent, attributes=attributes, links=links
         )
-        run = self._runs[id(invocation)] = _Run(span, trace.set_span_in_context(span))
+        runs_before.put(trace_id_of(invocation), span.get_span_context())
+        run = self._runs[id(invocation)] = RunSpans(span, trace.set_span_in_context(span))
         context.attach(run.context)
 
     def invocation_ended(self, invocation: ObservedInvocation, error: BaseException | None) -> None:
         run = self._runs.pop(id(invocation), None)
         if run is not None:
             run.end(error)
+        if error is None:
+            runs_before.drop(trace_id_of(invocation))
 
     def _trace_of(self, invocation: ObservedInvocation) -> Context:
         """The context that all runs of an invocation have for a parent; nobody records it."""
         from opentelemetry import trace
 
-        digest = invocation.digest("trace")
-        trace_id = int.from_bytes(digest, "big")
+        trace_id = trace_id_of(invocation)
         share = trace_id & (1 << _TRACE_BITS) - 1
         sampled = share < round(self._sample * (1 << _TRACE_BITS))
         flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)
@@ -108,28 +127,41 @@ class Tracing(Observer):
     def call_held(self, invocation: ObservedInvocation, call: ObservedCall, by: str) -> None:
         run = self._runs.get(id(invocation))
         if run is not None:
-            attributes = _attributes(call) | {"durable.wait.for": by.lower()}
+            attributes = call_attributes(call) | {"durable.wait.for": by.lower()}
             name = f"durable.wait {call.name}"
             run.waits[call.slot] = self._tracer.start_span(name, run.context, attributes=attributes)
 
     def attempt_started(
         self, invocation: ObservedInvocation, call: ObservedCall, attempt: int
     ) -> Enter | None:
-        from opentelemetry import context, trace
-
         run = self._runs.get(id(invocation))
         if run is None:
             return None
         wait = run.waits.pop(call.slot, None)
         if wait is not None:
             wait.end()
-        attributes = _attributes(call) | {"durable.call.attempt": attempt}
-        span = self._tracer.start_span(
-            f"durable.call {call.name}", run.context, attributes=attributes
-        )
-        run.attempts[call.slot] = span
-        inside = trace.set_span_in_context(span, run.context)
-        return lambda: context.attach(inside)
+        opened = run.attempts[call.slot] = AttemptSpan()
+        attributes = call_attributes(call) | {
+            "durable.call.attempt": attempt,
+            "durable.call.reconciled": False,
+        }
+        name = f"durable.call {call.name}"
+        if call.tool is not None:
+            name = f"execute_tool {call.tool.name}"
+            attributes |= tool_attributes(call, self._content)
+
+        def enter() -> None:
+            """In the context of the function, which is that of the handler's code that made it."""
+            from opentelemetry import context, trace
+
+            caller = context.get_current()
+            if not trace.get_current_span(caller).get_span_context().is_valid:
+                caller = run.context
+            span = self._tracer.start_span(name, caller, attributes=attributes)
+            opened.begin(span)
+            context.attach(trace.set_span_in_context(span, caller))
+
+        return enter
 
     def attempt_ended(
         self,
@@ -139,9 +171,12 @@ class Tracing(Observer):
         error: BaseException | None,
     ) -> None:
         run = self._runs.get(id(invocation))
-        span = None if run is None else run.attempts.pop(call.slot, None)
-        if span is not None:
-            _end(span, error)
+        opened = None if run is None else run.attempts.pop(call.slot, None)
+        if opened is not None:
+            told = {}
+            if call.tool is not None and error is None and self._content:
+                told = {"gen_ai.tool.call.result": as_json(call.tool.result)}
+            opened.end(error, told)
 
     def call_replayed(self, invocation: ObservedInvocation, call: ObservedCall) -> None:
         self._tell(invocation, call, "replayed", {})
@@ -160,7 +195,7 @@ class Tracing(Observer):
     ) -> None:
         status = "SUCCEEDED" if error is None else "FAILED"
         told = {"durable.call.attempt": attempt, "durable.call.status": status}
-        self._tell(invocation, call, "reconciled", told)
+        self._tell(invocation, call, "reconciled", told | {"durable.call.reconciled": True})
 
     def call_reexecuted(
         self, invocation: ObservedInvocation, call: ObservedCall, attempt: int
@@ -178,41 +213,4 @@ class Tracing(Observer):
     ) -> None:
         run = self._runs.get(id(invocation))
         if run is not None:
-            run.span.add_event(f"durable.call.{event}", _attributes(call) | told)
-
-
-class _Run:
-    """The spans of one run of an invocation."""
-
-    __slots__ = ("attempts", "context", "span", "waits")
-
-    def __init__(self, span: Span, context: Context) -> None:
-        self.span = span
-        self.context = context
-        self.attempts: dict[int, Span] = {}
-        self.waits: dict[int, Span] = {}
-
-    def end(self, error: BaseException | None) -> None:
-        """Ends the run, and what it has left open."""
-        for span in (*self.waits.values(), *self.attempts.values()):
-            span.set_attribute("durable.abandoned", True)
-            span.end()
-        _end(self.span, error)
-
-
-def _attributes(call: ObservedCall) -> dict[str, Any]:
-    return {"durable.call.slot": call.slot, "durable.call.name": call.name}
-
-
-def _end(span: Span, error: BaseException | None) -> None:
-    from opentelemetry.trace import StatusCode
-
-    if isinstance(error, Exception):
-        span.record_exception(error)
-        span.set_status(StatusCode.ERROR, f"{type(error).__name__}: {error}")
-        span.set_attribute("durable.call.status", "FAILED")
-    elif error is None:
-        span.set_attribute("durable.call.status", "SUCCEEDED")
-    else:  # a cancellation says nothing of the call: it is in doubt
-        span.set_attribute("durable.call.status", "PENDING")
-    span.end()
+            run.span.add_event(f"durable.call.{event}", call_attributes(call) | told)
