@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from pyflink_durable.doctor import versions
-from pyflink_durable.doctor.finding import Finding, error, ok
+from pyflink_durable.doctor.checkpoints import check_checkpoints
+from pyflink_durable.doctor.finding import Finding, error, ok, warning
 from pyflink_durable.doctor.home import (
     PYTHON_IN_LIB,
     check_cluster_version,
@@ -44,6 +45,18 @@ def check_cluster(address: str) -> Iterator[Finding]:
     yield from check_settings(settings)
     yield from check_shipping(settings, is_here=False)
     yield check_python_executable(settings, is_here=False)
+    yield from _checkpoints(url)
+
+
+def _checkpoints(url: str) -> Iterator[Finding]:
+    try:
+        yield from check_checkpoints(lambda path: _get(url, path))
+    except (OSError, ValueError, KeyError) as problem:
+        yield warning(
+            "checkpoints from here",
+            f"{url} does not tell of its jobs: {problem}",
+            "Ask again when the JobManager is less busy.",
+        )
 
 
 def _get(url: str, path: str) -> Any:

@@ -193,6 +193,7 @@ ANSWERS: dict[str, Any] = {
     },
     "/jobmanager/config": [{"key": key, "value": value} for key, value in GOOD.items()],
     "/taskmanagers": {"taskmanagers": [{"id": "tm"}]},
+    "/jobs/overview": {"jobs": []},
 }
 
 
