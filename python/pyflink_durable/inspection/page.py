@@ -13,7 +13,7 @@ from pyflink_durable.inspection.findings import CONDITIONS, Findings
 from pyflink_durable.inspection.selection import short_name, shown_duration
 from pyflink_durable.snapshot import Invocation, Payload, Slot
 
-_SIGNS = {
+SIGNS = {
     "in doubt": "▲",
     "retrying": "↻",
     "retry": "↻",
@@ -68,7 +68,7 @@ def _totals(findings: Findings, now: datetime) -> Iterator[str]:
     for operator, counts in findings.conditions.items():
         told = "".join(
             f"<li class='{_class(condition)}'><b>{counts[condition]:,}</b> "
-            f"{_SIGNS[condition]} {condition}</li>"
+            f"{SIGNS[condition]} {condition}</li>"
             for condition in CONDITIONS
             if counts[condition]
         )
@@ -94,7 +94,7 @@ def _row(number: int, one: Invocation, now: datetime, payloads: bool) -> str:
         f"<tbody id='i{number}'><tr>"
         f"<td>{key}</td><td data-value='{one.sequence}'>{id}</td>"
         f"<td class='{_class(one.condition)}' data-value='{CONDITIONS.index(one.condition)}'>"
-        f"{_SIGNS[one.condition]} {one.condition}</td>"
+        f"{SIGNS[one.condition]} {one.condition}</td>"
         f"<td data-value='{age}'>{shown_age}</td>"
         f"<td>{escape(one.operator.shown)}</td><td>{names}</td></tr>"
         f"<tr class='more'><td colspan='6'>{_details(one, now, payloads)}</td></tr></tbody>\n"
@@ -143,7 +143,7 @@ def _bar(slot: Slot, place: tuple[float, float], payloads: bool) -> str:
         f"<li class='{_class(slot.condition)}'><span class='name'>{slot.number} "
         f"{escape(short_name(slot))}</span><svg width='100%' height='8' aria-hidden='true'>"
         f"<rect x='{left}%' width='{max(width, 0.5)}%' height='8'/></svg>"
-        f"<span>{_SIGNS[slot.condition]} {slot.condition}{attempt}{due}{ended}{size}{value}"
+        f"<span>{SIGNS[slot.condition]} {slot.condition}{attempt}{due}{ended}{size}{value}"
         f"</span></li>"
     )
 
