@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyflink_durable.testing.plans import Plan
     from pyflink_durable.testing.run import Run, StillWaiting
     from pyflink_durable.testing.saved_journal import SavedJournal
+    from pyflink_durable.testing.signals import SentSignal
     from pyflink_durable.testing.stubs import CallNotAllowed, Stub
     from pyflink_durable.testing.upgrade import UpgradeCheck, UpgradeMismatch, check_upgrade
 
@@ -32,6 +33,7 @@ __all__ = [
     "Plan",
     "Run",
     "SavedJournal",
+    "SentSignal",
     "StillWaiting",
     "Stub",
     "UpgradeCheck",
@@ -54,6 +56,7 @@ _MODULES = {
     "Plan": "plans",
     "Run": "run",
     "SavedJournal": "saved_journal",
+    "SentSignal": "signals",
     "StillWaiting": "run",
     "Stub": "stubs",
     "UpgradeCheck": "upgrade",

@@ -24,6 +24,7 @@ from pyflink_durable.testing.memory_journal import writes_of
 from pyflink_durable.testing.outside import Outside
 from pyflink_durable.testing.runners import StepRunner, ThreadRunner, ValuesOfKey
 from pyflink_durable.testing.virtual_loop import VirtualLoop
+from pyflink_durable.testing.waiting import Waiting
 from pyflink_durable.testing.world import UID, Input, InputIdentity, Snapshot, World
 
 _NO_VALUES: Mapping[str, bytes] = {}
@@ -43,6 +44,8 @@ class Attempt:
         state: Values of keys, by lane.
         contexts: Of handlers that run, by the number of their input.
         threads: Of ``def`` handlers that run.
+        loop: Of the handlers.
+        waiting: What comes to handlers that wait.
     """
 
     def __init__(self, world: World, restored: Snapshot) -> None:
@@ -59,12 +62,14 @@ class Attempt:
         self._gate_due: float | None = None
         self._at_gate: list[tuple[int, int]] = []
         self._at_log: list[tuple[int, int]] = []
+        self.waiting = Waiting(self, restored)
+        self.journals.name_of_signal = self.waiting.waits.name_of
         self._outside = Outside(world, self)
-        self._loop = VirtualLoop(world.telemetry.warning, self._outside.run_here)
+        self.loop = VirtualLoop(world.telemetry.warning, self._outside.run_here)
         executor: Any = self._outside  # it has the methods that are used
         self._subtask = Subtask(
             executor,
-            loop=self._loop,
+            loop=self.loop,
             telemetry=world.telemetry,
             observer=world.observers,
             call_options=world.call_options,
@@ -73,13 +78,14 @@ class Attempt:
             state_of=self._state_of,
             outputs=world.outputs,
             payloads=world.payloads,
+            signals=self.waiting.waits,
         )
         function, on_end = world.function, self._ended.append
         self._runner: StepRunner | ThreadRunner
         if world.is_async:
-            self._runner = StepRunner(function, self._loop, world.telemetry, on_end)
+            self._runner = StepRunner(function, self.loop, world.telemetry, on_end)
         else:
-            self._runner = ThreadRunner(function, self._loop, executor, executor, on_end)
+            self._runner = ThreadRunner(function, self.loop, executor, executor, on_end)
 
     # ---------------------------------------------------------------- steps
 
@@ -97,14 +103,16 @@ class Attempt:
         else:
             clock.move(due)
             self._happen()
-        self._loop.drain()
+        self.loop.drain()
         self.settle()
         return True
 
     def _next_due(self) -> float | None:
-        dues = [self._outside.next_due(), self._loop.next_timer(), self._gate_due]
+        dues = [self._outside.next_due(), self.loop.next_timer(), self._gate_due]
         dues += [thread.due for thread in self.threads]
-        return min((due for due in dues if due is not None), default=None)
+        due = min((due for due in dues if due is not None), default=None)
+        sooner = self.waiting.next_due(due)
+        return due if sooner is None else sooner
 
     def _happen(self) -> None:
         """What is due comes about; a checkpoint after all else, a timer in the next drain."""
@@ -112,15 +120,21 @@ class Attempt:
         if due is not None and due <= now:
             self._outside.go_on()
             return
+        if self.waiting.happen():
+            return
         sleepers = [one for one in self.threads if one.due is not None and one.due <= now]
         for thread in sleepers:
             thread.ready = True
-        timer = self._loop.next_timer()
-        if not sleepers and (timer is None or timer > now):
+        timer = self.loop.next_timer()
+        if sleepers or (timer is not None and timer <= now):
+            return
+        if self._gate_due is not None and self._gate_due <= now:
             # the newest snapshot is complete, and lets through what waits at the gate
             self._gate_due = None
             self.world.oldest = len(self.world.snapshots) - 1
             self._release(self._at_gate)
+        else:
+            self.waiting.rest()
 
     def settle(self) -> None:
         """Ends a step, and takes those that follow at once.
@@ -134,13 +148,13 @@ class Attempt:
                 heads, self._heads = self._heads, []
                 for input in heads:
                     self._start(input)
-                self._loop.run_until_idle()
+                self.loop.run_until_idle()
             elif any(thread.ready for thread in self.threads):
                 self._resume_threads()
             elif self._at_log:
                 self._release(self._at_log)
-            elif self._loop.woken:
-                self._loop.drain()
+            elif self.loop.woken:
+                self.loop.drain()
             else:
                 return
 
@@ -154,9 +168,9 @@ class Attempt:
 
     def _release(self, holds: list[tuple[int, int]]) -> None:
         for number, slot in holds:
-            self._loop.take_in(self._subtask.holds.release, number, slot, None)
+            self.loop.take_in(self._subtask.holds.release, number, slot, None)
         holds.clear()
-        self._loop.drain()
+        self.loop.drain()
 
     # ---------------------------------------------------------------- the end of a step
 
@@ -170,7 +184,7 @@ class Attempt:
         self._apply(ended)
         for invocation in ended:
             self._end(invocation)
-        self._take_snapshot()
+        self.take_snapshot()
         if self.journals.marks:
             marks, self.journals.marks = self.journals.marks, []
             for mark in marks:
@@ -182,6 +196,7 @@ class Attempt:
         self.world.telemetry.count("executed", executed)
         for write in writes_of(flat):
             self.journals.apply(write)
+            self.waiting.parking.stirred(write[0])
         if self.journals.holds:
             self._take_holds()
         if self.world.logged is not None:
@@ -195,10 +210,12 @@ class Attempt:
         if self._at_gate and self._gate_due is None:
             self._gate_due = self.world.clock.now + self.world.checkpoint_interval
 
-    def _take_snapshot(self) -> None:
+    def take_snapshot(self) -> None:
+        """Has a checkpoint hold what there is now."""
         world = self.world
         journals = [(number, tuple(one.slots)) for number, one in self.journals.of.items()]
-        snapshot = Snapshot(tuple(journals), self.state, len(world.emitted))
+        signals = self.waiting.signals.state
+        snapshot = Snapshot(tuple(journals), self.state, len(world.emitted), signals)
         if snapshot != world.snapshots[-1]:
             world.snapshots.append(snapshot)
             if world.watch is not None:
@@ -208,7 +225,7 @@ class Attempt:
         """A ``def`` handler calls on its thread: a checkpoint may come between."""
         if not self.world.is_async:
             self._apply(())
-            self._take_snapshot()
+            self.take_snapshot()
 
     # ---------------------------------------------------------------- handlers
 
@@ -231,6 +248,7 @@ class Attempt:
             timestamp=input.timestamp,
         )
         self.contexts[number] = context
+        self.waiting.parking.stirred(number)
         invocation = Invocation(number, value, context)
         if not_started is None:
             self._runner.start(invocation)
@@ -263,10 +281,27 @@ class Attempt:
         world.close_input(number, slots)
         del self.journals.of[number], self.contexts[number]
         self._subtask.holds.forget(number, context.slots)
+        self.waiting.parking.ended(number)
         lane = self._lanes[input.lane]
         lane.popleft()
         if lane:
             self._heads.append(lane[0])
+
+    def head_of(self, lane: str) -> int | None:
+        """The input of a key whose handler runs, or is parked."""
+        inputs = self._lanes.get(lane)
+        return inputs[0].number if inputs else None
+
+    def let_go(self, numbers: list[int]) -> list[int]:
+        """Drops handlers that wait, as far as they let themselves be; gives those."""
+        parked = self._runner.park(numbers) if numbers else []
+        for number in parked:
+            self._subtask.holds.forget(number, self.contexts.pop(number).slots)
+        return parked
+
+    def start_again(self, numbers: list[int]) -> None:
+        """Has handlers go on that were dropped, from their journals."""
+        self._heads += [self.world.inputs[number] for number in numbers]
 
     def _write_state(self, lane: str, writes: dict[str, bytes | None]) -> None:
         values = {**self.state.get(lane, _NO_VALUES), **writes}
@@ -296,13 +331,13 @@ class Attempt:
     def close(self) -> None:
         """Ends the attempt as a failure of the task does."""
         self.world.crashed = True
-        if not self.contexts:  # all have ended
+        if not self.journals.of:  # all have ended
             return
         self._outside.close()
         for thread in self.threads:
             thread.kill()
         if isinstance(self._runner, StepRunner):
             self._runner.close(float("inf"))
-        self._loop.close()
+        self.loop.close()
         for number, journal in self.journals.of.items():
             self.world.close_input(number, tuple(journal.slots))

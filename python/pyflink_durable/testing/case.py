@@ -7,9 +7,11 @@ from typing import Any, NamedTuple, get_args
 
 from pyflink_durable.handler import Handler
 from pyflink_durable.options import Durability, DurableOptions
+from pyflink_durable.signals import Signal
 from pyflink_durable.testing.crashes import Crashes, NumberedCrashes, Point
 from pyflink_durable.testing.memory_journal import Slots
 from pyflink_durable.testing.run import Run
+from pyflink_durable.testing.signals import ONE_KEY, SentSignal
 from pyflink_durable.testing.stubs import Stub, Stubs
 from pyflink_durable.testing.virtual_clock import START, VirtualClock
 from pyflink_durable.testing.world import Input, Snapshot, World
@@ -48,6 +50,7 @@ class Case:
         self._settings = settings
         self._clock = clock
         self._stubs = Stubs()
+        self._signals: list[SentSignal] = []
         self._world: World | None = None
         self._deaths: list[tuple[Point, Snapshot, int]] = []
         self._lost: list[str] = []
@@ -97,7 +100,7 @@ class Case:
             from pyflink_durable.testing.always_replay import Replays
 
             replays = Replays(world)
-        self.result = Run(world, settings.state).finish()
+        self.result = Run(world, settings.state, self._signals).finish()
         if replays is not None:
             replays.check()
         return self.result
@@ -109,6 +112,12 @@ class Case:
     def allow_only(self, *targets: Any) -> None:
         """As `Durable.allow_only`, for this case."""
         self._stubs.allow_only(targets)
+
+    def signal(
+        self, signal: Signal | str, value: Any = None, *, key: Any = ONE_KEY, after: float = 0.0
+    ) -> None:
+        """As `Durable.signal`, for this case; before `run`."""
+        self._signals.append(SentSignal.of(signal, value, key, after))
 
     # ---------------------------------------------------------------- what it was
 
@@ -160,8 +169,14 @@ class Case:
 def _left_by(world: World, snapshot: Snapshot) -> Any:
     """What a crash leaves with a snapshot; a log knows all journals."""
     if world.logged is None:
-        return snapshot.journals, snapshot.emitted
-    return tuple(number for number, _ in snapshot.journals), snapshot.emitted
+        return snapshot.journals, snapshot.emitted, *_told_of(snapshot)
+    numbers = tuple(number for number, _ in snapshot.journals)
+    return numbers, snapshot.emitted, *_told_of(snapshot)
+
+
+def _told_of(snapshot: Snapshot) -> Any:
+    state = snapshot.signals
+    return state.received, state.kept, tuple(sorted(state.seen.items()))
 
 
 def _told(snapshot: Snapshot) -> str:

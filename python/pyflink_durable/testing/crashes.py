@@ -14,6 +14,9 @@ When = Literal[
     "at-gate",
     "between-attempts",
     "in-reconciler",
+    "waiting",
+    "signal-arrived",
+    "parked",
     "after-handler",
 ]
 """Where a crash strikes.
@@ -26,10 +29,16 @@ When = Literal[
 - ``"at-gate"``: the call waits for the checkpoint that lets it start.
 - ``"between-attempts"``: it has failed, and waits for its next attempt.
 - ``"in-reconciler"``: its reconciler has answered, and nobody knows.
+- ``"waiting"``: a wait for a signal has its place in the journal.
+- ``"signal-arrived"``: a signal has come, and the handler has not been given it.
+- ``"parked"``: the handler waits for nothing but time or signals, and is not in memory any more.
 - ``"after-handler"``: the handler has returned, and no checkpoint has its outputs.
 """
 
 WHENS: tuple[When, ...] = get_args(When)
+
+OF_HANDLER = ("parked", "after-handler")
+"""Those that belong to no call."""
 
 NEWEST, OLDEST = "newest", "oldest"
 
@@ -39,7 +48,8 @@ class Point(NamedTuple):
 
     Attributes:
         when: See `When`.
-        name: The call's function id or durable_id; empty for a handler's end.
+        name: The call's function id or durable_id, or the name of a signal; empty where the handler
+            ends, or is parked.
         input: The number of the input.
         snapshot: The number of the newest snapshot of the attempt.
         oldest: The number of the oldest one that may be the last completed one.
@@ -59,7 +69,8 @@ class Crash:
     """A crash of the task; made by `crash`.
 
     Attributes:
-        name: The call: its durable_id, or its function by name. Empty for the handler.
+        name: The call: its durable_id, or its function by name; or a signal's name. Empty for the
+            handler.
         when: See `When`.
         occurrence: Of several that fit, the first, the second ...
         checkpoint: The last completed one: ``"newest"`` was taken just before the crash,
@@ -90,8 +101,8 @@ def crash(
     """A crash for ``crash_at=`` of a run.
 
     Args:
-        call: The call: its durable_id, or its function or the name of it. None with
-            ``when="after-handler"``.
+        call: The call: its durable_id, or its function or the name of it; where signals are
+            waited for the name of the signal. None with ``when="after-handler"`` and ``"parked"``.
         when: Where it strikes, see `When`.
         occurrence: Of several calls or attempts that fit, which one.
         checkpoint: The last completed checkpoint: the one just before the crash, or the oldest that
@@ -106,10 +117,10 @@ def crash(
         raise ValueError(f'checkpoint must be "{NEWEST}" or "{OLDEST}", not {checkpoint!r}')
     if occurrence < 1:
         raise ValueError(f"occurrence counts from 1, and is {occurrence}")
-    if (call is None) != (when == "after-handler"):
+    if (call is None) != (when in OF_HANDLER):
         raise ValueError(
-            f"crash(call, when={when!r}): name the call, by its function or its durable_id; only "
-            'when="after-handler" has none'
+            f"crash(call, when={when!r}): name the call, by its function or its durable_id, or the "
+            'signal; only when="after-handler" and "parked" have none'
         )
     return Crash(name_of(call), when, occurrence, checkpoint)
 

@@ -12,10 +12,12 @@ from typing import Any
 from pyflink_durable.call_log import FileCallLog
 from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.options import Durability, DurableOptions
+from pyflink_durable.signals import Signal
 from pyflink_durable.testing.crashes import Crash, Crashes, NamedCrashes
 from pyflink_durable.testing.replay import Replayed, replay
 from pyflink_durable.testing.run import Run
 from pyflink_durable.testing.saved_journal import SavedJournal, load_all
+from pyflink_durable.testing.signals import ONE_KEY, SentSignal
 from pyflink_durable.testing.stubs import Stub, Stubs
 from pyflink_durable.testing.virtual_clock import VirtualClock
 from pyflink_durable.testing.world import World, inputs_of
@@ -36,6 +38,7 @@ class Durable:
         self.stubs = Stubs()
         self._always_replay = always_replay
         self._open: list[Run] = []
+        self._signals: list[SentSignal] = []
         self._stack = ExitStack()
         self._stack.enter_context(self.clock.installed())
 
@@ -114,7 +117,7 @@ class Durable:
             from pyflink_durable.testing.always_replay import Replays
 
             replays = Replays(world)
-        run = Run(world, state).finish()
+        run = Run(world, state, self._take_signals()).finish()
         if replays is not None:
             replays.check()
         return run
@@ -135,7 +138,7 @@ class Durable:
         Use it as a context manager, or the fixture ends the run with the test.
         """
         world = self._world(handler, [value], lambda _: key, timestamp, options, crash_at)
-        run = Run(world, state)
+        run = Run(world, state, self._take_signals())
         self._open.append(run)
         run.go_on(self.clock.now)
         return run
@@ -152,6 +155,28 @@ class Durable:
         for run in self._open:
             run.go_on(until)
         self.clock.move(until)
+
+    def signal(
+        self, signal: Signal | str, value: Any = None, *, key: Any = ONE_KEY, after: float = 0.0
+    ) -> None:
+        """Sends a signal to the runs that were started and have not ended, or else the next one.
+
+        Args:
+            signal: The signal, or its name.
+            value: Its value, beside a name.
+            key: Its key; by default the one that all inputs of the run have.
+            after: After how many virtual seconds it comes: once the run has begun, or from now on.
+        """
+        sent = SentSignal.of(signal, value, key, after)
+        waiting = [run for run in self._open if not run.done]
+        for run in waiting:
+            run.signal(sent.signal, key=key, after=after)
+        if not waiting:
+            self._signals.append(sent)
+
+    def _take_signals(self) -> list[SentSignal]:
+        taken, self._signals = self._signals, []
+        return taken
 
     @property
     def now(self) -> datetime:

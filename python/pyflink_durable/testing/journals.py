@@ -27,6 +27,7 @@ class Journals:
         of: Journals by the numbers of inputs that have not ended.
         marks: What was written in this step, as far as the task may die there.
         holds: What waits for what was written: input, slot, and for what.
+        name_of_signal: Gives the name of the signal that a slot waits for, None for other slots.
     """
 
     def __init__(
@@ -38,11 +39,15 @@ class Journals:
         self.marks: list[Mark] = []
         self.holds: list[tuple[int, int, HoldKind]] = []
         self._on_replayed = on_replayed
+        self.name_of_signal: Callable[[str, str], str | None] = lambda function, digest: None
 
     def apply(self, write: Write) -> None:
         """Applies a write that a step has collected."""
-        number, slot, name, _, what, _, _, attempt, due, *_, hold = write
+        number, slot, name, digest, what, _, _, attempt, due, *_, hold = write
         self.of[number].apply(write)
+        signal = self.name_of_signal(name, digest)
+        if signal is not None and what in (SCHEDULED, FINALIZED):
+            self.marks.append(("waiting" if what == SCHEDULED else "after-outcome", signal, number))
         self._note(number, slot, name, what, attempt, due, hold)
 
     def _note(

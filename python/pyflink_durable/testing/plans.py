@@ -12,6 +12,7 @@ from pyflink_durable.options import Durability, DurableOptions
 from pyflink_durable.testing.crashes import Crashes, Point
 from pyflink_durable.testing.durable import with_level
 from pyflink_durable.testing.run import Run
+from pyflink_durable.testing.signals import SentSignal
 from pyflink_durable.testing.stubs import Stub, Stubs
 from pyflink_durable.testing.virtual_clock import VirtualClock
 from pyflink_durable.testing.world import Snapshot, World, inputs_of
@@ -45,6 +46,7 @@ class Plan:
         state: Mapping[str, Any] | None = None,
         options: DurableOptions | None = None,
         stubs: Iterable[Stub] = (),
+        signals: Iterable[SentSignal] = (),
     ) -> Run:
         """Runs a handler as `Durable.run_all` does, in the way of the plan.
 
@@ -55,6 +57,7 @@ class Plan:
             state: What ``ctx.state`` of every key holds before.
             options: The options of the job; the level is the plan's.
             stubs: What stands in for the functions of calls.
+            signals: Those that come.
 
         Raises:
             Exception: What the handler raises.
@@ -71,7 +74,7 @@ class Plan:
         world.on_death = lambda died, restored, number: story.append(_told(died, restored))
         with clock.installed():
             try:
-                return Run(world, state).finish()
+                return Run(world, state, signals).finish()
             finally:
                 _tell(story)
 

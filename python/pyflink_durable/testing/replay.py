@@ -11,6 +11,7 @@ from pyflink_durable.handler import DurableProcessFunction, Handler
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.call_options import CallOptionsOf, ResolvedOptions
+from pyflink_durable.runtime.journal.times import NEVER
 from pyflink_durable.testing.attempt import Attempt
 from pyflink_durable.testing.crashes import Crashed, Crashes
 from pyflink_durable.testing.memory_journal import Slots
@@ -124,7 +125,7 @@ class _NobodyInDoubt(CallOptionsOf):
 
 def _start_of(slots: Slots) -> float:
     """Long after what the journal holds, and before a timer would fire."""
-    due = [slot.due / 1_000 for slot in slots if slot.due]
+    due = [slot.due / 1_000 for slot in slots if slot.due and slot.due < NEVER]
     if due:
         return min(due) - _HOUR
     times = [at / 1_000_000 for slot in slots for at in (slot.ended_at, slot.began) if at]

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter
 from pyflink_durable.handler import DurableProcessFunction
+from pyflink_durable.signals import UNCLAIMED_SIGNAL, Signal, UnclaimedSignal
 from pyflink_durable.testing.attempt import Attempt
 from pyflink_durable.testing.calls import RunCalls
 from pyflink_durable.testing.crashes import Crashed
 from pyflink_durable.testing.saved_journal import SavedJournal
+from pyflink_durable.testing.signals import ONE_KEY, SentSignal
 from pyflink_durable.testing.task_context import task_context
 from pyflink_durable.testing.world import InputIdentity, Snapshot, World
 
@@ -36,13 +38,21 @@ class Run:
     Args:
         world: Its surroundings.
         state: The state of each key before it.
+        signals: Those that come.
 
     Attributes:
         crashes: How many attempts have died.
     """
 
-    def __init__(self, world: World, state: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        world: World,
+        state: Mapping[str, Any] | None = None,
+        signals: Iterable[SentSignal] = (),
+    ) -> None:
         self._world = world
+        for sent in signals:
+            world.send(sent)
         self.crashes = 0
         self._attempt_number = 0
         world.observers.open()
@@ -61,6 +71,8 @@ class Run:
             world.begin(restored)
             attempt = self._attempt = Attempt(world, restored)
             try:
+                if not self.crashes:  # what was sent before is there before the input
+                    attempt.waiting.accept_due()
                 attempt.settle()
                 return
             except Crashed:
@@ -118,6 +130,25 @@ class Run:
                 self._begin(self._die(attempt))
         raise StillWaiting(f"the run has not ended after {_MOST_STEPS} steps: {self.calls}")
 
+    def signal(
+        self, signal: Signal | str, value: Any = None, *, key: Any = ONE_KEY, after: float = 0.0
+    ) -> None:
+        """Sends a signal, as from the stream that `durable_process` takes as ``signals=``.
+
+        Args:
+            signal: The signal, or its name.
+            value: Its value, beside a name.
+            key: Its key; by default the one of the run.
+            after: After how many virtual seconds it comes.
+
+        Raises:
+            ValueError: The run has several keys, or has ended.
+        """
+        if self._attempt is None:
+            raise ValueError("the run has ended, and takes no signals")
+        self._world.send(SentSignal.of(signal, value, key, after))
+        self.go_on(self._world.clock.now)
+
     def finish(self) -> Run:
         """Goes on to the end.
 
@@ -146,6 +177,8 @@ class Run:
 
     def _end_attempt_with_state(self) -> None:
         assert self._attempt is not None
+        if self.done:
+            self._attempt.waiting.end()
         self._world.last_state = self._attempt.state
         self._was_done = not self._attempt.journals.of
         self._end_attempt()
@@ -196,6 +229,11 @@ class Run:
     def dead_letters(self) -> list[DeadLetter]:
         """Inputs whose handler failed, with ``on_error="dead-letter"``."""
         return self.side_output(DEAD_LETTER)
+
+    @property
+    def unclaimed_signals(self) -> list[UnclaimedSignal]:
+        """Signals that nobody has taken: after ``signal_ttl``, and at the end of the run."""
+        return self.side_output(UNCLAIMED_SIGNAL)
 
     @property
     def state(self) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from pyflink_durable.testing.calls import RunCalls
 from pyflink_durable.testing.crashes import Crashed, Crashes, Point, When
 from pyflink_durable.testing.memory_journal import Slots
 from pyflink_durable.testing.outside_loop import OutsideLoop
+from pyflink_durable.testing.signals import NO_SIGNALS, ONE_KEY, Sender, SentSignal, SignalState
 from pyflink_durable.testing.stubs import Stubs
 from pyflink_durable.testing.virtual_clock import VirtualClock
 
@@ -97,11 +98,13 @@ class Snapshot(NamedTuple):
         journals: Of each input that has not ended its number and its journal.
         state: Values of keys, by lane.
         emitted: How many outputs are behind it.
+        signals: Those that nobody has taken, and what is known of others.
     """
 
     journals: tuple[tuple[int, Slots], ...]
     state: Mapping[str, Mapping[str, bytes]]
     emitted: int = 0
+    signals: SignalState = NO_SIGNALS
 
 
 class AnyOutputs(Outputs):
@@ -150,7 +153,11 @@ class World:
         on_death: Called when an attempt has died, with the snapshot that the next one starts from.
         on_end: Called when a handler has ended, with its journal and what it has emitted.
         watch: Called with the attempt after each step that changed something.
+        sender: Where signals come from.
+        name: The operator's.
     """
+
+    name = UID
 
     def __init__(
         self,
@@ -195,7 +202,21 @@ class World:
         self.on_death: Callable[[World, Snapshot, int], None] = lambda world, restored, number: None
         self.watch: Callable[[Any], None] | None = None
         self.on_end: Callable[[int, Slots, Emitted], None] | None = None
+        self.sender = Sender()
         self._outside_loop: OutsideLoop | None = None
+
+    def send(self, sent: SentSignal) -> None:
+        """Has a signal come, from now on.
+
+        Raises:
+            ValueError: It names no key, and the inputs have several.
+        """
+        key = sent.key
+        if key is ONE_KEY:
+            if len({input.lane for input in self.inputs}) > 1:
+                raise ValueError(f"the inputs have several keys: give {sent.signal.name!r} a key=")
+            key = self.inputs[0].key
+        self.sender.send(sent, key, self.clock.now)
 
     def note_replayed(self, name: str, input: int, slot: int) -> None:
         """A call was answered from its journal."""

@@ -127,8 +127,12 @@ def test_at_the_checkpoint_level_an_older_checkpoint_has_the_call_run_again(
     assert run.calls["charge"].asked == 0
 
 
+ELSEWHERE = ("between-attempts", "waiting", "signal-arrived", "parked")
+"""Places that these handlers do not come to."""
+
+
 @pytest.mark.parametrize("level", ["gated", "write-ahead"])
-@pytest.mark.parametrize("when", [when for when in WHENS if when != "between-attempts"])
+@pytest.mark.parametrize("when", [when for when in WHENS if when not in ELSEWHERE])
 @pytest.mark.parametrize("checkpoint", ["newest", "oldest"])
 def test_at_the_other_levels_no_call_is_repeated(
     durable: Durable,

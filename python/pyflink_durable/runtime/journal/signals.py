@@ -76,14 +76,14 @@ class SignalWaits:
         self.source = source
         self.logged = logged
         self.classes = classes
-        self._waits: dict[int, list[_Wait]] = {}
+        self._waits: dict[int, list[WaitForSignal]] = {}
         self._to_look: set[int] = set()
 
-    def add(self, wait: _Wait) -> None:
+    def add(self, wait: WaitForSignal) -> None:
         """A wait begins, behind the others of its invocation."""
         self._waits.setdefault(wait.number, []).append(wait)
 
-    def discard(self, wait: _Wait) -> None:
+    def discard(self, wait: WaitForSignal) -> None:
         """A wait is over."""
         waits = self._waits.get(wait.number, [])
         if wait in waits:
@@ -148,7 +148,7 @@ async def wait_for_signal(
     """
     identity = _named(SIGNAL, name)
     slot, found = calls.take_slot(identity)
-    wait = _Wait(calls, number, waits, loop, name, slot, identity, hold)
+    wait = WaitForSignal(calls, number, waits, loop, name, slot, identity, hold)
     if found is not None and found[2] != PENDING:
         calls.access.replayed(slot, identity)
         loop.replay_in_turn(completion_of(found), partial(wait.replay, found))
@@ -166,8 +166,15 @@ async def wait_for_signal(
     return signal.value
 
 
-class _Wait:
-    """One wait; the future gets what its slot holds."""
+class WaitForSignal:
+    """One wait; the future gets what its slot holds.
+
+    Attributes:
+        number: The invocation's number in this attempt of the subtask.
+        name: That of the signal.
+        identity: That of its slot.
+        future: Gets what the slot holds.
+    """
 
     def __init__(
         self,
@@ -185,9 +192,9 @@ class _Wait:
         self._calls = calls
         self._waits = waits
         self._loop = loop
-        self._name = name
+        self.name = name
         self._slot = slot
-        self._identity = identity
+        self.identity = identity
         self._hold = hold
         self._time_is_up = asyncio.TimerHandle(0, self._give_up, (), loop)
 
@@ -202,7 +209,7 @@ class _Wait:
         if due is None:
             due = due_in(math.inf if timeout is None else timeout)
             # not repeatable: who drops the slot would lose the signal in it
-            self._calls.access.schedule(self._slot, self._identity, 1, due, repeatable=False)
+            self._calls.access.schedule(self._slot, self.identity, 1, due, repeatable=False)
         elif due <= due_in(0):
             self._loop.replay_in_turn(OVERDUE + due, self._give_up)
             return
@@ -216,7 +223,7 @@ class _Wait:
         if self._calls.closed:
             return False
         invocation = str(self._calls.identity.id)
-        taken = self._waits.source.takeSignal(self.number, self._name, invocation)
+        taken = self._waits.source.takeSignal(self.number, self.name, invocation)
         if taken is None:
             return False
         number, signal_id, content = taken
@@ -233,7 +240,7 @@ class _Wait:
         at = now()
         hold = self._calls.expect(self._slot, self._hold)
         payload = self._calls.dump_own(taken, _TAKEN, self._slot)
-        self._calls.access.finalize(self._slot, self._identity, payload, None, at, self._hold)
+        self._calls.access.finalize(self._slot, self.identity, payload, None, at, self._hold)
         if hold is None:
             self._resolve(taken, at)
         else:
