@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
-from types import CodeType
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyflink_durable.checks.arguments import is_awaitable, is_coroutine_function
@@ -19,6 +17,7 @@ from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
 from pyflink_durable.runtime.execution.timeouts import await_in_time
 from pyflink_durable.testing.calls import RunCall
 from pyflink_durable.testing.crashes import Crashed
+from pyflink_durable.testing.first_line import has_a_second_line, run_first_line
 from pyflink_durable.testing.handler_threads import Arrivals, HandlerThread, thread_of
 from pyflink_durable.testing.stubs import CallNotAllowed
 
@@ -116,11 +115,11 @@ class Outside:
             return
         self._world.reach("before", call.name, call.input)
         call.attempts += 1
-        if _has_a_second_line(execution.func):
+        if has_a_second_line(execution.func):
             try:
                 self._world.reach("during", call.name, call.input)
             except Crashed:
-                _run_first_line(execution)
+                run_first_line(execution)
                 raise
 
     def _stand_in(self, execution: Execution, call: RunCall) -> float:
@@ -168,10 +167,15 @@ class Outside:
         loop = self._world.outside_loop
         task = loop.start(self._run_coroutine(execution), execution.context)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._forget)
         self._drive()
         if not task.done():
             self._world.reach("during", call.name, call.input)
+
+    def _forget(self, task: Any) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # that of a crash, which asyncio would tell of as one nobody has seen
 
     async def _run_coroutine(self, execution: Execution) -> None:
         if execution.timeout is not None:
@@ -256,46 +260,3 @@ class Outside:
 
 def _identity(value: Any) -> Any:
     return value
-
-
-# -------------------------------------------------------------------- inside a function
-
-
-def _code_of(func: Any) -> Any:
-    while isinstance(func, partial):
-        func = func.func
-    return getattr(getattr(func, "__func__", func), "__code__", None)
-
-
-def _has_a_second_line(func: Any) -> bool:
-    """Whether an ordinary function has a line that a crash can keep from running."""
-    code = _code_of(func)
-    return code is not None and not is_coroutine_function(func) and _has_lines(code)
-
-
-@lru_cache(1_000)
-def _has_lines(code: CodeType) -> bool:
-    lines = {line for _, _, line in code.co_lines() if line not in (None, code.co_firstlineno)}
-    return len(lines) > 1
-
-
-def _run_first_line(execution: Execution) -> None:
-    """Runs a function until it comes to its second line."""
-    code, lines = _code_of(execution.func), 0
-
-    def trace(frame: Any, event: str, arg: Any) -> Any:
-        nonlocal lines
-        if frame.f_code is not code:
-            return None
-        if event == "line":
-            lines += 1
-            if lines > 1:
-                raise Crashed
-        return trace
-
-    tracing = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        execution.run()
-    finally:
-        sys.settrace(tracing)
