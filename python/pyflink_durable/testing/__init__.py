@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pyflink_durable.testing.plans import Plan
     from pyflink_durable.testing.run import Run, StillWaiting
     from pyflink_durable.testing.saved_journal import SavedJournal
+    from pyflink_durable.testing.scripted_model import ScriptedModel
     from pyflink_durable.testing.signals import SentSignal
     from pyflink_durable.testing.stubs import CallNotAllowed, Stub
     from pyflink_durable.testing.upgrade import UpgradeCheck, UpgradeMismatch, check_upgrade
@@ -33,6 +34,7 @@ __all__ = [
     "Plan",
     "Run",
     "SavedJournal",
+    "ScriptedModel",
     "SentSignal",
     "StillWaiting",
     "Stub",
@@ -57,6 +59,7 @@ _MODULES = {
     "Run": "run",
     "SavedJournal": "saved_journal",
     "SentSignal": "signals",
+    "ScriptedModel": "scripted_model",
     "StillWaiting": "run",
     "Stub": "stubs",
     "UpgradeCheck": "upgrade",
