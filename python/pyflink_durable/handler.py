@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyflink_durable.checks.arguments import is_coroutine_function
 from pyflink_durable.errors import ConfigurationError
@@ -96,6 +96,55 @@ def check_handler(handler: Any) -> None:
         ) from None
     except ValueError:
         return  # a builtin that tells no signature gets the benefit of the doubt
+
+
+class HandlerVersions(NamedTuple):
+    """The handlers of an operator.
+
+    Attributes:
+        handler: By which new inputs are handled.
+        version: Its version; None for a job that names none.
+        previous: By earlier versions the handlers of what these have accepted.
+    """
+
+    handler: Handler
+    version: str | None
+    previous: Mapping[str | None, Handler]
+
+
+def check_versions(handler: Any, version: Any, previous: Any) -> HandlerVersions:
+    """Checks a handler, and the versions that a job names.
+
+    Raises:
+        ConfigurationError: One is not a version, or its handler cannot be run.
+    """
+    check_handler(handler)
+    previous = {} if previous is None else previous
+    if not isinstance(previous, Mapping):
+        raise ConfigurationError(
+            "previous= takes the handlers of earlier versions by their version, "
+            f'{{"1": handle_v1}}, not {previous!r}'
+        )
+    for one in (version, *previous):
+        wrong_text = isinstance(one, str) and not (one.isprintable() and 0 < len(one) <= 100)
+        if wrong_text or not isinstance(one, (str, type(None))):
+            raise ConfigurationError(
+                "a version is a str of 1 to 100 printable characters, or None for the release that "
+                f"named none, not {one!r}"
+            )
+    if version in previous:
+        raise ConfigurationError(
+            f"previous= has the handler of version {version!r}, which is the current one: new "
+            "inputs go to the handler itself, and so does what is in flight of its version"
+        )
+    for one, earlier in previous.items():
+        check_handler(earlier)
+        if handles_asynchronously(earlier) != handles_asynchronously(handler):
+            raise ConfigurationError(
+                f"the handler of version {one!r} and the current one must both be `async def`, or "
+                "both `def`: let what is in flight end before you go from one to the other"
+            )
+    return HandlerVersions(handler, version, previous)
 
 
 def _is_generator(function: Any) -> bool:

@@ -6,7 +6,7 @@ import pickle
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from itertools import repeat
 from struct import pack
 from typing import Any
@@ -15,6 +15,7 @@ from bridges import ATTEMPT_METHODS, SLOT_METHODS, Slot, SlotsInMemory
 from loops import PATIENCE
 
 from pyflink_durable import DurableOptions
+from pyflink_durable.handler import Handler
 from pyflink_durable.runtime.operator.host import DurableHost
 from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, DurableOperation
 
@@ -42,6 +43,9 @@ class Bridge:
 
     def count(self, name: str, count: int) -> None:
         self.counters[name] += count
+
+    def describeTask(self) -> tuple[Any, ...]:
+        return ("job", "orders", "orders (1/1)#0", 0, 1, 128, 0)
 
     def getKey(self, invocation: int) -> Any:
         return pickle.dumps(f"key-{invocation}")
@@ -100,17 +104,24 @@ DESCRIBED = pickle.dumps((PICKLED, ["durable-dead-letter", "audit"], [PICKLED, "
 class Task:
     """A task with one host; Java reads its outputs."""
 
-    def __init__(self, handler: Callable[..., Any], options: DurableOptions) -> None:
+    def __init__(
+        self,
+        handler: Handler,
+        options: DurableOptions,
+        previous: Mapping[str | None, Handler] | None = None,
+    ) -> None:
         self.bridge = Bridge()
         self.operation = DurableOperation(self.bridge, None, DESCRIBED)
-        host = DurableHost(handler, options, "orders", "orders-1", can_gate=True)
+        host = DurableHost(handler, options, "orders", "orders-1", can_gate=True, previous=previous)
         host.open(None)
         self.operation.bind(Operation(host))
 
-    def start(self, value: Any, invocation: int = 1, *slots: Slot) -> tuple[Any, ...]:
+    def start(
+        self, value: Any, invocation: int = 1, *slots: Slot, others: tuple[Any, ...] | None = None
+    ) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
         numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
-        return read(self.operation.start([pickle.dumps([value])], numbers, A_DAY))
+        return read(self.operation.start([pickle.dumps([value])], numbers, A_DAY, others))
 
     def start_together(self, *values: Any, millis: int = A_DAY) -> tuple[Any, ...]:
         numbers = b""

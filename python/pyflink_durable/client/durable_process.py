@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pyflink_durable.call_log import CallLog
@@ -14,7 +15,7 @@ from pyflink_durable.client.signal_input import check_signals, transform, types_
 from pyflink_durable.client.unpicklable import refuse_unpicklable
 from pyflink_durable.client.value_types import check_key_type, check_supported, check_thread_mode
 from pyflink_durable.errors import ConfigurationError
-from pyflink_durable.handler import Handler, check_handler
+from pyflink_durable.handler import Handler, HandlerVersions, check_versions
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.tool_options import ToolCallOptions
 
@@ -37,6 +38,8 @@ def durable_process(
     name: str = "durable",
     uid: str | None = None,
     signals: KeyedStream | None = None,
+    version: str | None = None,
+    previous: Mapping[str | None, Handler] | None = None,
 ) -> DataStream:
     """Runs a handler for each element of a keyed stream and journals the calls it makes.
 
@@ -49,6 +52,11 @@ def durable_process(
         uid: The operator's id in savepoints, and part of idempotency keys (without it the name is);
             set it, or a changed job cannot find its state.
         signals: A stream of `Signal`, keyed as the input is, for `RunnerContext.wait_for_signal`.
+        version: That of the handler. It stays with each input from its acceptance to its end, also
+            over a restore by a job of a later version.
+        previous: Handlers of earlier versions, which handle what these have accepted; None stands
+            for a job that named no version. A restore that finds an input in flight of a version
+            which is named nowhere fails before a handler runs.
 
     Returns:
         The handler's outputs.
@@ -58,7 +66,7 @@ def durable_process(
             do instead.
     """
     _check_stream(stream)
-    check_handler(handler)
+    handlers = check_versions(handler, version, previous)
     _check_output_type(output_type)
     if signals is not None:
         check_signals(signals, stream)
@@ -83,7 +91,7 @@ def durable_process(
     prepare_checkpoints(env, options, name)
     add_jars(env, options.call_log)
 
-    results = _transform(stream, signals, handler, output_type, options, name, uid or name)
+    results = _transform(stream, signals, handlers, output_type, options, name, uid or name)
     results.name(name)
     if uid is not None:
         results.uid(uid)
@@ -93,7 +101,7 @@ def durable_process(
 def _transform(
     stream: KeyedStream,
     signals: KeyedStream | None,
-    handler: Handler,
+    handlers: HandlerVersions,
     output_type: TypeInformation,
     options: DurableOptions,
     name: str,
@@ -109,13 +117,21 @@ def _transform(
 
     gateway = get_gateway()
     env = stream.get_execution_environment()
-    host = DurableHost(handler, options, name, uid, can_gate(env), signals is not None)
+    host = DurableHost(
+        handlers.handler,
+        options,
+        name,
+        uid,
+        can_gate(env),
+        signals is not None,
+        handlers.previous,
+    )
     try:
         function = _create_j_data_stream_python_function_info(
             host, UserDefinedDataStreamFunction.KEYED_PROCESS
         )
     except Exception as error:
-        refuse_unpicklable(host, _pickled(handler, options), error)
+        refuse_unpicklable(host, _pickled(handlers, options), error)
         raise
     long = gateway.jvm.Long.valueOf  # py4j would make an Integer of a small number
     arguments = [
@@ -135,6 +151,8 @@ def _transform(
         long(_milliseconds(options.state_ttl)),
         _j_settings(options.call_log),
         long(-1 if options.park_after is None else round(options.park_after * 1000)),
+        handlers.version,
+        _j_list(handlers.previous),
     ]
     if signals is not None:
         arguments.append(long(_milliseconds(options.signal_ttl)))
@@ -158,11 +176,25 @@ def _milliseconds(time_to_live: float | None) -> int:
     return 0 if time_to_live is None else max(1, round(time_to_live * 1000))
 
 
-def _pickled(handler: Handler, options: DurableOptions) -> dict[str, Any]:
+def _pickled(handlers: HandlerVersions, options: DurableOptions) -> dict[str, Any]:
     """What the user has a part in of that which is pickled, each with a phrase that names it."""
-    name = getattr(handler, "__qualname__", type(handler).__qualname__)
-    given = {f"option {option}": getattr(options, option) for option in options.model_fields_set}
-    return {f"handler {name}": handler, **given}
+    given = {
+        f"handler {getattr(one, '__qualname__', type(one).__qualname__)}": one
+        for one in (*handlers.previous.values(), handlers.handler)
+    }
+    for option in options.model_fields_set:
+        given[f"option {option}"] = getattr(options, option)
+    return given
+
+
+def _j_list(values: Iterable[str | None]) -> Any:
+    """A Java list of these."""
+    from pyflink.java_gateway import get_gateway
+
+    made = get_gateway().jvm.java.util.ArrayList()
+    for value in values:
+        made.add(value)
+    return made
 
 
 def _j_settings(call_log: CallLog | None) -> Any:

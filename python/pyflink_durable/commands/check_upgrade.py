@@ -23,12 +23,34 @@ if TYPE_CHECKING:
 @click.argument("handler", metavar="MODULE:HANDLER")
 @click.option("--uid", help="The operator's uid; needed if the snapshot has several.")
 @click.option("--options", metavar="MODULE:OPTIONS", help="The DurableOptions of the operator.")
-def command(snapshot: str, handler: str, uid: str | None, options: str | None) -> None:
+@click.option("--version", help="The version of the handler, as durable_process is given it.")
+@click.option(
+    "--previous",
+    multiple=True,
+    metavar="VERSION=MODULE:HANDLER",
+    help="The handler of an earlier version, which goes on with what that has accepted.",
+)
+@click.option(
+    "--unversioned",
+    metavar="MODULE:HANDLER",
+    help="The same for what a job without versions has accepted.",
+)
+def command(
+    snapshot: str,
+    handler: str,
+    uid: str | None,
+    options: str | None,
+    version: str | None,
+    previous: tuple[str, ...],
+    unversioned: str | None,
+) -> None:
     """Run a handler over all journals in flight in SNAPSHOT, without making a call.
 
     SNAPSHOT is a checkpoint or savepoint: a path, or a URI of any file system that Flink is set up
     for. MODULE is imported from here; HANDLER is what durable_process is given, or a function
     without arguments that makes it: orders:make_handler().
+
+    What is in flight is held against the handler of the version that has accepted it.
 
     The exit code is 0 if the handler goes on with all that is in flight, 1 if it does not.
     """
@@ -41,6 +63,8 @@ def command(snapshot: str, handler: str, uid: str | None, options: str | None) -
             loaded(handler),
             uid=uid,
             options=None if options is None else loaded(options),
+            version=version,
+            previous=_previous(previous, unversioned),
         )
     except (ConfigurationError, SnapshotError) as error:
         raise click.ClickException(str(error)) from error
@@ -48,7 +72,19 @@ def command(snapshot: str, handler: str, uid: str | None, options: str | None) -
     if found.mismatches:
         console.print(_table(found.mismatches))
     console.print(escape(_told(found)))
-    sys.exit(1 if found.mismatches or found.unreadable else 0)
+    sys.exit(0 if found.passed else 1)
+
+
+def _previous(specs: tuple[str, ...], unversioned: str | None) -> dict[str | None, Any]:
+    handlers: dict[str | None, Any] = {}
+    for spec in specs:
+        version, _, handler = spec.rpartition("=")
+        if not version:
+            raise click.BadParameter(f"{spec!r}: write VERSION=MODULE:HANDLER")
+        handlers[version] = loaded(handler)
+    if unversioned is not None:
+        handlers[None] = loaded(unversioned)
+    return handlers
 
 
 def loaded(spec: str) -> Any:
@@ -72,7 +108,20 @@ def _told(found: UpgradeCheck) -> str:
         parts.append(f"{found.in_line} inputs without a journal yet")
     if found.unreadable:
         parts.append(f"{found.unreadable} inputs of a type that cannot be read from outside")
-    return ", ".join(parts)
+    told = ", ".join(parts)
+    for version, count in found.unknown_versions.items():
+        told += (
+            f"\n{count} inputs were accepted by version {version!r} of the handler, which is not "
+            f"named: the job would not start. Name it in previous={{...}} of durable_process, and "
+            f"here by {_named(version)}"
+        )
+    return told
+
+
+def _named(version: str | None) -> str:
+    if version is None:
+        return "--unversioned MODULE:HANDLER"
+    return f"--version {version} or --previous {version}=MODULE:HANDLER"
 
 
 def _table(mismatches: list[UpgradeMismatch]) -> Table:

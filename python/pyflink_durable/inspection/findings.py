@@ -28,6 +28,7 @@ class Findings:
         conditions: How many invocations stand how, by operator.
         open_calls: How many slots stand how, by operator: ``(name, condition)``.
         oldest: When the oldest began, in microseconds since the epoch, by operator.
+        versions: How many inputs were accepted by which version of the handler, by operator.
 
     Args:
         limit: How many invocations are kept; the sums are over all.
@@ -40,6 +41,7 @@ class Findings:
         self.conditions: dict[OperatorInfo, Counter[str]] = {}
         self.open_calls: dict[OperatorInfo, Counter[tuple[str, str]]] = {}
         self.oldest: dict[OperatorInfo, int] = {}
+        self.versions: dict[OperatorInfo, Counter[str | None]] = {}
 
     @property
     def total(self) -> int:
@@ -61,6 +63,7 @@ class Findings:
         for operator in operators:
             self.conditions.setdefault(operator, Counter())
             self.open_calls.setdefault(operator, Counter())
+            self.versions.setdefault(operator, Counter())
 
     def add(self, invocation: Invocation) -> None:
         """Takes an invocation into the sums, and keeps it if it is one of the most serious."""
@@ -68,6 +71,7 @@ class Findings:
         if operator not in self.conditions:
             self.add_operators([operator])
         self.conditions[operator][condition] += 1
+        self.versions[operator][invocation.version] += 1
         for slot in invocation.slots:
             if slot.condition not in ("ended", "failed"):
                 self.open_calls[operator][short_name(slot), slot.condition] += 1

@@ -14,6 +14,7 @@ def record_of(invocation: Invocation) -> dict[str, Any]:
         "key": _plain(invocation.key),
         "id": invocation.id,
         "place": invocation.place,
+        "version": invocation.version,
         "condition": invocation.condition,
         "began": None if invocation.since is None else invocation.since.isoformat(),
         "timestamp": invocation.timestamp,

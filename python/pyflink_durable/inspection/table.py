@@ -59,10 +59,19 @@ def _summary(operator: OperatorInfo, findings: Findings, now: datetime) -> str:
     if operator in findings.oldest:
         began = datetime.fromtimestamp(findings.oldest[operator] / 1e6, tz=timezone.utc)
         lines[0] += f"; oldest {shown_duration(now - began)}"
+    if set(findings.versions[operator]) - {None}:
+        lines.append(
+            f"  by version of the handler: {escape(_versions(findings.versions[operator]))}"
+        )
     calls = sorted(findings.open_calls[operator].items(), key=lambda one: (-one[1], one[0]))
     for (name, condition), number in calls[:10]:
         lines.append(f"  {_colored(f'{number:>9,} {condition}', condition)}  {escape(name)}")
     return "\n".join(lines)
+
+
+def _versions(counts: Mapping[str | None, int]) -> str:
+    told = sorted(counts.items(), key=lambda one: (one[0] is not None, one[0] or ""))
+    return ", ".join(f"{version!r} {number:,}" for version, number in told)
 
 
 def _word(counts: Mapping[str, int]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal
@@ -151,6 +151,8 @@ class Invocation:
         began: When it began, in microseconds since the epoch; None if it has not made a call yet,
             or did under release 0.1.
         key_group: The key's key group.
+        version: The version of the handler that accepted it, and handles it to its end; None if
+            its job named none.
     """
 
     operator: OperatorInfo
@@ -163,6 +165,7 @@ class Invocation:
     slots: tuple[Slot, ...]
     began: int | None
     key_group: int
+    version: str | None = field(default=None, kw_only=True)
 
     @cached_property
     def key(self) -> Any:

@@ -53,7 +53,7 @@ def _invocations(
     state, slots = _state(line["state"]), line["slots"]
     journal = tuple(map(_slot, slots))
     began = _known(slots[0][8]) if slots else None
-    for place, (sequence, timestamp, size, data) in enumerate(line["inputs"]):
+    for place, (sequence, timestamp, version, size, data) in enumerate(line["inputs"]):
         first = place == 0
         yield Invocation(
             operator,
@@ -66,6 +66,7 @@ def _invocations(
             journal if first else (),
             began if first else None,
             group,
+            version=version,
         )
 
 

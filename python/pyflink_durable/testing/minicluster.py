@@ -182,11 +182,20 @@ class MiniClusterJob:
         _ask(lambda: cluster.terminateTaskManager(self._task_manager))
         self._task_manager += 1
 
-    def restart(self) -> None:
-        """Stops the job with a savepoint, builds it anew, and starts it from there."""
+    def restart(self, build: Build | None = None) -> str:
+        """Stops the job with a savepoint, builds it anew, and starts it from there.
+
+        Args:
+            build: Its next release, in place of the one that it was.
+
+        Returns:
+            The savepoint's path.
+        """
         savepoint = self.stop()
+        self._build = build or self._build
         keys = ("execution.state-recovery.path", "execution.savepoint.path")
         self._start(dict.fromkeys(keys, savepoint))
+        return savepoint
 
     def stop(self) -> str:
         """Stops the job with a savepoint, and gives its path."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyflink_durable.errors import ConfigurationError, JournalMismatch
-from pyflink_durable.handler import Handler, check_handler
+from pyflink_durable.handler import Handler, check_versions
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.snapshot import Invocation, OperatorInfo, read_snapshot
@@ -48,6 +49,8 @@ class UpgradeCheck:
         in_line: How many inputs wait behind others of their key, and have no journal yet.
         unreadable: How many inputs or keys are of a type that Python cannot read from outside.
         mismatches: The invocations that it does not go on with.
+        unknown_versions: How many inputs were accepted by versions that are not named; a job would
+            refuse to start on them.
     """
 
     operator: str
@@ -55,6 +58,12 @@ class UpgradeCheck:
     in_line: int = 0
     unreadable: int = 0
     mismatches: list[UpgradeMismatch] = field(default_factory=list)
+    unknown_versions: Counter[str | None] = field(default_factory=Counter)
+
+    @property
+    def passed(self) -> bool:
+        """Whether a job may be restored with the handler, as far as can be read from outside."""
+        return not (self.mismatches or self.unknown_versions or self.unreadable)
 
 
 def check_upgrade(
@@ -63,6 +72,8 @@ def check_upgrade(
     *,
     uid: str | None = None,
     options: DurableOptions | None = None,
+    version: str | None = None,
+    previous: Mapping[str | None, Handler] | None = None,
 ) -> UpgradeCheck:
     """Runs a handler over all journals in flight, without making a call.
 
@@ -71,17 +82,23 @@ def check_upgrade(
         handler: The handler that is to be deployed.
         uid: The operator's uid; needed where the snapshot has several.
         options: Those of the operator: its serializer, its codecs.
+        version: That of the handler, as `durable_process` takes it; so is what follows.
+        previous: The handlers of earlier versions, which are held against what these have accepted.
 
     Raises:
         ConfigurationError: The snapshot has several durable operators, or none.
         SnapshotError: It cannot be read.
     """
-    check_handler(handler)
+    versions = check_versions(handler, version, previous)
+    handlers = {**versions.previous, version: handler}
     with read_snapshot(path, uid=uid, payloads=True) as snapshot:
         operator = _only(snapshot.operators)
         found = UpgradeCheck(operator.shown)
         for invocation in snapshot.invocations():
-            _check(invocation, handler, options, found)
+            if invocation.version in handlers:
+                _check(invocation, handlers[invocation.version], options, found)
+            else:
+                found.unknown_versions[invocation.version] += 1
     return found
 
 

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,15 @@ def test_more_than_the_limit_is_counted() -> None:
     assert "'ann'" in text
     assert "'ben'" not in text
     assert "... and 4 more" in text
+
+
+def test_versions_of_the_handler_are_counted_where_there_are_any() -> None:
+    of_two = [replace(RETRYING, version="2"), replace(IN_DOUBT, version="2"), SLEEPING]
+    text = printed(render(findings_of(of_two), NOW))
+
+    assert "  by version of the handler: None 1, '2' 2\n" in text
+    assert record_of(of_two[0])["version"] == "2"
+    assert "by version" not in printed(render(findings_of(ALL), NOW))
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,12 @@ from pyflink_durable import (
     DurableProcessFunction,
     RunnerContext,
 )
-from pyflink_durable.handler import check_handler, handles_asynchronously, process_function_of
+from pyflink_durable.handler import (
+    check_handler,
+    check_versions,
+    handles_asynchronously,
+    process_function_of,
+)
 
 
 async def asynchronous(value: Any, ctx: RunnerContext) -> None: ...
@@ -177,3 +182,31 @@ def test_an_unknown_option() -> None:
 def test_options_are_frozen() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         DurableOptions().max_in_flight = 1  # type: ignore[misc]
+
+
+def test_versions_are_names_each_with_its_handler() -> None:
+    found = check_versions(asynchronous, "2", {"1": Whole(), None: asynchronous})
+
+    assert (found.handler, found.version) == (asynchronous, "2")
+    assert set(found.previous) == {"1", None}
+    assert check_versions(asynchronous, None, None).previous == {}
+
+
+@pytest.mark.parametrize(
+    ("version", "previous", "message"),
+    [
+        (2, {}, "a str of 1 to 100 printable characters, or None .*, not 2"),
+        ("", {}, "not ''"),
+        ("1\n2", {}, "not '1"),
+        ("x" * 101, {}, "not 'xxx"),
+        ("2", {1: asynchronous}, "not 1"),
+        ("2", {"2": asynchronous}, "version '2', which is the current one"),
+        (None, {None: asynchronous}, "version None, which is the current one"),
+        ("2", [asynchronous], 'by their version, {"1": handle_v1}'),
+        ("2", {"1": len}, "handler len must take exactly two arguments"),
+        ("2", {"1": ordinary}, "version '1' and the current one must both be `async def`"),
+    ],
+)
+def test_what_is_no_version(version: Any, previous: Any, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        check_versions(asynchronous, version, previous)

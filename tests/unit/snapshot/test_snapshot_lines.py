@@ -31,20 +31,23 @@ def read(**line: Any) -> list[Any]:
 
 
 def slots_of(*slots: list[Any]) -> tuple[Slot, ...]:
-    (invocation,) = read(inputs=[[0, None, 5, None]], slots=list(slots))
+    (invocation,) = read(inputs=[[0, None, None, 5, None]], slots=list(slots))
     assert isinstance(invocation, Invocation)
     return invocation.slots
 
 
 def test_the_journal_is_that_of_the_first_input_of_a_key() -> None:
     first = slot(0, "charge", "SUCCEEDED", completion=0, ended=9, began=1_000_000)
-    running, waiting = read(inputs=[[4, 17, 5, None], [5, None, -1, None]], slots=[first])
+    running, waiting = read(
+        inputs=[[4, 17, "2", 5, None], [5, None, None, -1, None]], slots=[first]
+    )
 
     assert (running.key, running.id, running.timestamp, running.place) == ("ann", 4, 17, 0)
     assert (running.condition, waiting.condition) == ("running", "in line")
     assert (len(running.slots), len(waiting.slots)) == (1, 0)
     assert (running.began, waiting.began) == (1_000_000, None)
     assert waiting.input is None
+    assert (running.version, waiting.version) == ("2", None)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +65,7 @@ def test_the_journal_is_that_of_the_first_input_of_a_key() -> None:
     ],
 )
 def test_how_a_slot_stands(fields: list[Any], condition: str, of_the_invocation: str) -> None:
-    (invocation,) = read(inputs=[[0, None, 5, None]], slots=[fields])
+    (invocation,) = read(inputs=[[0, None, None, 5, None]], slots=[fields])
 
     assert invocation.slots[0].condition == condition
     assert invocation.condition == of_the_invocation
@@ -70,13 +73,13 @@ def test_how_a_slot_stands(fields: list[Any], condition: str, of_the_invocation:
 
 def test_a_call_in_doubt_is_more_serious_than_a_retry() -> None:
     retry, doubt = slot(0, "f", "PENDING", attempt=2, due=9), slot(1, "g", "PENDING")
-    (invocation,) = read(inputs=[[0, None, 5, None]], slots=[retry, doubt])
+    (invocation,) = read(inputs=[[0, None, None, 5, None]], slots=[retry, doubt])
 
     assert invocation.condition == "in doubt"
 
 
 def test_numbers_that_only_order_inputs_are_no_ids() -> None:
-    (invocation,) = read(inputs=[[2**62, None, 5, None]], slots=[])
+    (invocation,) = read(inputs=[[2**62, None, None, 5, None]], slots=[])
 
     assert invocation.id is None
 

@@ -79,8 +79,13 @@ class HandlerRunner(Protocol):
     def keep(self, invocations: Collection[int]) -> tuple[Any, ...]:
         """The journal writes that the last report left out, of these invocations."""
 
-    def start(self, invocation: Invocation) -> None:
-        """Starts a handler; called on the task thread."""
+    def start(self, invocation: Invocation, function: HandlerFunction | None = None) -> None:
+        """Starts a handler; called on the task thread.
+
+        Args:
+            invocation: What it is run for.
+            function: That of another version, in place of the runner's own.
+        """
 
     def park(self, invocations: Iterable[int]) -> list[int]:
         """Drops handlers that wait, as far as they let themselves be; gives those."""
@@ -125,8 +130,8 @@ class AsyncHandlerRunner:
     def state_of(self, backend: StateBackend) -> StateBackend:
         return backend
 
-    def start(self, invocation: Invocation) -> None:
-        run, number = self._run(invocation), invocation.first_number
+    def start(self, invocation: Invocation, function: HandlerFunction | None = None) -> None:
+        run, number = self._run(invocation, function or self._function), invocation.first_number
         invocation.task = NumberedTask(run, number=number, loop=self._loop)
         self._running[invocation.id] = invocation
 
@@ -148,13 +153,11 @@ class AsyncHandlerRunner:
         running = self._running.get(invocation)
         return "an invocation that has ended" if running is None else running.context.describe()
 
-    async def _run(self, invocation: Invocation) -> None:
+    async def _run(self, invocation: Invocation, function: HandlerFunction) -> None:
         invocation_tasks.set(invocation)  # for this task and those it starts
         invocation.context.settle(self._loop)
         try:
-            coroutine: Coroutine[Any, Any, Any] = self._function(
-                invocation.value, invocation.context
-            )
+            coroutine: Coroutine[Any, Any, Any] = function(invocation.value, invocation.context)
             result = await coroutine
             if result is not None:
                 invocation.context.emit(result)
@@ -273,19 +276,19 @@ class ThreadHandlerRunner:
     def state_of(self, backend: StateBackend) -> StateBackend:
         return _TaskThreadState(backend, self._on_task_thread)
 
-    def start(self, invocation: Invocation) -> None:
+    def start(self, invocation: Invocation, function: HandlerFunction | None = None) -> None:
         # a copy of the context of the task thread: what a handler sets is its own
         context = copy_context()
         self._executor.start_on(
             self._pool,
-            lambda invocation: context.run(self._handle, invocation),
+            lambda invocation: context.run(self._handle, invocation, function or self._function),
             invocation,
             self._refuse,
         )
 
-    def _handle(self, invocation: Invocation) -> None:
+    def _handle(self, invocation: Invocation, function: HandlerFunction) -> None:
         invocation.context.settle(None)
-        outcome = run(self._function, (invocation.value, invocation.context))
+        outcome = run(function, (invocation.value, invocation.context))
         if is_awaitable(outcome.value):
             outcome = Outcome(None, _returned_awaitable(outcome.value))
         elif outcome.value is not None:

@@ -6,7 +6,7 @@ import gc
 import pickle
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from typing import Any
@@ -20,6 +20,7 @@ from pyflink_durable.errors import (
 from pyflink_durable.handler import (
     DurableProcessFunction,
     Handler,
+    HandlerFunction,
     handles_asynchronously,
     process_function_of,
 )
@@ -80,6 +81,7 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         uid: The operator's uid, for idempotency keys.
         can_gate: Whether the job takes the checkpoints that a call at the gate waits for.
         has_signals: Whether the operator has an input of signals.
+        previous: Handlers of earlier versions, by which their inputs in flight are handled.
     """
 
     def __init__(
@@ -90,14 +92,16 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         uid: str,
         can_gate: bool,
         has_signals: bool = False,
+        previous: Mapping[str | None, Handler] | None = None,
     ) -> None:
         self._handler = handler
+        self._previous = dict(previous or {})
         self._options = options
         self._name = name
         self._uid = uid
         self._can_gate = can_gate
         self._has_signals = has_signals
-        self._classes = ScriptClasses.of(handler)
+        self._classes = ScriptClasses.of((handler, self._previous))
 
     def open(self, runtime_context: RuntimeContext) -> None:
         operation = opening.get()
@@ -162,17 +166,17 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         )
         try:
             self._observers.open()
-            self._open_handler(runtime_context)
+            self._open_handlers(runtime_context)
             self._watchdog.start()
         except BaseException:
             self._close_after_failure()
             raise
         operation.connect(self, self._outputs, self._loads)
 
-    def _open_handler(self, runtime_context: RuntimeContext) -> None:
-        if isinstance(self._handler, DurableProcessFunction):
+    def _open_handlers(self, runtime_context: RuntimeContext) -> None:
+        for handler in self._opened_handlers():
             metrics = HandlerMetrics(self._operation.metrics, self._gauges)
-            self._handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
+            handler.open(TaskContext(self._bridge.describeTask(), metrics, runtime_context))
         self._gauges.read(self._bridge.wakeAt)
 
     def _own_observers(self) -> tuple[Observer, ...]:
@@ -227,13 +231,14 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             lambda: self._tell_of_threads(alive),
             lambda: self._watchdog.close(deadline),
             self._loop.close,
-            self._close_handler,
+            *(handler.close for handler in self._opened_handlers()),
             self._observers.close,
         )
 
-    def _close_handler(self) -> None:
-        if isinstance(self._handler, DurableProcessFunction):
-            self._handler.close()
+    def _opened_handlers(self) -> list[DurableProcessFunction]:
+        """Those that have a life, each once: one may stand for several versions."""
+        all_handlers = {id(one): one for one in (self._handler, *self._previous.values())}
+        return [one for one in all_handlers.values() if isinstance(one, DurableProcessFunction)]
 
     def _tell_of_threads(self, alive: list[str]) -> None:
         if alive:
@@ -250,7 +255,9 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         self._endings.flink_context = ctx
         return ()
 
-    def start(self, elements: Iterable[Element], seconds: float) -> int:
+    def start(
+        self, elements: Iterable[Element], seconds: float, versions: Mapping[int, str | None] = {}
+    ) -> int:
         """Starts the handlers of elements, runs them until they wait, and tells how many it did.
 
         A step that takes long, since handlers block in it, ends early: no checkpoint comes between.
@@ -259,6 +266,8 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         Args:
             elements: The elements.
             seconds: After which no further group starts.
+            versions: By their ids, of those invocations that another version of the handler has
+                accepted than the current one.
         """
         waiting = iter(elements)
         deadline = time.monotonic() + seconds
@@ -268,14 +277,20 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
             if not group:
                 break
             for element in group:
-                self._start(*element)
+                self._start(*element, versions)
             self._loop.run_until_idle()
             started += len(group)
             size = min(2 * size, _LARGEST_GROUP)
         return started
 
     def _start(
-        self, value: Any, number: int, timestamp: int | None, slots: int, sequence: int
+        self,
+        value: Any,
+        number: int,
+        timestamp: int | None,
+        slots: int,
+        sequence: int,
+        versions: Mapping[int, str | None],
     ) -> None:
         identity = InvocationIdentity(self._key_of, self._uid, sequence, number)
         digest = ""
@@ -303,10 +318,14 @@ class DurableHost(KeyedProcessFunction):  # type: ignore[misc]
         if self._options.on_error == "dead-letter":
             invocation.input = copy_of(value)
         if not_started is None:
-            self._runner.start(invocation)
+            previous = self._function_of(versions[number]) if number in versions else None
+            self._runner.start(invocation, previous)
         else:
             invocation.outcome = Outcome(None, not_started)
             self._to_end.append(invocation)
+
+    def _function_of(self, version: str | None) -> HandlerFunction:
+        return process_function_of(self._previous[version])  # the operator has looked at all
 
     def _load_key(self, number: int) -> Any:
         return self._loads(self._bridge.getKey(number))

@@ -7,7 +7,7 @@ hands over the inputs, and takes back all that happened in the step.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from itertools import chain
 from struct import Struct
@@ -39,12 +39,16 @@ class Host(Protocol):
     signals: SignalDesk
     """Where signals come in."""
 
-    def start(self, elements: Iterable[Element], seconds: float) -> int:
+    def start(
+        self, elements: Iterable[Element], seconds: float, versions: Mapping[int, str | None] = {}
+    ) -> int:
         """Starts handlers, as many as there is time for, and runs each until it waits.
 
         Args:
             elements: Their elements.
             seconds: How long it goes on starting handlers; it starts one at least.
+            versions: By their ids, of those invocations that another version of the handler has
+                accepted than the current one.
 
         Returns:
             How many it has started; the others are handed over again.
@@ -135,7 +139,13 @@ class DurableOperation:
         """
         check_key(self._loads(pickled), operator)
 
-    def start(self, values: Sequence[bytes], numbers: bytes, millis: int) -> tuple[Any, ...]:
+    def start(
+        self,
+        values: Sequence[bytes],
+        numbers: bytes,
+        millis: int,
+        others: Sequence[Any] | None = None,
+    ) -> tuple[Any, ...]:
         """Starts the handlers of elements, as many as there is time for.
 
         Args:
@@ -143,6 +153,8 @@ class DurableOperation:
             numbers: Four signed 64-bit numbers of each, big-endian: the other fields of `Element`;
                 the smallest number in place of a timestamp for one that has none.
             millis: How long it goes on starting handlers.
+            others: Two fields of each that another version of the handler has accepted than the
+                current one: the invocation, and that version, or None.
 
         Returns:
             How many were started, and the other four parts of what `resume` gives.
@@ -161,7 +173,8 @@ class DurableOperation:
                 strict=True,
             )
         )
-        started = self._ensure_host().start(elements, millis / 1000)
+        versions = dict(zip(others[::2], others[1::2], strict=True)) if others else {}
+        started = self._ensure_host().start(elements, millis / 1000, versions)
         return started, *(self._report() or (0, (), (), ()))
 
     def resume(self, released: Sequence[Any] | None) -> tuple[Any, ...] | None:

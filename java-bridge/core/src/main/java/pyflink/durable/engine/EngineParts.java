@@ -15,6 +15,7 @@ import pyflink.durable.state.ParkedState;
 import pyflink.durable.state.Retention;
 import pyflink.durable.state.SignalState;
 import pyflink.durable.state.UserState;
+import pyflink.durable.state.VersionState;
 
 /**
  * The parts of an {@link InvocationEngine} that the keyed state is needed for, wired up, and what
@@ -80,6 +81,7 @@ final class EngineParts<K, IN> {
      * @param writeAhead null for an operator without a call log
      * @param fromCheckpoint whether there is state that a checkpoint or a savepoint left
      * @param restoredWatermark the last one of the checkpoint
+     * @param versions those of the handler
      */
     EngineParts(
             Base<K, IN> base,
@@ -89,13 +91,17 @@ final class EngineParts<K, IN> {
             Retention retention,
             @Nullable WriteAhead<K, IN> writeAhead,
             boolean fromCheckpoint,
-            long restoredWatermark) {
+            long restoredWatermark,
+            VersionState versions)
+            throws Exception {
         this.base = base;
         this.writeAhead = writeAhead;
         Limits limits = base.limits;
         ProcessingTimeService timers = base.task.getProcessingTimeService();
         userState = new UserState(context, retention);
-        inFlight = new InFlightState<>(backend, context, inputSerializer, retention);
+        inFlight =
+                new InFlightState<>(
+                        backend, context, inputSerializer, retention, versions.current());
         scheduler =
                 new InvocationScheduler<>(
                         inFlight, base.watermarks, limits.maxInFlight, limits.maxPending);
@@ -121,12 +127,12 @@ final class EngineParts<K, IN> {
                         checkpoints,
                         timers);
         steps = newSteps();
-        parking =
+        ParkedState<K, IN> parked =
                 Deadlines.areKeptBy(backend)
-                        ? newParking(
-                                new ParkedState<>(backend, context, inputSerializer),
-                                restoredWatermark)
-                        : noParking();
+                        ? new ParkedState<>(backend, context, inputSerializer)
+                        : null;
+        versions.check(base.name, inFlight, parked);
+        parking = parked == null ? noParking() : newParking(parked, restoredWatermark);
         signals =
                 retention.signalTtl > 0
                         ? newSignals(

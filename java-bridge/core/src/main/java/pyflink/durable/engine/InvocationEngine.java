@@ -16,6 +16,7 @@ import pyflink.durable.state.Input;
 import pyflink.durable.state.Retention;
 import pyflink.durable.state.Unclaimed;
 import pyflink.durable.state.UnclaimedState;
+import pyflink.durable.state.VersionState;
 
 /**
  * The life of the invocations of one subtask, between Flink, which gives inputs, checkpoints and
@@ -89,6 +90,7 @@ public final class InvocationEngine<K, IN> {
      * @param callLog null for an operator without one
      * @param fromCheckpoint whether there is state that a checkpoint or a savepoint left
      * @param restoredWatermark the last one of the checkpoint
+     * @param versions those of the handler
      */
     public void open(
             KeyedStateBackend<K> backend,
@@ -99,7 +101,8 @@ public final class InvocationEngine<K, IN> {
             Retention retention,
             @Nullable CallLog callLog,
             boolean fromCheckpoint,
-            long restoredWatermark)
+            long restoredWatermark,
+            VersionState versions)
             throws Exception {
         if (callLog != null) {
             WriteAhead<K, IN> opened =
@@ -126,7 +129,8 @@ public final class InvocationEngine<K, IN> {
                         retention,
                         writeAhead,
                         fromCheckpoint,
-                        restoredWatermark);
+                        restoredWatermark,
+                        versions);
         base.requests.open(parts);
         base.mailbox.execute(this::restore, "start what was in flight");
     }
@@ -142,10 +146,7 @@ public final class InvocationEngine<K, IN> {
         }
     }
 
-    /**
-     * Ends the handlers. Their journals close first, so that nothing an interrupted call still does
-     * reaches the journal.
-     */
+    /** Ends the handlers, their journals first: what interrupted calls still do reaches none. */
     private void closeHost() {
         if (!closed) {
             closed = true;

@@ -65,7 +65,7 @@ final class InvocationScheduler<K, IN> {
             lane = new KeyLane<>(key, state.nextSequence());
             lanes.put(key, lane);
         }
-        Input<IN> input = new Input<>(lane.takeSequence(), timestamp, value);
+        Input<IN> input = state.accept(lane.takeSequence(), timestamp, value);
         changed.add(lane);
         enqueue(new Invocation<>(nextId++, lane, input, watermarks.enter(timestamp), null));
     }

@@ -220,7 +220,7 @@ final class Parking<K, IN> {
         if (head == null) {
             return false;
         }
-        state.putInput(new Input<>(head.nextSequence(), timestamp, value));
+        state.putInput(inFlight.accept(head.nextSequence(), timestamp, value));
         state.putHead(head.withNextSequence(head.nextSequence() + 1));
         inFlight.putNextSequence(head.nextSequence() + 1);
         return true;

@@ -1,5 +1,6 @@
 package pyflink.durable.operator;
 
+import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
@@ -11,6 +12,7 @@ import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.types.Row;
 import pyflink.durable.engine.Limits;
+import pyflink.durable.state.HandlerVersions;
 import pyflink.durable.state.Retention;
 
 /**
@@ -41,6 +43,8 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
     /**
      * @param parkAfter after how many milliseconds of waiting invocations are parked; negative for
      *     never
+     * @param version that of the handler; null if the job names none
+     * @param previous other versions of which there is the code, null for those without one
      * @param signalTtl for how many milliseconds a signal is kept that nobody takes
      */
     public DurableKeyedCoProcessOperator(
@@ -59,6 +63,8 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
             long stateTtl,
             @Nullable Map<String, String> callLog,
             long parkAfter,
+            @Nullable String version,
+            List<String> previous,
             long signalTtl) {
         this(
                 config,
@@ -70,7 +76,8 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
                 new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout)
                         .withParking(parkAfter),
                 new Retention(numbersInputs, keyTtl, stateTtl).withSignals(signalTtl),
-                callLog);
+                callLog,
+                new HandlerVersions(version, previous));
     }
 
     DurableKeyedCoProcessOperator(
@@ -82,8 +89,19 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
             String uid,
             Limits limits,
             Retention retention,
-            @Nullable Map<String, String> callLog) {
-        super(config, function, inputType, outputType, name, uid, limits, retention, callLog);
+            @Nullable Map<String, String> callLog,
+            HandlerVersions versions) {
+        super(
+                config,
+                function,
+                inputType,
+                outputType,
+                name,
+                uid,
+                limits,
+                retention,
+                callLog,
+                versions);
     }
 
     @Override

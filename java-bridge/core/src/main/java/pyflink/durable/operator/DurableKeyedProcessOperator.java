@@ -1,6 +1,7 @@
 package pyflink.durable.operator;
 
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import javax.annotation.Nullable;
@@ -37,8 +38,10 @@ import pyflink.durable.engine.InvocationEngine;
 import pyflink.durable.engine.Limits;
 import pyflink.durable.log.CallLog;
 import pyflink.durable.state.CallLogState;
+import pyflink.durable.state.HandlerVersions;
 import pyflink.durable.state.Retention;
 import pyflink.durable.state.UnclaimedState;
+import pyflink.durable.state.VersionState;
 import pyflink.durable.state.WatermarkState;
 import pyflink.durable.value.OutputValues;
 import pyflink.durable.value.SideOutput;
@@ -71,6 +74,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private final Limits limits;
     private final Retention retention;
     @Nullable private final HashMap<String, String> callLog;
+    private final HandlerVersions versions;
 
     private transient ValueType<Object> keyType;
     private transient InvocationEngine<Row, IN> engine;
@@ -81,6 +85,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
 
     private transient boolean fromCheckpoint;
     private transient WatermarkState watermarks;
+    private transient VersionState versionState;
 
     /**
      * @param uid the operator's id in savepoints, as the job gave it
@@ -94,6 +99,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
      * @param callLog settings of the call log, null for a job without one
      * @param parkAfter after how many milliseconds of waiting invocations are parked; negative for
      *     never
+     * @param version that of the handler; null if the job names none
+     * @param previous other versions of which there is the code, null for those without one
      */
     public DurableKeyedProcessOperator(
             Configuration config,
@@ -110,7 +117,9 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             long keyTtl,
             long stateTtl,
             @Nullable Map<String, String> callLog,
-            long parkAfter) {
+            long parkAfter,
+            @Nullable String version,
+            List<String> previous) {
         this(
                 config,
                 function,
@@ -121,7 +130,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout)
                         .withParking(parkAfter),
                 new Retention(numbersInputs, keyTtl, stateTtl),
-                callLog);
+                callLog,
+                new HandlerVersions(version, previous));
     }
 
     DurableKeyedProcessOperator(
@@ -133,7 +143,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             String uid,
             Limits limits,
             Retention retention,
-            @Nullable Map<String, String> callLog) {
+            @Nullable Map<String, String> callLog,
+            HandlerVersions versions) {
         super(config, function, inputType, outputType);
         this.inputType = inputType;
         this.outputType = outputType;
@@ -142,6 +153,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         this.limits = limits;
         this.retention = retention;
         this.callLog = callLog == null ? null : new HashMap<>(callLog);
+        this.versions = versions;
     }
 
     // ------------------------------------------------------------------ open and close
@@ -176,7 +188,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 retention,
                 openCallLog(classLoader),
                 fromCheckpoint,
-                watermarks.restored());
+                watermarks.restored(),
+                versionState);
     }
 
     @Override
@@ -184,6 +197,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         super.initializeState(context);
         fromCheckpoint = context.isRestored();
         watermarks = new WatermarkState(context.getOperatorStateStore());
+        versionState = new VersionState(context.getOperatorStateStore(), versions, fromCheckpoint);
         if (callLog != null) {
             String jobId = getContainingTask().getEnvironment().getJobID().toHexString();
             callLogOpening = new CallLogOpening(callLog, uid, jobId);
@@ -208,7 +222,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     /** What runs the handlers; a test has others than Python's. */
     HandlerHost<Row, IN> newHost() {
         OutputValues<OUT> outputs = new OutputValues<>(outputType, getSideOutputTags());
-        python = new PythonHost<>(this, name, inputType, outputs, this::logCounters);
+        String version = versions.current();
+        python = new PythonHost<>(this, name, inputType, outputs, version, this::logCounters);
         return python;
     }
 
@@ -411,7 +426,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 uid,
                 limits,
                 retention,
-                callLog);
+                callLog,
+                versions);
     }
 
     public InvocationEngine<Row, IN> engine() {

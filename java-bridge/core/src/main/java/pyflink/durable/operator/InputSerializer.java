@@ -17,16 +17,23 @@ import pyflink.durable.state.Input;
  * <p>Version 1: {@code version, sequence, hasTimestamp, timestamp?, value}. The value is written by
  * the stream's own serializer, whose evolution Flink looks after. Version 2, of an input whose
  * outputs have another timestamp: {@code version, sequence, timestamp, outputTimestamp, value}.
+ * Version 3, of one with more to it: {@code version, sequence, flags, timestamp?, outputTimestamp?,
+ * handlerVersion?, value}; the flags say what is there: a timestamp (1), another one for the
+ * outputs (2), the version of the handler that accepted it (4).
  *
  * <p>It is here, and not beside {@link Input}, as the name of its snapshot's class stands in every
  * savepoint; the state is given it by the operator.
  */
 public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
-    static final int VERSION = 2;
+    static final int VERSION = 3;
 
     /** Of the form in which the value's serializer is kept. */
     private static final int SNAPSHOT_VERSION = 1;
+
+    private static final int HAS_TIMESTAMP = 1;
+    private static final int HAS_OUTPUT_TIMESTAMP = 2;
+    private static final int HAS_HANDLER_VERSION = 4;
 
     private static final long serialVersionUID = 1L;
 
@@ -38,28 +45,52 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
     @Override
     public void serialize(Input<IN> input, DataOutputView out) throws IOException {
-        boolean moved = !Objects.equals(input.timestamp(), input.outputTimestamp());
-        out.writeByte(moved ? 2 : 1);
-        out.writeLong(input.sequence());
-        if (!moved) {
-            out.writeBoolean(input.timestamp() != null);
+        int flags = flagsOf(input);
+        if (flags <= HAS_TIMESTAMP) {
+            out.writeByte(1);
+            out.writeLong(input.sequence());
+            out.writeBoolean(flags == HAS_TIMESTAMP);
+        } else if (flags == (HAS_TIMESTAMP | HAS_OUTPUT_TIMESTAMP)) {
+            out.writeByte(2);
+            out.writeLong(input.sequence());
+        } else {
+            out.writeByte(3);
+            out.writeLong(input.sequence());
+            out.writeByte(flags);
         }
-        if (input.timestamp() != null) {
+        if ((flags & HAS_TIMESTAMP) != 0) {
             out.writeLong(input.timestamp());
         }
-        if (moved) {
+        if ((flags & HAS_OUTPUT_TIMESTAMP) != 0) {
             out.writeLong(input.outputTimestamp());
         }
+        if ((flags & HAS_HANDLER_VERSION) != 0) {
+            out.writeUTF(input.handlerVersion());
+        }
         valueSerializer.serialize(input.value(), out);
+    }
+
+    private static int flagsOf(Input<?> input) {
+        boolean moved = !Objects.equals(input.timestamp(), input.outputTimestamp());
+        return (input.timestamp() == null ? 0 : HAS_TIMESTAMP)
+                | (moved ? HAS_OUTPUT_TIMESTAMP : 0)
+                | (input.handlerVersion() == null ? 0 : HAS_HANDLER_VERSION);
     }
 
     @Override
     public Input<IN> deserialize(DataInputView in) throws IOException {
         int version = RecordSerializer.readVersion(in, "An input in flight", VERSION);
         long sequence = in.readLong();
-        Long timestamp = version == 2 || in.readBoolean() ? (Long) in.readLong() : null;
-        Long outputTimestamp = version == 2 ? (Long) in.readLong() : timestamp;
-        return new Input<>(sequence, timestamp, outputTimestamp, valueSerializer.deserialize(in));
+        int flags =
+                version == 2
+                        ? HAS_TIMESTAMP | HAS_OUTPUT_TIMESTAMP
+                        : in.readByte(); // of version 1 whether there is a timestamp
+        Long timestamp = (flags & HAS_TIMESTAMP) != 0 ? (Long) in.readLong() : null;
+        Long outputTimestamp =
+                (flags & HAS_OUTPUT_TIMESTAMP) != 0 ? (Long) in.readLong() : timestamp;
+        String handlerVersion = (flags & HAS_HANDLER_VERSION) != 0 ? in.readUTF() : null;
+        IN value = valueSerializer.deserialize(in);
+        return new Input<>(sequence, timestamp, outputTimestamp, handlerVersion, value);
     }
 
     @Override
@@ -73,6 +104,7 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
                 from.sequence(),
                 from.timestamp(),
                 from.outputTimestamp(),
+                from.handlerVersion(),
                 valueSerializer.copy(from.value()));
     }
 

@@ -1,8 +1,10 @@
 package pyflink.durable.operator;
 
 import java.nio.ByteBuffer;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.java.typeutils.RowTypeInfo;
@@ -29,6 +31,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     private final PickledKeys pickledKeys;
     private final InputValues<Object> inputs;
     private final OutputValues<?> outputs;
+    @Nullable private final String version;
     private final Runnable afterClose;
 
     /** Null until PyFlink has opened it. */
@@ -37,12 +40,14 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     /**
      * @param name of the operator
      * @param inputType PyFlink's: a row of key and value
+     * @param version the current one of the handler; null if the job names none
      */
     PythonHost(
             AbstractEmbeddedPythonFunctionOperator<?> operator,
             String name,
             TypeInformation<?> inputType,
             OutputValues<?> outputs,
+            @Nullable String version,
             Runnable afterClose) {
         this.operator = operator;
         this.name = name;
@@ -51,6 +56,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         this.pickledKeys = new PickledKeys(key);
         this.inputs = new InputValues<>(ValueType.of(((RowTypeInfo) inputType).getTypeAt(1)));
         this.outputs = outputs;
+        this.version = version;
         this.afterClose = afterClose;
     }
 
@@ -95,6 +101,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     public Object[] start(List<Invocation<Row, IN>> invocations, long millis) {
         // one value that crosses in place of four for each invocation
         ByteBuffer numbers = ByteBuffer.allocate(4 * Long.BYTES * invocations.size());
+        List<Object> others = null; // those that another version of the handler has accepted
         for (Invocation<Row, IN> invocation : invocations) {
             if (!inputs.hasRoom()) {
                 break;
@@ -105,9 +112,16 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
             numbers.putLong(input.timestamp() == null ? NO_TIMESTAMP : input.timestamp());
             numbers.putLong(invocation.journal().size());
             numbers.putLong(input.sequence());
+            if (!Objects.equals(input.handlerVersion(), version)) {
+                others = others == null ? new ArrayList<>() : others;
+                others.add(invocation.id());
+                others.add(input.handlerVersion());
+            }
         }
         byte[] written = Arrays.copyOf(numbers.array(), numbers.position());
-        Object[] arguments = {inputs.take(), written, millis};
+        Object[] arguments = {
+            inputs.take(), written, millis, others == null ? null : others.toArray()
+        };
         return read(interpreter.invokeMethod("durable_operation", "start", arguments));
     }
 

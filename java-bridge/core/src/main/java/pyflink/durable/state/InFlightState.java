@@ -1,10 +1,13 @@
 package pyflink.durable.state;
 
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.stream.Stream;
+import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
@@ -34,12 +37,17 @@ public final class InFlightState<K, IN> implements JournalChanges {
     private final MapState<Long, Input<IN>> inputs;
     private final MapState<Integer, Call> journal;
     private final Sequences sequences;
+    @Nullable private final String handlerVersion;
 
+    /**
+     * @param handlerVersion by which new inputs are handled; null if the job names none
+     */
     public InFlightState(
             KeyedStateBackend<K> backend,
             RuntimeContext context,
             TypeSerializer<Input<IN>> inputSerializer,
-            Retention retention) {
+            Retention retention,
+            @Nullable String handlerVersion) {
         this.backend = backend;
         this.inputs =
                 context.getMapState(
@@ -49,6 +57,12 @@ public final class InFlightState<K, IN> implements JournalChanges {
                         new MapStateDescriptor<>(
                                 JOURNAL, IntSerializer.INSTANCE, CallSerializer.INSTANCE));
         this.sequences = new Sequences(context, retention);
+        this.handlerVersion = handlerVersion;
+    }
+
+    /** A new input, as the current version of the handler takes it. */
+    public Input<IN> accept(long number, @Nullable Long timestamp, IN value) {
+        return new Input<>(number, timestamp, timestamp, handlerVersion, value);
     }
 
     public void selectKey(K key) {
@@ -97,6 +111,25 @@ public final class InFlightState<K, IN> implements JournalChanges {
         return keys;
     }
 
+    /** Walks over all inputs: for an upgrade of the handler only. Selects other keys. */
+    void forEachInput(Consumer<Input<IN>> receiver) throws Exception {
+        forEachInput(backend, INPUTS, inputs, receiver);
+    }
+
+    static <K, IN> void forEachInput(
+            KeyedStateBackend<K> backend,
+            String name,
+            MapState<Long, Input<IN>> inputs,
+            Consumer<Input<IN>> receiver)
+            throws Exception {
+        try (Stream<K> keys = backend.getKeys(name, VoidNamespace.INSTANCE)) {
+            for (Iterator<K> each = keys.iterator(); each.hasNext(); ) {
+                backend.setCurrentKey(each.next());
+                inputs.values().forEach(receiver);
+            }
+        }
+    }
+
     /** The inputs of the selected key, by sequence number. */
     public TreeMap<Long, Input<IN>> restoreInputs() throws Exception {
         TreeMap<Long, Input<IN>> found = new TreeMap<>();
@@ -121,7 +154,7 @@ public final class InFlightState<K, IN> implements JournalChanges {
     }
 
     private Input<IN> renumber(Input<IN> input, long number) throws Exception {
-        Input<IN> numbered = new Input<>(number, input.timestamp(), input.value());
+        Input<IN> numbered = input.numbered(number);
         dropInput(input.sequence());
         putInput(numbered);
         putNextSequence(number + 1);

@@ -9,6 +9,7 @@ public final class Input<IN> {
     private final long sequence;
     @Nullable private final Long timestamp;
     @Nullable private final Long outputTimestamp;
+    @Nullable private final String handlerVersion;
     private final IN value;
 
     /**
@@ -16,17 +17,24 @@ public final class Input<IN> {
      * @param timestamp the element's timestamp in milliseconds, null if it has none
      */
     public Input(long sequence, @Nullable Long timestamp, IN value) {
-        this(sequence, timestamp, timestamp, value);
+        this(sequence, timestamp, timestamp, null, value);
     }
 
     /**
      * @param outputTimestamp that of its outputs, larger than its own if these would be late
+     * @param handlerVersion the version of the handler that accepted it, and handles it to the end;
+     *     null if that had none
      */
     public Input(
-            long sequence, @Nullable Long timestamp, @Nullable Long outputTimestamp, IN value) {
+            long sequence,
+            @Nullable Long timestamp,
+            @Nullable Long outputTimestamp,
+            @Nullable String handlerVersion,
+            IN value) {
         this.sequence = sequence;
         this.timestamp = timestamp;
         this.outputTimestamp = outputTimestamp;
+        this.handlerVersion = handlerVersion;
         this.value = value;
     }
 
@@ -34,7 +42,12 @@ public final class Input<IN> {
     public Input<IN> behind(long watermark) {
         return outputTimestamp == null || outputTimestamp > watermark
                 ? this
-                : new Input<>(sequence, timestamp, watermark + 1, value);
+                : new Input<>(sequence, timestamp, watermark + 1, handlerVersion, value);
+    }
+
+    /** The same by another number. */
+    Input<IN> numbered(long number) {
+        return new Input<>(number, timestamp, outputTimestamp, handlerVersion, value);
     }
 
     public long sequence() {
@@ -51,6 +64,11 @@ public final class Input<IN> {
         return outputTimestamp;
     }
 
+    @Nullable
+    public String handlerVersion() {
+        return handlerVersion;
+    }
+
     public IN value() {
         return value;
     }
@@ -64,6 +82,7 @@ public final class Input<IN> {
         return sequence == that.sequence
                 && Objects.equals(timestamp, that.timestamp)
                 && Objects.equals(outputTimestamp, that.outputTimestamp)
+                && Objects.equals(handlerVersion, that.handlerVersion)
                 && Objects.equals(value, that.value);
     }
 

@@ -2,6 +2,7 @@ package pyflink.durable.state;
 
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.MapState;
@@ -76,6 +77,11 @@ public final class ParkedState<K, IN> {
 
     public void putInput(Input<IN> input) throws Exception {
         inputs.put(input.sequence(), input);
+    }
+
+    /** Walks over all inputs: for an upgrade of the handler only. Selects other keys. */
+    void forEachInput(Consumer<Input<IN>> receiver) throws Exception {
+        InFlightState.forEachInput(backend, INPUTS, inputs, receiver);
     }
 
     /** When the next key is to go on; {@link Long#MAX_VALUE} if none is by itself. */

@@ -44,6 +44,10 @@ public final class HarnessHandler {
         return invocation.input().timestamp();
     }
 
+    public String handlerVersion() {
+        return invocation.input().handlerVersion();
+    }
+
     public long sequence() {
         return invocation.input().sequence();
     }

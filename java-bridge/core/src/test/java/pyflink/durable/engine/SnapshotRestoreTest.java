@@ -242,7 +242,8 @@ class SnapshotRestoreTest {
                             harness.operator.getKeyedStateBackend(),
                             harness.operator.getRuntimeContext(),
                             harness.inputSerializer(),
-                            new Retention(true, 0, 0));
+                            new Retention(true, 0, 0),
+                            null);
             state.selectKey(Row.of("a"));
             state.remove(0);
             snapshot = harness.snapshot();

@@ -1,6 +1,7 @@
 package pyflink.durable.operator;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,6 +38,7 @@ import org.apache.flink.streaming.util.KeyedOneInputStreamOperatorTestHarness;
 import org.apache.flink.types.Row;
 import pyflink.durable.engine.HarnessHandler;
 import pyflink.durable.engine.Limits;
+import pyflink.durable.state.HandlerVersions;
 import pyflink.durable.state.Input;
 import pyflink.durable.state.Retention;
 
@@ -125,7 +127,12 @@ public final class DurableHarness implements AutoCloseable {
     private DurableHarness(Setup setup) throws Exception {
         KeyKind kind = setup.kind;
         operator =
-                new HarnessOperator(kind.fieldType, setup.limits(), setup.retention, setup.callLog);
+                new HarnessOperator(
+                        kind.fieldType,
+                        setup.limits(),
+                        setup.retention,
+                        setup.callLog,
+                        setup.versions);
         flink =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         operator,
@@ -160,6 +167,7 @@ public final class DurableHarness implements AutoCloseable {
         private boolean objectReuse;
         private Retention retention = new Retention(true, 0, 0);
         @Nullable private Map<String, String> callLog;
+        private HandlerVersions versions = HandlerVersions.none();
 
         private Setup(KeyKind kind) {
             this.kind = kind;
@@ -206,6 +214,12 @@ public final class DurableHarness implements AutoCloseable {
 
         public Setup parksAfter(long millis) {
             parkAfter = millis;
+            return this;
+        }
+
+        /** Names versions of the handler, the current one first. */
+        public Setup versions(@Nullable String current, String... previous) {
+            versions = new HandlerVersions(current, Arrays.asList(previous));
             return this;
         }
 

@@ -17,6 +17,7 @@ import pyflink.durable.engine.HandlerHost;
 import pyflink.durable.engine.HarnessHost;
 import pyflink.durable.engine.InvocationEngine;
 import pyflink.durable.engine.Limits;
+import pyflink.durable.state.HandlerVersions;
 import pyflink.durable.state.Retention;
 
 /**
@@ -46,7 +47,8 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
             TypeInformation<?> keyField,
             Limits limits,
             Retention retention,
-            @Nullable Map<String, String> callLog) {
+            @Nullable Map<String, String> callLog,
+            HandlerVersions versions) {
         super(
                 new Configuration(),
                 new DataStreamPythonFunctionInfo(
@@ -57,7 +59,8 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
                 UID,
                 limits,
                 retention,
-                callLog);
+                callLog,
+                versions);
         this.host = new HarnessHost(callLog != null);
     }
 

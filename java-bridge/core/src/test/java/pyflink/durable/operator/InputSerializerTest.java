@@ -70,13 +70,13 @@ class InputSerializerTest extends SerializerTestBase<Input<Row>> {
     @Test
     void aNewerVersionIsRefused() throws Exception {
         byte[] record = serialize(getTestData()[0]);
-        record[0] = 3;
+        record[0] = 4;
 
         assertThatThrownBy(() -> SERIALIZER.deserialize(new DataInputDeserializer(record)))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "An input in flight has format version 3; this pyflink-durable reads up to"
-                                + " 2. The state was written by a newer release: use that one, or"
+                        "An input in flight has format version 4; this pyflink-durable reads up to"
+                                + " 3. The state was written by a newer release: use that one, or"
                                 + " newer.");
     }
 
@@ -107,6 +107,21 @@ class InputSerializerTest extends SerializerTestBase<Input<Row>> {
         assertThat(roundTrip(moved).timestamp()).isEqualTo(5);
         assertThat(roundTrip(moved).outputTimestamp()).isEqualTo(9);
         assertThat(serialize(moved)[0]).isEqualTo((byte) 2);
+    }
+
+    @Test
+    void anInputKeepsTheVersionOfTheHandlerThatAcceptedIt() throws Exception {
+        Input<Row> accepted = new Input<>(7, 5L, 5L, "2026-11", Row.of("a", null));
+        Input<Row> withoutTime = new Input<>(7, null, null, "支", Row.of("a", null));
+
+        for (Input<Row> input : List.of(accepted, accepted.behind(8), withoutTime)) {
+            assertThat(roundTrip(input)).isEqualTo(input);
+            assertThat(SERIALIZER.copy(input)).isEqualTo(input);
+            assertThat(serialize(input)[0]).isEqualTo((byte) 3);
+        }
+        assertThat(roundTrip(accepted.behind(8)).outputTimestamp()).isEqualTo(9);
+        assertThat(roundTrip(accepted).handlerVersion()).isEqualTo("2026-11");
+        assertThat(accepted).isNotEqualTo(new Input<>(7, 5L, 5L, "2", accepted.value()));
     }
 
     @Test

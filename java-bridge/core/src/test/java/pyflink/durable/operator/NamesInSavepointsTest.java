@@ -37,6 +37,7 @@ class NamesInSavepointsTest {
         DurableHarness.Setup setup =
                 DurableHarness.setup()
                         .callLog(log)
+                        .versions("2")
                         .retention(new Retention(true, 0, 0).withSignals(1_000));
         OperatorSubtaskState first;
         long checkpoint;
@@ -59,6 +60,7 @@ class NamesInSavepointsTest {
                     .as("a snapshot with everything in it")
                     .containsExactlyInAnyOrder(
                             "durable-call-log",
+                            "durable-handler-versions",
                             "durable-inputs",
                             "durable-journal",
                             "durable-parked",

@@ -64,6 +64,7 @@ final class Lines {
             json.writeStartArray();
             json.writeNumber(input.sequence());
             number(input.timestamp());
+            json.writeString(input.handlerVersion());
             payload(input.pickle());
             json.writeEndArray();
         }

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Map;
 import javax.annotation.Nullable;
 import pyflink.durable.journal.Call;
+import pyflink.durable.state.Input;
 
 /** What a key has in flight, as it stands in the state. */
 final class StoredKey {
@@ -13,11 +14,13 @@ final class StoredKey {
 
         private final long sequence;
         @Nullable private final Long timestamp;
+        @Nullable private final String handlerVersion;
         @Nullable private final byte[] pickle;
 
-        StoredInput(long sequence, @Nullable Long timestamp, @Nullable byte[] pickle) {
-            this.sequence = sequence;
-            this.timestamp = timestamp;
+        StoredInput(Input<?> input, @Nullable byte[] pickle) {
+            this.sequence = input.sequence();
+            this.timestamp = input.timestamp();
+            this.handlerVersion = input.handlerVersion();
             this.pickle = pickle;
         }
 
@@ -28,6 +31,11 @@ final class StoredKey {
         @Nullable
         Long timestamp() {
             return timestamp;
+        }
+
+        @Nullable
+        String handlerVersion() {
+            return handlerVersion;
         }
 
         @Nullable

@@ -151,10 +151,7 @@ final class StoredStates {
             for (Input<Object> input : place.values()) {
                 found.put(
                         input.sequence(),
-                        new StoredKey.StoredInput(
-                                input.sequence(),
-                                input.timestamp(),
-                                pickles.of(valueOf(input.value()))));
+                        new StoredKey.StoredInput(input, pickles.of(valueOf(input.value()))));
             }
         }
         return new ArrayList<>(found.values());
