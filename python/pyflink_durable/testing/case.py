@@ -9,6 +9,7 @@ from pyflink_durable.handler import Handler
 from pyflink_durable.options import Durability, DurableOptions
 from pyflink_durable.signals import Signal
 from pyflink_durable.testing.crashes import Crashes, NumberedCrashes, Point
+from pyflink_durable.testing.finished import finished
 from pyflink_durable.testing.memory_journal import Slots
 from pyflink_durable.testing.run import Run
 from pyflink_durable.testing.signals import ONE_KEY, SentSignal
@@ -95,14 +96,7 @@ class Case:
         world = World(settings.handler, options, inputs, self._clock, self._stubs, crashes)
         world.on_death = self._note_death
         self._world = world
-        replays = None
-        if settings.always_replay:
-            from pyflink_durable.testing.always_replay import Replays
-
-            replays = Replays(world)
-        self.result = Run(world, settings.state, self._signals).finish()
-        if replays is not None:
-            replays.check()
+        self.result = finished(world, settings.state, self._signals, settings.always_replay)
         return self.result
 
     def stub(self, target: Any, **answer: Any) -> Stub:

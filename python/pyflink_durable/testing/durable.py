@@ -14,6 +14,7 @@ from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.options import Durability, DurableOptions
 from pyflink_durable.signals import Signal
 from pyflink_durable.testing.crashes import Crash, Crashes, NamedCrashes
+from pyflink_durable.testing.finished import finished
 from pyflink_durable.testing.replay import Replayed, replay
 from pyflink_durable.testing.run import Run
 from pyflink_durable.testing.saved_journal import SavedJournal, load_all
@@ -112,15 +113,8 @@ class Durable:
             always_replay: See there.
         """
         world = self._world(handler, values, key, timestamp, options, crash_at)
-        replays = None
-        if self._always_replay if always_replay is None else always_replay:
-            from pyflink_durable.testing.always_replay import Replays
-
-            replays = Replays(world)
-        run = Run(world, state, self._take_signals()).finish()
-        if replays is not None:
-            replays.check()
-        return run
+        replays = self._always_replay if always_replay is None else always_replay
+        return finished(world, state, self._take_signals(), replays)
 
     def start(
         self,

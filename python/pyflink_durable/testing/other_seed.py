@@ -9,9 +9,8 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from typing import IO, Any
+from typing import IO, NamedTuple
 
 import cloudpickle
 
@@ -39,19 +38,44 @@ def replay_under_another_seed(
     try:
         job = cloudpickle.dumps((handler, journal, options))
     except Exception as error:
-        logger.warning(
-            "the handler is not replayed under another hash seed, since it cannot be pickled: %s",
-            error,
-        )
+        _tell_not_replayed(f"it cannot be pickled: {error}")
         return None
+    answer = _ask(pickle.dumps((sys.path, job)))
+    if answer.not_loaded is not None:
+        _tell_not_replayed(f"it cannot be loaded there: {answer.not_loaded}")
+    return answer.told
+
+
+class _Answer(NamedTuple):
+    """What was different, and why the handler was not replayed; None for nothing."""
+
+    told: str | None = None
+    not_loaded: str | None = None
+
+
+def _tell_not_replayed(why: str) -> None:
+    logger.warning("the handler is not replayed under another hash seed, since %s", why)
+
+
+def _ask(job: bytes) -> _Answer:
+    other = _other()
     try:
-        return _other().replay(job)
+        return other.replay(job)
     except (EOFError, OSError) as error:
-        _running.pop().close()
+        _running.clear()
+        code = other.close()
         raise RuntimeError(
-            "the second Python, in which a handler is replayed under another hash seed, has ended: "
-            "the handler, or the module that it is in, ends its process"
+            "the second Python, in which a handler is replayed under another hash seed, has ended "
+            + _how_it_ended(code)
         ) from error
+
+
+def _how_it_ended(code: int) -> str:
+    if code < 0:
+        return (
+            f"by signal {-code}, from outside: by a machine without memory, say. Run the test again"
+        )
+    return f"with {code}: the handler, or the module that it is in, ends its process"
 
 
 class _OtherPython:
@@ -73,18 +97,17 @@ class _OtherPython:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def replay(self, job: bytes) -> str | None:
+    def replay(self, job: bytes) -> _Answer:
         assert self._process.stdin is not None and self._process.stdout is not None
         write(self._process.stdin, job)
-        answer: str | None = pickle.loads(read(self._process.stdout))
-        return answer
+        return _Answer(*pickle.loads(read(self._process.stdout)))
 
-    def close(self) -> None:
+    def close(self) -> int:
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
         self._process.stdout.close()
-        self._process.wait()
+        return self._process.wait()
 
 
 _PROGRAM = (
@@ -127,22 +150,23 @@ def serve() -> None:
     os.dup2(2, 1)  # what handlers print is no answer
     try:
         while True:
-            write(answers, pickle.dumps(_replayed(read(sys.stdin.buffer))))
+            write(answers, pickle.dumps(tuple(_replayed(read(sys.stdin.buffer)))))
     except EOFError:
         return
 
 
-def _replayed(job: bytes, loads: Callable[[bytes], Any] = pickle.loads) -> str | None:
+def _replayed(message: bytes) -> _Answer:
     from pyflink_durable.testing.replay import replay
 
+    sys.path[:], job = pickle.loads(message)  # that of the test: it may have got longer
     try:
-        handler, journal, options = loads(job)
-    except Exception:
-        return None
+        handler, journal, options = pickle.loads(job)
+    except Exception as error:
+        return _Answer(not_loaded=f"{type(error).__name__}: {error}")
     try:
         replay(handler, journal, options)
     except (JournalMismatch, AssertionError) as error:
-        return f"under another hash seed {error}"
+        return _Answer(f"under another hash seed {error}")
     except Exception:
-        return None  # what it raises, it raises under this one, too
-    return None
+        return _Answer()  # what it raises, it raises under this one, too
+    return _Answer()

@@ -11,6 +11,7 @@ from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.options import Durability, DurableOptions
 from pyflink_durable.testing.crashes import Crashes, Point
 from pyflink_durable.testing.durable import with_level
+from pyflink_durable.testing.finished import finished
 from pyflink_durable.testing.run import Run
 from pyflink_durable.testing.signals import SentSignal
 from pyflink_durable.testing.stubs import Stub, Stubs
@@ -47,6 +48,7 @@ class Plan:
         options: DurableOptions | None = None,
         stubs: Iterable[Stub] = (),
         signals: Iterable[SentSignal] = (),
+        always_replay: bool = False,
     ) -> Run:
         """Runs a handler as `Durable.run_all` does, in the way of the plan.
 
@@ -57,10 +59,13 @@ class Plan:
             state: What ``ctx.state`` of every key holds before.
             options: The options of the job; the level is the plan's.
             stubs: What stands in for the functions of calls.
+            always_replay: Whether the run is replayed from each of its steps, see `Durable.run`.
             signals: Those that come.
+            always_replay: Whether the run is replayed from each of its steps, see `Durable.run`.
 
         Raises:
             Exception: What the handler raises.
+            NotDeterministic: A replay took another path.
         """
         check_handler(handler)
         clock, kept = VirtualClock(), Stubs()
@@ -74,7 +79,7 @@ class Plan:
         world.on_death = lambda died, restored, number: story.append(_told(died, restored))
         with clock.installed():
             try:
-                return Run(world, state, signals).finish()
+                return finished(world, state, signals, always_replay)
             finally:
                 _tell(story)
 

@@ -20,8 +20,9 @@ from pyflink_durable.testing.saved_journal import SavedJournal
 SEED = "set"
 """A kind of read: the order of a set, which the hash seed of the process decides."""
 
-_SHIFT = 1_000_000.0
-"""Seconds; some eleven days, so that hours, days and months are others."""
+_SHIFT = 460 * 86_400.0 + 13 * 3_600.0 + 7 * 60.0 + 11.0
+"""Seconds. From any day on the year, the quarter, the month, the week, its day and the month's, the
+hour, the minute and the second are others."""
 
 _CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 _LOCAL = ("localtime", "gmtime", "ctime", "strftime")

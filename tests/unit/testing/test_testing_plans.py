@@ -137,3 +137,15 @@ def test_all_names_of_the_kit_are_there() -> None:
     assert sorted(kit.__all__) == sorted(kit._MODULES)
     assert all(getattr(kit, name).__name__ == name for name in kit.__all__ if name != "When")
     assert {"Plan", "Stub", "crash_points", "Durable"} <= set(kit.__all__)
+
+
+def test_a_plan_s_run_is_replayed_from_each_step_if_asked_for() -> None:
+    seen: list[str] = []
+
+    async def counts(order: str, ctx: RunnerContext) -> None:
+        seen.append(order)
+        await ctx.durable_execute_async(ask_north, str(len(seen)))
+
+    Plan().run(counts, ["o-1"])
+    with pytest.raises(kit.NotDeterministic):
+        Plan().run(counts, ["o-1"], always_replay=True)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import importlib
 import json
 import os
 import random
+import sys
 import threading
 import time
 import uuid
@@ -22,7 +24,7 @@ from pyflink_durable import (
     OutcomeUnknown,
     RunnerContext,
 )
-from pyflink_durable.testing import Durable, NotDeterministic, SavedJournal
+from pyflink_durable.testing import Durable, NotDeterministic, SavedJournal, reads
 
 NAMES = ["ann", "bob", "cid", "dan", "eve", "fay", "gus"]
 
@@ -130,6 +132,42 @@ def test_a_handler_that_cannot_be_pickled_is_told(
     assert "cannot be pickled" in caplog.text
 
 
+def test_no_part_of_the_shifted_time_is_the_same_on_any_day() -> None:
+    def parts(at: datetime.datetime) -> tuple[int, ...]:
+        week = at.isocalendar()[1]
+        day = (at.year, (at.month - 1) // 3, at.month, week, at.day, at.weekday())
+        return (*day, at.hour, at.minute, at.second)
+
+    shift = datetime.timedelta(seconds=reads._SHIFT)
+    for day in range(4 * 366 + 1):
+        for hour in (0, 6, 12, 18):
+            at = datetime.datetime(2026, 1, 1, hour, 59, 59) + datetime.timedelta(days=day)
+            same = [one == other for one, other in zip(parts(at), parts(at + shift), strict=True)]
+            assert not any(same), at
+
+
+def test_the_second_python_finds_modules_where_the_test_does_by_now(
+    durable: Durable,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    durable.run(handle, NAMES, always_replay=True)  # it has been started
+    module = "handlers_of_a_later_folder"
+    source = "async def handle(names, ctx):\n    await ctx.durable_execute_async(len, {})\n"
+    (tmp_path / f"{module}.py").write_text(source.format("list(set(names))"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    late = importlib.import_module(module)
+    with pytest.raises(NotDeterministic, match="the order of the set"):
+        durable.run(late.handle, NAMES, always_replay=True)
+
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path != str(tmp_path)])
+    late.__name__ = late.handle.__module__ = "handlers_that_are_gone"
+    monkeypatch.setitem(sys.modules, "handlers_that_are_gone", late)
+    durable.run(late.handle, NAMES, always_replay=True)
+    assert "it cannot be loaded there: ModuleNotFoundError" in caplog.text
+
+
 class EndsItsProcess:
     def __reduce__(self) -> Any:
         return os._exit, (3,)
@@ -141,7 +179,7 @@ def test_a_second_python_that_ends_is_told_and_started_again(durable: Durable) -
     async def ends_it(names: list[str], ctx: RunnerContext) -> None:
         assert ends
 
-    with pytest.raises(RuntimeError, match="the second Python"):
+    with pytest.raises(RuntimeError, match=r"the second Python.* has ended with 3: the handler"):
         durable.run(ends_it, NAMES, always_replay=True)
     durable.run(handle, NAMES, always_replay=True)
 
