@@ -29,6 +29,7 @@ class Settings(NamedTuple):
     state: Mapping[str, Any] | None
     options: Mapping[Durability, DurableOptions]
     always_replay: bool
+    upgrade: Handler | None = None
 
 
 class Case:
@@ -95,6 +96,7 @@ class Case:
         crashes = NumberedCrashes(self.cuts) if self.cuts else Crashes()
         world = World(settings.handler, options, inputs, self._clock, self._stubs, crashes)
         world.on_death = self._note_death
+        world.upgrade = settings.upgrade
         self._world = world
         self.result = finished(world, settings.state, self._signals, settings.always_replay)
         return self.result

@@ -56,6 +56,7 @@ class Durable:
         options: DurableOptions | None = None,
         crash_at: Crash | Sequence[Crash] = (),
         always_replay: bool | None = None,
+        upgrade: Handler | None = None,
     ) -> Run:
         """Runs a handler for one input to its end, through the crashes that are named.
 
@@ -70,6 +71,7 @@ class Durable:
             always_replay: Whether the handler is replayed from each step, under another clock and
                 another hash seed, and has to take the same path. By default what the pytest option
                 ``--durable-always-replay`` says.
+            upgrade: The handler of the next release, which runs from the first crash on.
 
         Raises:
             Exception: What the handler raises, unless the options make a dead letter of it.
@@ -86,6 +88,7 @@ class Durable:
             options=options,
             crash_at=crash_at,
             always_replay=always_replay,
+            upgrade=upgrade,
         )
 
     def run_all(
@@ -99,6 +102,7 @@ class Durable:
         options: DurableOptions | None = None,
         crash_at: Crash | Sequence[Crash] = (),
         always_replay: bool | None = None,
+        upgrade: Handler | None = None,
     ) -> Run:
         """As `run`, for several inputs: those of a key one after another, keys side by side.
 
@@ -111,9 +115,15 @@ class Durable:
             options: See `run`, as for what follows.
             crash_at: See there.
             always_replay: See there.
+            upgrade: See there.
         """
         world = self._world(handler, values, key, timestamp, options, crash_at)
-        replays = self._always_replay if always_replay is None else always_replay
+        if upgrade is not None:
+            check_handler(upgrade)
+            world.upgrade = upgrade
+        replays = self._always_replay and upgrade is None
+        if always_replay is not None:
+            replays = always_replay
         return finished(world, state, self._take_signals(), replays)
 
     def start(

@@ -37,6 +37,7 @@ def crash_points(
     crashes: int = 1,
     xfail_window: bool = False,
     always_replay: bool = False,
+    upgrade: Handler | None = None,
 ) -> Callable[[Test], Test]:
     """Has a test run for every crash of a handler, and every last completed checkpoint.
 
@@ -55,13 +56,17 @@ def crash_points(
         xfail_window: Cases may fail in which a call ran that the last checkpoint does not know:
             that is what the level ``"checkpoint"`` leaves open.
         always_replay: Whether each case is replayed from each of its steps, see `Durable.run`.
+        upgrade: The handler of the next release, which runs from the first crash on: it meets
+            everything that the first one can leave.
     """
     check_handler(handler)
+    if upgrade is not None:
+        check_handler(upgrade)
     if crashes < 1:
         raise ValueError(f"crashes is a number from 1, not {crashes}")
     inputs = inputs_of(list(values), key, None)
     by_level = {level: with_level(options, level) for level in get_args(Durability)}
-    settings = Settings(handler, inputs, state, by_level, always_replay)
+    settings = Settings(handler, inputs, state, by_level, always_replay, upgrade)
 
     def decorate(test: Test) -> Test:
         @functools.wraps(test)

@@ -25,10 +25,13 @@ def finished(
         always_replay: Whether it is replayed from each of its steps.
 
     Raises:
+        ValueError: It is to be replayed, and has two handlers.
         NotDeterministic: A replay took another path.
     """
     if not always_replay:
         return Run(world, state, signals).finish()
+    if world.upgrade is not None:
+        raise ValueError("always_replay= looks at one handler, and there is an upgrade=")
     from pyflink_durable.testing.always_replay import Replays
 
     replays = Replays(world)

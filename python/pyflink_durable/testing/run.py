@@ -90,6 +90,8 @@ class Run:
             raise world.failure
         self.crashes += 1
         self._attempt_number += 1
+        if world.upgrade is not None:
+            world.take(world.upgrade)
         newest = len(world.snapshots) - 1
         number = world.crashes.checkpoint(world.oldest, newest)
         restored = world.snapshots[number]

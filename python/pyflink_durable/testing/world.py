@@ -150,6 +150,7 @@ class World:
         states: What handlers have found in the state of their keys, by the number of the input.
         last_state: Values of keys at the end, by lane.
         failure: What the handler raised that fails the task.
+        upgrade: The handler that runs from the first crash on; None for the same one.
         on_death: Called when an attempt has died, with the snapshot that the next one starts from.
         on_end: Called when a handler has ended, with its journal and what it has emitted.
         watch: Called with the attempt after each step that changed something.
@@ -171,9 +172,8 @@ class World:
         checkpoint_interval: float = 1.0,
         makes_calls: bool = True,
     ) -> None:
-        self.handler = handler
-        self.function = process_function_of(handler)
-        self.is_async = handles_asynchronously(handler)
+        self.take(handler)
+        self.upgrade: Handler | None = None
         self.options = options
         self.inputs = inputs
         self.clock = clock
@@ -217,6 +217,12 @@ class World:
                 raise ValueError(f"the inputs have several keys: give {sent.signal.name!r} a key=")
             key = self.inputs[0].key
         self.sender.send(sent, key, self.clock.now)
+
+    def take(self, handler: Handler) -> None:
+        """Has a handler run from the next attempt on."""
+        self.handler = handler
+        self.function = process_function_of(handler)
+        self.is_async = handles_asynchronously(handler)
 
     def note_replayed(self, name: str, input: int, slot: int) -> None:
         """A call was answered from its journal."""

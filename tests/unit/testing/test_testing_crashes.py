@@ -250,3 +250,19 @@ def test_nothing_is_told_of_coroutines_that_a_crash_ends(
         durable.run(handle, "o-1", crash_at=crash(payments.charge_slowly, when=when))
     gc.collect()  # asyncio tells of an exception that nobody has seen when its task goes
     assert caplog.messages == []
+
+
+def test_the_next_release_takes_over_at_the_crash(durable: Durable, payments: Payments) -> None:
+    async def first(order: str, ctx: RunnerContext) -> str:
+        await ctx.durable_execute_async(payments.charge, order)
+        return f"first {await ctx.durable_execute_async(len, order)}"
+
+    def second(order: str, ctx: RunnerContext) -> str:
+        ctx.durable_execute(payments.charge, order)
+        return f"second {ctx.durable_execute(len, order)}"
+
+    plan = crash("charge", when="after-outcome")
+    assert durable.run(first, "o-1", crash_at=plan, upgrade=second).outputs == ["second 3"]
+    assert payments.charges == ["o-1"]
+    with pytest.raises(ValueError, match="looks at one handler"):
+        durable.run(first, "o-1", crash_at=plan, upgrade=second, always_replay=True)
