@@ -353,6 +353,37 @@ class RunnerContext(ABC):
         """
 
     @abstractmethod
+    def patched(self, patch: str) -> bool:
+        """Whether this invocation takes the new code at a place where the handler has changed.
+
+        ``if ctx.patched("fraud-check"): ...  # the new code``, and ``else`` the old. False for an
+        invocation that went past this place before the change was deployed; True for all others,
+        those in flight that have not come so far among them. It is decided at the first such place
+        that the invocation comes to, and is then the same everywhere in it, in every run.
+
+        Args:
+            patch: Names the change; a later one has another name.
+
+        Raises:
+            ValueError: The name is none.
+        """
+
+    @abstractmethod
+    def deprecate_patch(self, patch: str) -> None:
+        """Stands where `patched` stood when the old code is gone.
+
+        An invocation that has taken the old code here is a mismatch, see
+        `DurableOptions.on_mismatch`. ``pyflink-durable check-upgrade`` tells whether one is left;
+        without one this line may go, too.
+
+        Args:
+            patch: The change.
+
+        Raises:
+            JournalMismatch: The invocation has taken the old code.
+        """
+
+    @abstractmethod
     def now(self) -> datetime:
         """The time, in UTC; the same in every run of the handler, as it is journaled."""
 

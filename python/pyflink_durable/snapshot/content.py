@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pyflink_durable.runtime.journal.bridge import (
     BATCH_TIMER,
     NOW,
+    PATCH,
     PENDING,
     PENDING_SIGNALS,
     SIGNAL,
@@ -18,7 +19,7 @@ from pyflink_durable.runtime.journal.bridge import (
 )
 from pyflink_durable.snapshot.plain import plain_value
 
-SlotKind = Literal["call", "timer", "signal", "moment"]
+SlotKind = Literal["call", "timer", "signal", "moment", "patch"]
 SlotCondition = Literal["ended", "failed", "in doubt", "retry", "in line", "waiting"]
 Condition = Literal["in doubt", "retrying", "waiting", "running", "in line"]
 
@@ -28,6 +29,7 @@ _KINDS: dict[str, SlotKind] = {
     SIGNAL: "signal",
     NOW.function_id: "moment",
     PENDING_SIGNALS: "moment",
+    PATCH: "patch",
 }
 _NUMBERED_BELOW = 2**62
 """Operators with an ``invocation_id`` number their inputs from here on, in order to order them."""
@@ -110,12 +112,14 @@ class Slot:
 
     @property
     def kind(self) -> SlotKind:
-        """A call of the handler's, a durable timer, a wait for a signal, or a moment's look."""
+        """A call of the handler's, a durable timer, a wait for a signal, a look, or a patch."""
         return _KINDS.get(self.function_id, "call")
 
     @property
     def name(self) -> str:
         """The function or ``durable_id``; of all else, its kind."""
+        if self.kind == "patch":
+            return f"patch {self.args_digest}"
         return self.function_id if self.kind == "call" else self.kind
 
     @property

@@ -54,7 +54,8 @@ class Replays:
         """Takes down what a step has left."""
         for number, context in attempt.contexts.items():
             slots = tuple(attempt.journals.of[number].slots)
-            if len(slots) <= context.slots:  # or the handler has not come back to where it was
+            # else the handler has not come back to where it was, or has more to come
+            if len(slots) <= context.slots and attempt.has_given(number):
                 moments = self._moments.setdefault(number, {})
                 moments.setdefault(Moment(slots, context.slots), self._world.states[number])
 

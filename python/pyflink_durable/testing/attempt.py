@@ -12,6 +12,7 @@ from pyflink_durable.checks.arguments import check_invocation_id
 from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.dead_letter import DEAD_LETTER
 from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.journal.bridge import PENDING
 from pyflink_durable.runtime.operator.handlers import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -220,6 +221,11 @@ class Attempt:
             world.snapshots.append(snapshot)
             if world.watch is not None:
                 world.watch(self)
+
+    def has_given(self, number: int) -> bool:
+        """Whether the handler of an input was given all outcomes: none waits for the log."""
+        slots = self.journals.of[number].slots
+        return all(one != number or slots[slot].status == PENDING for one, slot in self._at_log)
 
     def before_call_here(self) -> None:
         """A ``def`` handler calls on its thread: a checkpoint may come between."""

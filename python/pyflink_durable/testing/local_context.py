@@ -142,6 +142,12 @@ class LocalRunnerContext(RunnerContext):
     def stay_awake(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
+    def patched(self, patch: str) -> bool:
+        return True
+
+    def deprecate_patch(self, patch: str) -> None:
+        """Nothing is in flight here."""
+
     def now(self) -> datetime:
         return datetime.now(timezone.utc)
 

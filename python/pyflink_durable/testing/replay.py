@@ -9,7 +9,7 @@ from typing import Any
 from pyflink_durable.errors import JournalMismatch
 from pyflink_durable.handler import DurableProcessFunction, Handler
 from pyflink_durable.options import DurableOptions
-from pyflink_durable.runtime.journal.bridge import Identity
+from pyflink_durable.runtime.journal.bridge import PATCH, Identity
 from pyflink_durable.runtime.journal.call_options import CallOptionsOf, ResolvedOptions
 from pyflink_durable.runtime.journal.times import NEVER
 from pyflink_durable.testing.attempt import Attempt
@@ -102,10 +102,10 @@ def _run(attempt: Attempt, world: World, journal: SavedJournal, input: Input) ->
     slots = tuple(attempt.journals.of[0].slots) if context else world.journals.get(0, ())
     ended = context is None or world.failure is not None
     used = len(slots) if context is None else context.slots
-    known = len(journal.slots)
-    if used < known:
+    if any(slot.function_id != PATCH for slot in journal.slots[used:]):
         raise _not_reached(journal, used, input)
-    more = tuple(Identity(*slot[:2]) for slot in slots[known:])
+    known = len(journal.slots)
+    more = tuple(Identity(*slot[:2]) for slot in slots[known:] if slot[0] != PATCH)
     if journal.ended and more:
         raise _too_many(journal, more[0], input)
     if journal.ended and not ended:

@@ -108,6 +108,12 @@ class ToolContext(RunnerContext):
     def pending_signals(self, name: str) -> list[Signal]:
         self._refuse("ctx.pending_signals")
 
+    def patched(self, patch: str) -> bool:
+        self._refuse("ctx.patched")
+
+    def deprecate_patch(self, patch: str) -> None:
+        self._refuse("ctx.deprecate_patch")
+
     def now(self) -> datetime:
         self._refuse("ctx.now")
 

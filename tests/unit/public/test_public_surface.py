@@ -89,7 +89,8 @@ BATCH = "(self, calls, max_parallelism=None, timeout=None)"
 SIGNATURES: list[tuple[Any, str]] = [
     (
         durable_process,
-        "(stream, handler, *, output_type, options=None, name='durable', uid=None, signals=None)",
+        "(stream, handler, *, output_type, options=None, name='durable', uid=None, signals=None,"
+        " version=None, previous=None)",
     ),
     (RunnerContext.durable_execute, CALL),
     (RunnerContext.durable_execute_async, CALL),
@@ -180,7 +181,7 @@ def test_what_a_handler_sees() -> None:
         *("durable_execute_all_async", "durable_execute_all", "gather"),
         *("wait_for_signal", "pending_signals", "stay_awake"),
         *("key", "timestamp", "state", "sleep", "now", "uuid4", "random"),
-        *("is_replaying", "logger"),
+        *("is_replaying", "logger", "patched", "deprecate_patch"),
     }
     made_here = {"durable_execute", "durable_execute_async"}
     assert RunnerContext.__abstractmethods__ == public - made_here | {"_execute", "_execute_async"}

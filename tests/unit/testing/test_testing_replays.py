@@ -25,6 +25,7 @@ from pyflink_durable import (
     RunnerContext,
 )
 from pyflink_durable.testing import Durable, NotDeterministic, SavedJournal, reads
+from pyflink_durable.testing.durable import with_level
 
 NAMES = ["ann", "bob", "cid", "dan", "eve", "fay", "gus"]
 
@@ -57,6 +58,14 @@ def test_so_does_one_that_crashes(durable: Durable) -> None:
 
     plan = crash(send, when="after-effect")
     assert durable.run(handle, NAMES, crash_at=plan, always_replay=True).crashes == 1
+
+
+@pytest.mark.parametrize("handler", [handle, handle_in_thread])
+def test_an_outcome_that_waits_for_the_log_is_none_of_the_handler_s(
+    durable: Durable, handler: Any
+) -> None:
+    options = with_level(None, "write-ahead")
+    assert durable.run(handler, NAMES, options=options, always_replay=True).done
 
 
 async def reads_the_clock(names: list[str], ctx: RunnerContext) -> None:

@@ -73,10 +73,16 @@ SIGNAL = "pyflink_durable.signal"
 PENDING_SIGNALS = "pyflink_durable.pending_signals"
 """Functions whose argument is the name of the signals."""
 
+PATCH = "pyflink_durable.patch"
+"""In a slot that no call has to match: the handler took the new code of a patch, see `patches`."""
+
 
 def is_own(found: CallFields) -> bool:
     """Whether a slot holds something of the runtime's own, and no call of the handler's."""
-    return (found[0], found[1]) in (TIMER, BATCH_TIMER, NOW) or found[0] == PENDING_SIGNALS
+    return (found[0], found[1]) in (TIMER, BATCH_TIMER, NOW) or found[0] in (
+        PENDING_SIGNALS,
+        PATCH,
+    )
 
 
 def completion_of(found: CallFields) -> int:

@@ -15,6 +15,7 @@ from pyflink_durable.payload.seals import Offloaded
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.access import JournalAccess
 from pyflink_durable.runtime.journal.bridge import (
+    PATCH,
     CallFields,
     HoldKind,
     Identity,
@@ -81,6 +82,7 @@ class CallJournal:
         loop: The one that it runs on; None for a ``def`` handler.
         replaying: Whether the handler has not yet been given anything that an earlier run was not.
         unmade: What the handler has to await, and has not yet, by its object's id.
+        patches: What was decided of patches, see `patches.is_patched`.
     """
 
     __slots__ = (
@@ -96,6 +98,7 @@ class CallJournal:
         "identity",
         "loop",
         "observer",
+        "patches",
         "replaying",
         "thread",
         "unmade",
@@ -116,6 +119,7 @@ class CallJournal:
         self._to_replay = journal.kept
         self.thread = 0
         self.unmade: Unmade = {}
+        self.patches: dict[str, bool] = {}
         self.loop: AbstractEventLoop | None = None
         self.identity = identity
         self.observer = subtask.observer
@@ -163,6 +167,9 @@ class CallJournal:
             return slot, None
         if (found[0], found[1]) == identity:
             return slot, found
+        if found[0] == PATCH:
+            self._pass_over(slot, found)
+            return self.take_slot(identity, call)
         if call is None or not call.stands_in(found):
             self.drop_mismatch(slot, found, call or identity)
             self.replaying = False
@@ -172,9 +179,20 @@ class CallJournal:
     def take_slots(self, count: int) -> range:
         """Gives the next slots together, for calls that are planned together."""
         self.check_open()
+        while self.replaying and (found := self.access.read(self._next_slot)) is not None:
+            if found[0] != PATCH:
+                break
+            self._next_slot += 1
+            self._pass_over(self._next_slot - 1, found)
         slots = range(self._next_slot, self._next_slot + count)
         self._next_slot += count
         return slots
+
+    def _pass_over(self, slot: int, found: CallFields) -> None:
+        """A patch is decided, whether the handler still asks for it here or not."""
+        self.patches.setdefault(found[1], True)
+        self.access.replayed(slot, Identity(found[0], found[1]))
+        self.note_replayed()
 
     def check_types(self, calls: Iterable[Call]) -> None:
         """Refuses calls whose results could not be journaled, before anything is done for them.
@@ -440,8 +458,11 @@ class CallJournal:
         Raises:
             JournalMismatch: As `drop_mismatch` does.
         """
+        if self.closed or not self.access.concurrent:
+            return
         slot = self._next_slot
-        found = self.access.read(slot) if self.access.concurrent and not self.closed else None
+        while (found := self.access.read(slot)) is not None and found[0] == PATCH:
+            slot += 1
         if found is not None:
             self._settle(Mismatch(slot, found, None, ""))
 

@@ -15,6 +15,7 @@ from pyflink_durable.checks.arguments import check_seconds
 from pyflink_durable.errors import DurableExecutionError
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.runtime.journal.current_time import read_time
+from pyflink_durable.runtime.journal.patches import is_patched, require_patched
 from pyflink_durable.runtime.journal.signals import (
     SignalWaits,
     pending_signals,
@@ -121,6 +122,14 @@ class FlinkRunnerContext(CallingContext):
                 "thread of a `def` handler would hold the thread"
             )
         return loop, waits
+
+    def patched(self, patch: str) -> bool:
+        self._check_place("patched")
+        return is_patched(self._calls, patch)
+
+    def deprecate_patch(self, patch: str) -> None:
+        self._check_place("deprecate_patch")
+        require_patched(self._calls, patch)
 
     def now(self) -> datetime:
         self._check_place("now()")
