@@ -25,6 +25,7 @@ from pyflink_durable import (
     RunnerContext,
     durable_process,
 )
+from pyflink_durable.tracing import Tracing
 
 KEYS = 100_000
 BATCH = 100
@@ -147,6 +148,7 @@ class Case:
         interval: Between checkpoints.
         least: Fewest calls per second that the design asks for; 0 if it asks for none.
         keys: How many keys the elements have; no more of them run at a time.
+        options: Makes further options of the operator.
     """
 
     name: str
@@ -159,6 +161,22 @@ class Case:
     interval: str = "1s"
     least: int = 0
     keys: int = KEYS
+    options: Callable[[], dict[str, Any]] = dict
+
+
+def counted() -> dict[str, Any]:
+    return {"call_metrics": True}
+
+
+def no_provider() -> Any:
+    """Spans that are made, and go nowhere."""
+    from opentelemetry.sdk.trace import TracerProvider
+
+    return TracerProvider()
+
+
+def traced(sample: float) -> dict[str, Any]:
+    return {"tracing": Tracing(no_provider, sample=sample)}
 
 
 STOCK = Case("stock", None, 1, 200_000, None)
@@ -166,6 +184,9 @@ CASES = (
     Case("sync", sync_handler, 1, 150_000, 1.2),
     Case("pool", pool_handler, 1, 80_000, 1.5),
     Case("coroutine", coroutine_handler, 1, 100_000, 1.5),
+    Case("call-metrics", coroutine_handler, 1, 100_000, None, options=counted),
+    Case("tracing", coroutine_handler, 1, 60_000, None, options=lambda: traced(1)),
+    Case("tracing-1%", coroutine_handler, 1, 80_000, None, options=lambda: traced(0.01)),
     Case("def", def_handler, 1, 80_000, None),
     Case("batch-100", batch_handler, BATCH, 1_500, 0.6),
     Case("batches-100-keys", durable_batch_handler, BATCH, 1_500, None, keys=100),
@@ -252,8 +273,10 @@ def run_job(case: Case, backend: str, size: int, elements: int) -> Run:
                 keyed, handler, output_type=Types.LONG(), options=options, uid=case.name
             )
         elif case.handler is not None:
+            options = DurableOptions(**case.options())
+            handler = case.handler(size)
             results = durable_process(
-                keyed, case.handler(size), output_type=Types.LONG(), uid=case.name
+                keyed, handler, output_type=Types.LONG(), options=options, uid=case.name
             )
         else:
             results = keyed.process(Stock(size), Types.LONG())

@@ -12,13 +12,13 @@ from pyflink_durable.tracing.spans import (
     RunSpans,
     as_json,
     call_attributes,
+    root_of,
     runs_before,
     tool_attributes,
     trace_id_of,
 )
 
 if TYPE_CHECKING:
-    from opentelemetry.context import Context
     from opentelemetry.trace import Tracer
 
 _TRACE_BITS = 64
@@ -57,7 +57,7 @@ class Tracing(Observer):
         if not 0 <= sample <= 1:
             raise ConfigurationError(f"sample is a share from 0 to 1, not {sample!r}")
         self._make_provider = provider
-        self._sample = sample
+        self._sampled_below = round(sample * (1 << _TRACE_BITS))
         self._keys = keys
         self._content = content
         self._runs: dict[int, RunSpans] = {}
@@ -86,6 +86,11 @@ class Tracing(Observer):
     def invocation_started(self, invocation: ObservedInvocation, replaying: bool) -> None:
         from opentelemetry import context, trace
 
+        trace_id = trace_id_of(invocation)
+        if not self._is_sampled(trace_id):
+            root = root_of(invocation, trace_id, sampled=False)
+            context.attach(root)  # so that what clients make is not sampled either
+            return
         attributes: dict[str, Any] = {
             "durable.operator.uid": invocation.operator,
             "durable.invocation.id": invocation.id,
@@ -93,34 +98,27 @@ class Tracing(Observer):
         }
         if self._keys:
             attributes["durable.key"] = repr(invocation.key)
-        parent = self._trace_of(invocation)
-        before = runs_before.get(trace_id_of(invocation))
-        links = [] if before is None else [trace.Link(before)]
+        before = runs_before.get(trace_id)
         span = self._tracer.start_span(
-            "durable.invocation", parent, attributes=attributes, links=links
+            "durable.invocation",
+            root_of(invocation, trace_id, sampled=True),
+            attributes=attributes,
+            links=[] if before is None else [trace.Link(before)],
         )
-        runs_before.put(trace_id_of(invocation), span.get_span_context())
-        run = self._runs[id(invocation)] = RunSpans(span, trace.set_span_in_context(span))
+        runs_before.put(trace_id, span.get_span_context())
+        run = RunSpans(trace_id, span, trace.set_span_in_context(span))
+        self._runs[id(invocation)] = run
         context.attach(run.context)
 
     def invocation_ended(self, invocation: ObservedInvocation, error: BaseException | None) -> None:
         run = self._runs.pop(id(invocation), None)
         if run is not None:
             run.end(error)
-        if error is None:
-            runs_before.drop(trace_id_of(invocation))
+            if error is None:
+                runs_before.drop(run.trace_id)
 
-    def _trace_of(self, invocation: ObservedInvocation) -> Context:
-        """The context that all runs of an invocation have for a parent; nobody records it."""
-        from opentelemetry import trace
-
-        trace_id = trace_id_of(invocation)
-        share = trace_id & (1 << _TRACE_BITS) - 1
-        sampled = share < round(self._sample * (1 << _TRACE_BITS))
-        flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)
-        span_id = int.from_bytes(invocation.digest("trace root")[:8], "big")
-        root = trace.SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
-        return trace.set_span_in_context(trace.NonRecordingSpan(root))
+    def _is_sampled(self, trace_id: int) -> bool:
+        return trace_id & (1 << _TRACE_BITS) - 1 < self._sampled_below
 
     # ---------------------------------------------------------------- calls
 

@@ -87,9 +87,10 @@ class AttemptSpan:
 class RunSpans:
     """The spans of one run of an invocation."""
 
-    __slots__ = ("attempts", "context", "span", "waits")
+    __slots__ = ("attempts", "context", "span", "trace_id", "waits")
 
-    def __init__(self, span: Span, context: Context) -> None:
+    def __init__(self, trace_id: int, span: Span, context: Context) -> None:
+        self.trace_id = trace_id
         self.span = span
         self.context = context
         self.attempts: dict[int, AttemptSpan] = {}
@@ -108,6 +109,16 @@ class RunSpans:
 def trace_id_of(invocation: ObservedInvocation) -> int:
     """The trace of all runs of an invocation."""
     return int.from_bytes(invocation.digest("trace"), "big")
+
+
+def root_of(invocation: ObservedInvocation, trace_id: int, *, sampled: bool) -> Context:
+    """The context that all runs of an invocation have for a parent; nobody records it."""
+    from opentelemetry import trace
+
+    flags = trace.TraceFlags(trace.TraceFlags.SAMPLED if sampled else trace.TraceFlags.DEFAULT)
+    span_id = int.from_bytes(invocation.digest("trace root")[:8], "big")
+    root = trace.SpanContext(trace_id, span_id, is_remote=True, trace_flags=flags)
+    return trace.set_span_in_context(trace.NonRecordingSpan(root))
 
 
 def call_attributes(call: ObservedCall) -> dict[str, Any]:
