@@ -17,6 +17,7 @@ from pyflink_durable.commands.inspect import inspect
 from pyflink_durable.commands.offload import offload
 from pyflink_durable.commands.replay import replay
 from pyflink_durable.commands.shows import demo, proof
+from pyflink_durable.commands.watch import watch
 from pyflink_durable.doctor.calllog import check_log_directory, check_log_kafka
 from pyflink_durable.doctor.client import check_client
 from pyflink_durable.doctor.cluster import check_cluster
@@ -38,6 +39,7 @@ main.add_command(offload)
 main.add_command(replay)
 main.add_command(demo)
 main.add_command(proof)
+main.add_command(watch)
 
 
 @main.command()

@@ -18,6 +18,7 @@ CONDITIONS: tuple[Condition, ...] = get_args(Condition)
 """The most serious first."""
 
 _RANK = {condition: rank for rank, condition in enumerate(CONDITIONS)}
+_WAITS = ("waiting", "in line")
 _NEVER = 2**63
 
 
@@ -32,10 +33,13 @@ class Findings:
 
     Args:
         limit: How many invocations are kept; the sums are over all.
+        oldest_first: Whether the oldest are kept, however they stand; behind them those that wait
+            for a time, a signal or their turn, which may be as old as they are.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, oldest_first: bool = False) -> None:
         self._limit = limit
+        self._oldest_first = oldest_first
         self._kept: list[tuple[tuple[int, int], int, Invocation]] = []
         self._order = count()
         self.conditions: dict[OperatorInfo, Counter[str]] = {}
@@ -54,7 +58,7 @@ class Findings:
         return sum(counts["in doubt"] for counts in self.conditions.values())
 
     def invocations(self) -> list[Invocation]:
-        """Those that were kept: in doubt first, then the oldest first."""
+        """Those that were kept, the most urgent first: in doubt, then the oldest."""
         kept = sorted(self._kept, key=lambda one: (-one[0][0], -one[0][1], -one[1]))
         return [invocation for _, _, invocation in kept]
 
@@ -78,7 +82,8 @@ class Findings:
         began = invocation.began
         if began is not None:
             self.oldest[operator] = min(began, self.oldest.get(operator, began))
-        urgency = (-_RANK[condition], -(_NEVER if began is None else began))
+        rank = condition in _WAITS if self._oldest_first else _RANK[condition]
+        urgency = (-rank, -(_NEVER if began is None else began))
         entry = (urgency, -next(self._order), invocation)
         if len(self._kept) < self._limit:
             heapq.heappush(self._kept, entry)

@@ -192,6 +192,11 @@ def finished_subtasks(client: JobClient, operator: str) -> int:
     return sum(str(task.getExecutionState()) == "FINISHED" for task in tasks)
 
 
+def rest_address(client: JobClient) -> str:
+    """Where the mini-cluster of a job answers as a JobManager does: a URL."""
+    return str(_cluster_of(client).getRestAddress().get().toString())
+
+
 def _cluster_of(client: JobClient) -> Any:
     j_client = client._j_job_client
     fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
