@@ -21,14 +21,12 @@ from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.journal.call_options import CallOptionsOf
 from pyflink_durable.runtime.journal.holds import Holds
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.operator.handlers import (
-    AsyncHandlerRunner,
-    HandlerRunner,
-    Invocation,
-    ThreadHandlerRunner,
-)
+from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
+from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
+from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
+from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
 from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 

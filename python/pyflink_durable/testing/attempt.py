@@ -13,7 +13,7 @@ from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.dead_letter import DEAD_LETTER
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.bridge import PENDING
-from pyflink_durable.runtime.operator.handlers import Invocation
+from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.user_state import StateBackend

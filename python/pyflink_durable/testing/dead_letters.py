@@ -7,7 +7,7 @@ import traceback
 from pyflink_durable.dead_letter import DeadLetter, JournaledCall
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.journal.bridge import is_own
-from pyflink_durable.runtime.operator.handlers import Invocation
+from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.testing.memory_journal import Slots
 
 

@@ -8,11 +8,9 @@ from typing import Any, Protocol
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.step_journal import StepJournal
-from pyflink_durable.runtime.operator.handlers import (
-    AsyncHandlerRunner,
-    Invocation,
-    ThreadHandlerRunner,
-)
+from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
+from pyflink_durable.runtime.operator.invocation import Invocation
+from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
 from pyflink_durable.runtime.operator.user_state import StateBackend
 
 

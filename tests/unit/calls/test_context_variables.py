@@ -21,8 +21,9 @@ from pyflink_durable import DurableCall, LocalRunnerContext, RetryPolicy, curren
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.access import SlotJournal
-from pyflink_durable.runtime.operator.handlers import Invocation, ThreadHandlerRunner
+from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
 
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
 

@@ -14,7 +14,8 @@ from loops import Clock, Operator
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.loop import loop as loop_module
 from pyflink_durable.runtime.loop import wake_ups
-from pyflink_durable.runtime.operator.handlers import AsyncHandlerRunner, Invocation
+from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
+from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry

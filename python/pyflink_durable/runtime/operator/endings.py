@@ -15,8 +15,9 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.journal.bridge import is_own
 from pyflink_durable.runtime.journal.holds import Holds
-from pyflink_durable.runtime.operator.handlers import HandlerRunner, Invocation
+from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.history import history_line
+from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, DurableOperation
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 from pyflink_durable.runtime.values import Outputs

@@ -41,19 +41,17 @@ from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.loop.watchdog import Watchdog
 from pyflink_durable.runtime.loop.watched import CoroutineThread, TaskThread, tell_of_spinning
+from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
 from pyflink_durable.runtime.operator.endings import Endings, check_outputs
 from pyflink_durable.runtime.operator.handler_metrics import Gauges, HandlerMetrics
-from pyflink_durable.runtime.operator.handlers import (
-    AsyncHandlerRunner,
-    HandlerRunner,
-    Invocation,
-    ThreadHandlerRunner,
-)
+from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
+from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.operation import Element, opening
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.task_context import TaskContext
+from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
 from pyflink_durable.runtime.operator.user_state import BridgeState, StateBackend
 from pyflink_durable.runtime.telemetry.call_metrics import CallMetrics
 from pyflink_durable.runtime.telemetry.observers import Observers
