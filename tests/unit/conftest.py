@@ -35,7 +35,7 @@ def new_task() -> Iterator[Callable[..., Task]]:
 
     yield new_task
     for task in tasks:
-        task.operation.close()
+        task.host.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A host between the operator and its handlers, over a bridge in Python."""
+"""The host of handlers, as Java calls it, over a bridge in Python."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from loops import PATIENCE
 
 from pyflink_durable import DurableOptions
 from pyflink_durable.handler import Handler
-from pyflink_durable.runtime.operator.host import DurableHost
-from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, DurableOperation
+from pyflink_durable.runtime.operator.function import DurableFunction
+from pyflink_durable.runtime.operator.handler_host import NO_TIMESTAMP, HandlerHost
 
 A_DAY = 86_400_000  # no clock decides a test
 
@@ -67,22 +67,22 @@ class Bridge:
 
 
 class Operation:
-    """PyFlink's operation, as far as it goes between the operator and the host."""
+    """PyFlink's operation, as far as it goes between the host and the function."""
 
     _chained_operations = ()
 
-    def __init__(self, host: DurableHost) -> None:
-        self._host = host
+    def __init__(self, function: DurableFunction) -> None:
+        self._function = function
         self._main_operation = self
 
     def process_element(self, row: Any) -> Iterator[Any]:
-        yield from self._host.process_element(row[1], self)  # type: ignore[arg-type]
+        yield from self._function.process_element(row[1], self)  # type: ignore[arg-type]
 
     def on_timer(self, timestamp: int) -> Iterator[Any]:
-        return self._host.on_timer(timestamp, self)  # type: ignore[arg-type]
+        return self._function.on_timer(timestamp, self)  # type: ignore[arg-type]
 
     def close(self) -> None:
-        self._host.close()
+        self._function.close()
 
 
 def read(report: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -111,24 +111,26 @@ class Task:
         previous: Mapping[str | None, Handler] | None = None,
     ) -> None:
         self.bridge = Bridge()
-        self.operation = DurableOperation(self.bridge, None, DESCRIBED)
-        host = DurableHost(handler, options, "orders", "orders-1", can_gate=True, previous=previous)
-        host.open(None)
-        self.operation.bind(Operation(host))
+        self.host = HandlerHost(self.bridge, None, DESCRIBED)
+        function = DurableFunction(
+            handler, options, "orders", "orders-1", can_gate=True, previous=previous
+        )
+        function.open(None)
+        self.host.bind(Operation(function))
 
     def start(
         self, value: Any, invocation: int = 1, *slots: Slot, others: tuple[Any, ...] | None = None
     ) -> tuple[Any, ...]:
         self.bridge.journals[invocation] = SlotsInMemory(slots)
         numbers = pack(">4q", invocation, NO_TIMESTAMP, len(slots), 5)
-        return read(self.operation.start([pickle.dumps([value])], numbers, A_DAY, others))
+        return read(self.host.start([pickle.dumps([value])], numbers, A_DAY, others))
 
     def start_together(self, *values: Any, millis: int = A_DAY) -> tuple[Any, ...]:
         numbers = b""
         for invocation in range(len(values)):
             self.bridge.journals[invocation] = SlotsInMemory(())
             numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
-        return read(self.operation.start([pickle.dumps(values)], numbers, millis))
+        return read(self.host.start([pickle.dumps(values)], numbers, millis))
 
     def resume_until_it_reports(self) -> tuple[Any, ...]:
         """Goes on after each wake, until something has happened in a step."""
@@ -136,6 +138,6 @@ class Task:
         while True:
             assert self.bridge.woken.wait(deadline - time.monotonic())
             self.bridge.woken.clear()
-            report = self.operation.resume(None)
+            report = self.host.resume(None)
             if report is not None:
                 return read(report)

@@ -113,11 +113,11 @@ def _transform(
     from pyflink.java_gateway import get_gateway
     from pyflink.util.java_utils import get_j_env_configuration
 
-    from pyflink_durable.runtime.operator.host import DurableHost
+    from pyflink_durable.runtime.operator.function import DurableFunction
 
     gateway = get_gateway()
     env = stream.get_execution_environment()
-    host = DurableHost(
+    host = DurableFunction(
         handlers.handler,
         options,
         name,

@@ -16,7 +16,7 @@ from pyflink.java_gateway import get_gateway
 
 from pyflink_durable import ConfigurationError, DurableOptions, durable_process
 from pyflink_durable.client import jars as jar
-from pyflink_durable.runtime.operator import host
+from pyflink_durable.runtime.operator import function
 from pyflink_durable.tools import ToolCallOptions
 
 
@@ -59,13 +59,13 @@ def test_whichever_thread_of_the_gateway_answers(env: StreamExecutionEnvironment
 
 def test_tool_calls_are_made_as_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[DurableOptions] = []
-    build = host.DurableHost.__init__
+    build = function.DurableFunction.__init__
 
     def note(self: Any, handler: Any, options: DurableOptions, *others: Any) -> None:
         made.append(options)
         build(self, handler, options, *others)
 
-    monkeypatch.setattr(host.DurableHost, "__init__", note)
+    monkeypatch.setattr(function.DurableFunction, "__init__", note)
     env = environment(tool__call_parallelism="4", tool__call_timeout="30 s")
     process(env, name="configured")
     process(env, name="told", options=DurableOptions(tool_calls=ToolCallOptions(timeout=5)))

@@ -12,8 +12,8 @@ from host_bench import DESCRIBED, Bridge, Operation
 from pyflink_durable import DurableOptions, DurableProcessFunction, RunnerContext
 from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.operator.host import DurableHost
-from pyflink_durable.runtime.operator.operation import DurableOperation
+from pyflink_durable.runtime.operator.function import DurableFunction
+from pyflink_durable.runtime.operator.handler_host import HandlerHost
 
 
 class TestCloseAll:
@@ -79,8 +79,10 @@ class Opening:
 
     def __init__(self, handler: DurableProcessFunction) -> None:
         self.bridge = TaskBridge()
-        self.operation = DurableOperation(self.bridge, None, DESCRIBED)
-        self.host = DurableHost(handler, DurableOptions(), "closing", "orders-1", can_gate=True)
+        self.host = HandlerHost(self.bridge, None, DESCRIBED)
+        self.function = DurableFunction(
+            handler, DurableOptions(), "closing", "orders-1", can_gate=True
+        )
 
 
 def threads() -> list[str]:
@@ -92,9 +94,9 @@ class TestAnOpenThatFails:
         handler = Orders("open")
         task = Opening(handler)
         with pytest.raises(LookupError, match="no such host"):
-            task.host.open(None)
+            task.function.open(None)
         assert handler.closed == 1
-        task.operation.close()  # as Java does, whatever has failed
+        task.host.close()  # as Java does, whatever has failed
         assert (handler.closed, handler.client.closed) == (1, 1)
         assert threads() == []
 
@@ -102,7 +104,7 @@ class TestAnOpenThatFails:
         handler = Orders("open", "close")
         task = Opening(handler)
         with pytest.raises(LookupError, match="no such host"):
-            task.host.open(None)
+            task.function.open(None)
         assert handler.client.closed == 1
         (line,) = task.bridge.lines
         assert "RuntimeError('already closed') close() failed, too" in line
@@ -112,7 +114,7 @@ class TestAnOpenThatFails:
         del handler.client
         task = Opening(handler)
         with pytest.raises(LookupError, match="no such host"):
-            task.host.open(None)
+            task.function.open(None)
         assert "has no attribute 'client'" in task.bridge.lines[0]
 
     def test_a_thread_that_cannot_be_started(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,15 +126,15 @@ class TestAnOpenThatFails:
 
         with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", refuse)
-            task.host.open(None)  # the watchdog is missed, and nothing else
-        task.operation.close()
+            task.function.open(None)  # the watchdog is missed, and nothing else
+        task.host.close()
         assert handler.closed == 1
 
     def test_a_function_behind_it_that_cannot_be_opened(self) -> None:
         handler = Orders()
         task = Opening(handler)
-        task.host.open(None)
-        task.operation.close()  # it was never bound to PyFlink's operation
+        task.function.open(None)
+        task.host.close()  # it was never bound to PyFlink's operation
         assert handler.closed == 1
         assert threads() == []
 
@@ -144,14 +146,14 @@ PARTS = ["_executor", "_tool_executor", "_runner", "_watchdog", "_loop"]
 def test_what_raises_keeps_nothing_else_open(broken: str, monkeypatch: pytest.MonkeyPatch) -> None:
     handler = Orders(*(["close"] if broken == "handler" else []))
     task = Opening(handler)
-    task.host.open(None)
-    task.operation.bind(Operation(task.host))
+    task.function.open(None)
+    task.host.bind(Operation(task.function))
     closed: list[str] = []
     for name in PARTS:
-        note_close(getattr(task.host, name), name, broken, closed, monkeypatch)
+        note_close(getattr(task.function, name), name, broken, closed, monkeypatch)
 
     with pytest.raises(RuntimeError, match=r"already closed|broken"):
-        task.operation.close()
+        task.host.close()
 
     assert sorted(closed) == sorted(PARTS)
     assert handler.closed == 1
@@ -175,14 +177,14 @@ def note_close(
 
 def test_functions_behind_are_closed_behind_one_that_raises() -> None:
     task = Opening(Orders("close"))
-    task.host.open(None)
-    operation = Operation(task.host)
-    task.operation.bind(operation)
+    task.function.open(None)
+    operation = Operation(task.function)
+    task.host.bind(operation)
     behind = Client(), Client()
     operation._chained_operations = behind  # type: ignore[assignment]
 
     with pytest.raises(RuntimeError, match="already closed"):
-        task.operation.close()
+        task.host.close()
 
     assert [one.closed for one in behind] == [1, 1]
 

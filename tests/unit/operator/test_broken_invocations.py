@@ -42,7 +42,7 @@ def new_task() -> Iterator[Callable[..., Task]]:
 
     yield new_task
     for task in tasks:
-        task.operation.close()
+        task.host.close()
 
 
 def fails(task: Task, *steps: Callable[[], Any]) -> HandlerFailed:
@@ -223,9 +223,9 @@ class TestCallLog:
 
         def release() -> None:
             if what == "outcome":
-                task.operation.resume([1, 0, None])
+                task.host.resume([1, 0, None])
                 task.resume_until_it_reports()
-            task.operation.resume([1, 0, "disk full"])
+            task.host.resume([1, 0, "disk full"])
 
         failure = fails(task, release)
         assert "disk full" in str(failure)
@@ -235,7 +235,7 @@ class TestCallLog:
             await ctx.durable_execute_all_async([DurableCall(int)])
 
         task = new_task(handler, **options)
-        fails(task, lambda: task.operation.resume([1, 0, "disk full"]))
+        fails(task, lambda: task.host.resume([1, 0, "disk full"]))
 
 
 class TestNoThread:

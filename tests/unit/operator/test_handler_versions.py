@@ -48,7 +48,7 @@ def tasks() -> Iterator[list[Task]]:
     made: list[Task] = []
     yield made
     for task in made:
-        task.operation.close()
+        task.host.close()
 
 
 def new_task(tasks: list[Task], handler: Handler, previous: Mapping[str | None, Handler]) -> Task:
@@ -83,5 +83,5 @@ def test_handlers_with_a_life_live_once_each(tasks: list[Task]) -> None:
 
     assert outputs(task, "ann", 1) == ("now ann",)
     assert outputs(task, "ann", 2, 2, "1") == ("then ann",)
-    tasks.pop().operation.close()
+    tasks.pop().host.close()
     assert now.life == then.life == ["opened", "closed"]

@@ -93,7 +93,7 @@ class TestCallLog:
         task.bridge.logged = [Slot("charge", compute_args_digest((1,), {}))]
         task.start({"id": "e-1"})  # the outcome waits for the log
         with pytest.raises(HandlerFailed) as caught:
-            task.operation.resume([1, 0, None])
+            task.host.resume([1, 0, None])
         assert isinstance(caught.value.__cause__, OutcomeUnknown)
         assert task.bridge.identified == [(1, "e-1", compute_args_digest(({"id": "e-1"},), {}))]
 
@@ -206,8 +206,8 @@ class TestReleases:
             _, _, writes, _, _ = task.start("a", invocation)
             assert writes[4] == "PENDING"
             assert writes[WRITE_FIELDS - 1] == "CHECKPOINT"
-        expect = task.operation._host._subtask.holds.expect  # type: ignore[union-attr]
-        loop = task.operation._host._loop  # type: ignore[union-attr]
+        expect = task.host._steps._subtask.holds.expect  # type: ignore[union-attr]
+        loop = task.host._steps._loop  # type: ignore[union-attr]
         for name, invocation in (("first", 3), ("second", 4)):
             hold = expect(invocation, 0)
             hold.on_release(
@@ -216,7 +216,7 @@ class TestReleases:
                     loop.call_soon(seen.append, f"after {name}"),
                 )
             )
-        task.operation.resume([3, 0, None, 4, 0, "disk full", 9, 9, None])
+        task.host.resume([3, 0, None, 4, 0, "disk full", 9, 9, None])
         assert seen == ["first None", "after first", "second disk full", "after second"]
 
     def test_what_a_checkpoint_lets_through_meets_the_outside_in_portions(
@@ -232,7 +232,7 @@ class TestReleases:
         numbers = range(1, 8)
         for number in numbers:
             task.start("a", number)
-        task.operation.resume([field for number in numbers for field in (number, 0, None)])
+        task.host.resume([field for number in numbers for field in (number, 0, None)])
         wait_until(lambda: crowd.visits == len(numbers))
         assert crowd.most == 2
 
@@ -263,7 +263,7 @@ class TestOutputsThatWait:
         task = new_task(handler)
         _, _, writes, ended, _ = task.start_together("a", "b", "c")
         assert (writes, ended[::4]) == ((), (0, 1, 2))
-        kept = self.writes_of(task.operation.keep([1, 2]))
+        kept = self.writes_of(task.host.keep([1, 2]))
         assert [write[:3] for write in kept] == [
             (number, slot, "RECORDED") for number in (1, 2) for slot in (0, 1)
         ]
@@ -276,8 +276,8 @@ class TestOutputsThatWait:
         task = new_task(handler)
         task.start("a", 1)
         task.start("b", 2)
-        assert task.operation.keep([1]) == ()
-        assert len(task.operation.keep([2])) == WRITE_FIELDS
+        assert task.host.keep([1]) == ()
+        assert len(task.host.keep([2])) == WRITE_FIELDS
 
     def test_nothing_is_lost_to_a_dead_letter_of_the_same_step(
         self, new_task: Callable[..., Task]
@@ -294,7 +294,7 @@ class TestOutputsThatWait:
         written: list[Any] = []
         task.bridge.applyJournalWrites = lambda executed, flat: written.extend(flat)  # type: ignore[method-assign]
         task.start_together("a", "b", "c")
-        kept = self.writes_of(task.operation.keep([0, 2]))
+        kept = self.writes_of(task.host.keep([0, 2]))
         assert [write[0] for write in kept] == [0]
         assert [write[0] for write in self.writes_of(tuple(written))] == [1, 2]
 
@@ -307,7 +307,7 @@ def test_a_watchdog_looks_after_the_task_until_it_closes(new_task: Callable[...,
     before = watchdogs()
     task = new_task(tells_its_key)
     assert len(watchdogs()) == len(before) + 1
-    task.operation.close()
+    task.host.close()
     assert watchdogs() == before
 
 

@@ -191,7 +191,7 @@ def test_the_context_of_another_invocation(name: str, blocking: bool) -> None:
         if blocking:
             task.resume_until_it_reports()
     finally:
-        task.operation.close()
+        task.host.close()
     [error] = errors
     assert error.startswith(f"{NotInInvocation.__name__}: ctx.{name.strip()}")
     assert "of the invocation (key=" in error
@@ -213,7 +213,7 @@ def test_a_dict_that_is_collected_three_times() -> None:
     try:
         outputs = task.start("order")[-1]
     finally:
-        task.operation.close()
+        task.host.close()
     assert [one for one in outputs if isinstance(one, dict)] == [
         {"lines": [number]} for number in (0, 1, 2, "returned")
     ]
@@ -244,7 +244,7 @@ def test_a_call_is_awaited_by_the_handler_that_made_it(how: str) -> None:
             task.start_together("first", "second")
             task.resume_until_it_reports()
     finally:
-        task.operation.close()
+        task.host.close()
 
 
 # ------------------------------------------------------------------------------ the loop
@@ -372,4 +372,4 @@ def test_it_fails_the_task_by_the_host() -> None:
             task.start("order")
             task.resume_until_it_reports()
     finally:
-        task.operation.close()
+        task.host.close()

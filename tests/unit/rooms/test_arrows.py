@@ -37,9 +37,9 @@ def test_the_contracts_are_kept() -> None:
 @pytest.mark.parametrize(
     ("module", "imports"),
     [
-        ("runtime/journal/planning.py", "pyflink_durable.runtime.operator.host"),
+        ("runtime/journal/planning.py", "pyflink_durable.runtime.operator.function"),
         ("payload/copies.py", "pyflink_durable.runtime.journal.bridge"),
-        ("runtime/operator/host.py", "pyflink_durable.testing.local_context"),
+        ("runtime/operator/function.py", "pyflink_durable.testing.local_context"),
         ("tools/run.py", "pyflink_durable.runtime.calls.life"),
         ("identity/digest.py", "pyflink_durable.checks.arguments"),
     ],

@@ -17,7 +17,7 @@ from pyflink_durable import RetryPolicy
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.operator.operation import DurableOperation
+from pyflink_durable.runtime.operator.handler_host import HandlerHost
 from pyflink_durable.runtime.telemetry.call_metrics import MOST_NAMES, CallMetrics
 
 pytestmark = pytest.mark.one_run(reason="a replay starts no calls")
@@ -198,12 +198,12 @@ def test_the_option(
     java = JavaMetrics()
     monkeypatch.setattr(
         host_bench,
-        "DurableOperation",
-        lambda bridge, none, described: DurableOperation(bridge, java, described),
+        "HandlerHost",
+        lambda bridge, none, described: HandlerHost(bridge, java, described),
     )
     task = new_task(handle, call_metrics=wanted)
     task.start("order")
-    task.operation.close()
+    task.host.close()
 
     if not wanted:
         assert java.registered == []

@@ -267,7 +267,7 @@ def test_those_of_the_options_live_as_long_as_the_task(new_task: Callable[..., T
     task = new_task(handle, observers=[Life()])
     task.start("order")
     assert Life.lived == ["opened", "orders-1 key-1"]
-    task.operation.close()
+    task.host.close()
     assert Life.lived[2:] == ["closed"]
 
 

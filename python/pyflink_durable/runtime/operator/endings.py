@@ -15,10 +15,10 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.journal.bridge import is_own
 from pyflink_durable.runtime.journal.holds import Holds
+from pyflink_durable.runtime.operator.handler_host import NO_TIMESTAMP, HandlerHost
 from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.history import history_line
 from pyflink_durable.runtime.operator.invocation import Invocation
-from pyflink_durable.runtime.operator.operation import NO_TIMESTAMP, DurableOperation
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 from pyflink_durable.runtime.values import Outputs
 
@@ -49,7 +49,7 @@ class Endings:
         ended: Invocations whose handlers have ended, in that order; it takes them from there.
         name: The operator's.
         options: The operator's.
-        operation: Where outputs go.
+        host: Where outputs go.
         runner: Of the handlers.
         holds: Of the subtask's calls.
         outputs: What makes outputs of values.
@@ -66,7 +66,7 @@ class Endings:
         ended: deque[Invocation],
         name: str,
         options: DurableOptions,
-        operation: DurableOperation,
+        host: HandlerHost,
         runner: HandlerRunner,
         holds: Holds,
         outputs: Outputs,
@@ -76,8 +76,8 @@ class Endings:
         self._waiting = ended
         self._name = name
         self._options = options
-        self._operation = operation
-        self._bridge = operation.bridge
+        self._host = host
+        self._bridge = host.bridge
         self._runner = runner
         self._holds = holds
         self._outputs = outputs
@@ -118,20 +118,20 @@ class Endings:
             line = self._history_of(invocation, None)
             self._end(invocation, state_writes)
             self._emit_aside(HISTORY.tag_id, line, invocation)
-            if self._operation.has_chained:
+            if self._host.has_chained:
                 timestamp = NO_TIMESTAMP if context.timestamp is None else context.timestamp
                 self.flink_context._j_context.emitAt(timestamp)
             for emission in context.outputs:
-                if emission[0] is None and self._operation.has_chained:
+                if emission[0] is None and self._host.has_chained:
                     yield emission[1]
                 else:
-                    self._operation.outputs.add(emission)
+                    self._host.outputs.add(emission)
 
     def _emit_aside(self, tag: str, value: Any, invocation: Invocation) -> None:
         if value is not None:
             emission = self._outputs.side(tag, value, invocation.context.identity.describe)
             assert emission is not None
-            self._operation.outputs.add(emission)
+            self._host.outputs.add(emission)
 
     def _history_of(self, invocation: Invocation, error: BaseException | None) -> str | None:
         if not self._options.history:
@@ -144,7 +144,7 @@ class Endings:
     def _end(self, invocation: Invocation, state_writes: dict[str, bytes | None]) -> None:
         self._runner.forget(invocation)
         self._holds.forget(invocation.id, invocation.context.slots)
-        first_output = len(self._operation.outputs)
+        first_output = len(self._host.outputs)
         names: tuple[str, ...] | None = None
         values: tuple[bytes | None, ...] | None = None
         if state_writes:

@@ -17,14 +17,14 @@ final class InterpreterSetup {
                     + "lambda line: durable_bridge.log('WARNING', line))";
 
     private static final String MAKE =
-            "durable_operation ="
-                    + " DurableOperation(durable_bridge, durable_metrics, durable_outputs)";
+            "durable_host ="
+                    + " HandlerHost(durable_bridge, durable_metrics, durable_outputs)";
 
     private static final String CLOSE =
             "try:\n"
-                    + "    durable_operation.close()\n"
+                    + "    durable_host.close()\n"
                     + "finally:\n"
-                    + "    for name in ('durable_operation', 'durable_bridge', 'durable_metrics',"
+                    + "    for name in ('durable_host', 'durable_bridge', 'durable_metrics',"
                     + " 'operation'):\n"
                     + "        globals().pop(name, None)";
 
@@ -55,9 +55,9 @@ final class InterpreterSetup {
         }
         load(interpreter, "pyflink_durable.runtime.shipped");
         interpreter.exec(CLAIM);
-        load(interpreter, "pyflink_durable.runtime.operator.operation");
+        load(interpreter, "pyflink_durable.runtime.operator.handler_host");
         interpreter.exec(
-                "from pyflink_durable.runtime.operator.operation import DurableOperation\n" + MAKE);
+                "from pyflink_durable.runtime.operator.handler_host import HandlerHost\n" + MAKE);
     }
 
     private static void load(Interpreter interpreter, String module) {

@@ -78,7 +78,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         InterpreterSetup.prepare(opened, job, python, bridge, metrics, outputs);
         interpreter = opened;
         openOperation.run();
-        opened.exec("durable_operation.bind(operation)");
+        opened.exec("durable_host.bind(operation)");
     }
 
     @Override
@@ -93,7 +93,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
                             name));
         }
         if (!pickledKeys.arePlain(value)) {
-            interpreter.invokeMethod("durable_operation", "check_key", name, keyType.pickle(value));
+            interpreter.invokeMethod("durable_host", "check_key", name, keyType.pickle(value));
         }
     }
 
@@ -122,7 +122,7 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         Object[] arguments = {
             inputs.take(), written, millis, others == null ? null : others.toArray()
         };
-        return read(interpreter.invokeMethod("durable_operation", "start", arguments));
+        return read(interpreter.invokeMethod("durable_host", "start", arguments));
     }
 
     private void addValue(Invocation<Row, IN> invocation) {
@@ -152,36 +152,36 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     @Nullable
     public Object[] resume(@Nullable Object[] released) {
         Object[] arguments = {released};
-        return read(interpreter.invokeMethod("durable_operation", "resume", arguments));
+        return read(interpreter.invokeMethod("durable_host", "resume", arguments));
     }
 
     @Override
     public Object[] keep(Object[] invocations) {
         Object[] arguments = {invocations};
-        return (Object[]) interpreter.invokeMethod("durable_operation", "keep", arguments);
+        return (Object[]) interpreter.invokeMethod("durable_host", "keep", arguments);
     }
 
     @Override
     public Object[] park(Object[] invocations) {
         Object[] arguments = {invocations};
-        return (Object[]) interpreter.invokeMethod("durable_operation", "park", arguments);
+        return (Object[]) interpreter.invokeMethod("durable_host", "park", arguments);
     }
 
     @Override
     public Object[] readSignal(byte[] content) {
-        return (Object[]) interpreter.invokeMethod("durable_operation", "read_signal", content);
+        return (Object[]) interpreter.invokeMethod("durable_host", "read_signal", content);
     }
 
     @Override
     public void signalled(long invocation) {
-        interpreter.invokeMethod("durable_operation", "signalled", invocation);
+        interpreter.invokeMethod("durable_host", "signalled", invocation);
     }
 
     @Override
     public Object[] unclaimed(Object[] signals) {
         Object[] arguments = {signals};
         return outputs.read(
-                (Object[]) interpreter.invokeMethod("durable_operation", "unclaimed", arguments));
+                (Object[]) interpreter.invokeMethod("durable_host", "unclaimed", arguments));
     }
 
     /** Flink's own operator tells Python only of a regular end. */

@@ -1,4 +1,4 @@
-"""The one object that the Java operator calls, and how the host comes to know it.
+"""The one object that the Java operator calls, as its `HandlerHost`.
 
 Each crossing between Python and Java hands the interpreter's lock over, and another task's Python
 may take it meanwhile. So many elements cross together, and once in each direction: the operator
@@ -29,8 +29,8 @@ NO_TIMESTAMP = -(2**63)
 _NUMBERS = Struct(">4q")
 
 
-class Host(Protocol):
-    """What the operation asks of the host: to let handlers run, and what happened in a step."""
+class Steps(Protocol):
+    """What lets handlers run, and tells what happened in a step."""
 
     @property
     def has_outputs(self) -> bool:
@@ -78,19 +78,16 @@ class Host(Protocol):
     def take_ended(self) -> tuple[Any, ...]:
         """Invocations that have ended, with the place of each one's first output."""
 
-    def close(self) -> None:
-        """Ends handlers, calls and threads."""
+
+opening: ContextVar[HandlerHost | None] = ContextVar("pyflink_durable_opening", default=None)
+"""The host whose function is being opened: PyFlink unpickles that, and tells nobody of it."""
 
 
-opening: ContextVar[DurableOperation | None] = ContextVar("pyflink_durable_opening", default=None)
-"""The operation whose host is being opened: PyFlink unpickles the host and tells nobody of it."""
+class HandlerHost:
+    """Has the handlers of a subtask run, and Python functions that are chained behind them.
 
-
-class DurableOperation:
-    """Wraps PyFlink's operation: the host, and Python functions chained behind it.
-
-    PyFlink's way for an element leads through five generators. Here elements go to the host
-    directly, and only outputs take PyFlink's way, if there are functions behind.
+    PyFlink's way for an element leads through five generators. Here elements go to the
+    handlers directly, and only outputs take PyFlink's way, if there are functions behind.
 
     Args:
         bridge: The Java `DurableBridge`.
@@ -104,19 +101,28 @@ class DurableOperation:
         self.output_types = read_description(described_outputs)
         self.outputs = StepOutputs()
         self.has_chained = False
-        self._host: Host | None = None
+        self._steps: Steps | None = None
+        self._close: Callable[[], None] | None = None
         self._operation: Any = None
         opening.set(self)
 
-    def connect(self, host: Host, outputs: Outputs, load: Callable[[bytes], Any]) -> None:
-        """Called by the host when PyFlink opens it.
+    def connect(
+        self,
+        steps: Steps,
+        outputs: Outputs,
+        load: Callable[[bytes], Any],
+        close: Callable[[], None],
+    ) -> None:
+        """Called by the function that PyFlink has opened.
 
         Args:
-            host: The host.
+            steps: Those of its handlers.
             outputs: Takes what handlers emit.
             load: Reads pickles.
+            close: Ends handlers, calls and threads.
         """
-        self._host = host
+        self._steps = steps
+        self._close = close
         self._converted = outputs
         self._loads = load
 
@@ -128,7 +134,7 @@ class DurableOperation:
         if self.has_chained:
             take_chain(operation, self._converted, self.outputs)
         for _ in operation._main_operation.process_element((None, None)):
-            """The host learns PyFlink's context; it emits nothing."""
+            """The function learns PyFlink's context; it emits nothing."""
 
     def check_key(self, operator: str, pickled: bytes) -> None:
         """Refuses a key that cannot tell inputs apart.
@@ -174,22 +180,22 @@ class DurableOperation:
             )
         )
         versions = dict(zip(others[::2], others[1::2], strict=True)) if others else {}
-        started = self._ensure_host().start(elements, millis / 1000, versions)
+        started = self._ensure_steps().start(elements, millis / 1000, versions)
         return started, *(self._report() or (0, (), (), ()))
 
     def resume(self, released: Sequence[Any] | None) -> tuple[Any, ...] | None:
         """Resumes the handlers whose calls have ended.
 
         Args:
-            released: Holds that are over, see `Host.release`.
+            released: Holds that are over, see `Steps.release`.
 
         Returns:
             See `_report`.
         """
-        host = self._ensure_host()
+        steps = self._ensure_steps()
         if released:
-            host.release(released)
-        host.drain()
+            steps.release(released)
+        steps.drain()
         return self._report()
 
     def keep(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
@@ -201,7 +207,7 @@ class DurableOperation:
         Returns:
             Writes as in the report.
         """
-        return self._ensure_host().keep(invocations)
+        return self._ensure_steps().keep(invocations)
 
     def park(self, invocations: Sequence[Any]) -> tuple[int, ...]:
         """Drops handlers that wait; the next `resume` reports what came of it for others.
@@ -212,19 +218,19 @@ class DurableOperation:
         Returns:
             The ids of those that it has dropped.
         """
-        return self._ensure_host().park(invocations)
+        return self._ensure_steps().park(invocations)
 
     def read_signal(self, content: bytes) -> tuple[str, str | None, str | None]:
         """See `SignalDesk.read`."""
-        return self._ensure_host().signals.read(content)
+        return self._ensure_steps().signals.read(content)
 
     def signalled(self, invocation: int) -> None:
         """See `SignalDesk.signalled`."""
-        self._ensure_host().signals.signalled(invocation)
+        self._ensure_steps().signals.signalled(invocation)
 
     def unclaimed(self, fields: Sequence[Any]) -> tuple[bytes, ...]:
         """See `SignalDesk.unclaimed`."""
-        return self._ensure_host().signals.unclaimed(fields)
+        return self._ensure_steps().signals.unclaimed(fields)
 
     def close(self) -> None:
         """Ends handlers, calls and threads, and the functions behind."""
@@ -232,12 +238,12 @@ class DurableOperation:
         if operation is not None:
             behind = [one.close for one in operation._chained_operations]
             close_all(operation._main_operation.close, *behind)
-        elif self._host is not None:  # a function behind it could not be opened
-            self._host.close()
+        elif self._close is not None:  # a function behind it could not be opened
+            self._close()
 
-    def _ensure_host(self) -> Host:
-        assert self._host is not None
-        return self._host
+    def _ensure_steps(self) -> Steps:
+        assert self._steps is not None
+        return self._steps
 
     def _report(self) -> tuple[Any, ...] | None:
         """Ends a step.
@@ -252,17 +258,17 @@ class DurableOperation:
               values of its state writes
             - outputs: pickles, see `StepOutputs`
         """
-        host = self._ensure_host()
-        host.begin_report()
-        if host.has_outputs:
+        steps = self._ensure_steps()
+        steps.begin_report()
+        if steps.has_outputs:
             if self.has_chained:
-                for emission in self._operation.on_timer(0):  # one by one: the host counts them
+                for emission in self._operation.on_timer(0):  # one by one: `Endings` counts them
                     self.outputs.add(emission)
             else:
-                for _ in host.emit_ended():
+                for _ in steps.emit_ended():
                     """Nothing goes on in Python."""
-        executed, writes = host.take_writes()
-        ended = host.take_ended()
+        executed, writes = steps.take_writes()
+        ended = steps.take_ended()
         if not (executed or writes or ended):
             return None
         return executed, writes, ended, self.outputs.take()
