@@ -1,4 +1,4 @@
-"""Finds the jars with the Java half of the package; one of the two modules that know py4j."""
+"""Finds the jars with the Java half of the package, and their classes."""
 
 from __future__ import annotations
 
@@ -65,8 +65,11 @@ def add_jars(env: Any, call_log: CallLog | None) -> None:
             env.add_jars(url)
 
 
-def load_bridge_class(name: str) -> Any:
-    """Loads a class of the jar into the JVM of this client."""
+def bridge_classes() -> Any:
+    """A class loader with the classes of the jar, in the JVM of this client.
+
+    What is to fit together has to come from one: each has classes of its own.
+    """
     from pyflink.java_gateway import get_gateway
     from pyflink.util.java_utils import create_url_class_loader
 
@@ -75,4 +78,4 @@ def load_bridge_class(name: str) -> Any:
     # thread of the gateway that adds it, and the next call may be answered by another.
     parent = jvm.Thread.currentThread().getContextClassLoader()
     url = jvm.java.net.URL(bridge_jar().as_uri())
-    return create_url_class_loader([url], parent).loadClass(name)
+    return create_url_class_loader([url], parent)

@@ -1,4 +1,4 @@
-"""The input of signals: checked, and connected to the operator."""
+"""The input of signals: what is checked of it."""
 
 from __future__ import annotations
 
@@ -48,17 +48,3 @@ def types_of(stream: Any) -> list[Any]:
 
     pair: Any = _from_java_type(stream._j_data_stream.getTransformation().getOutputType())
     return list(pair.get_field_types())
-
-
-def transform(
-    stream: KeyedStream, signals: KeyedStream | None, name: str, j_type: Any, j_operator: Any
-) -> Any:
-    """Adds the operator to the graph.
-
-    Returns:
-        Java's stream of its outputs.
-    """
-    j_stream = stream._j_data_stream
-    if signals is None:
-        return j_stream.transform(name, j_type, j_operator)
-    return j_stream.connect(signals._j_data_stream).transform(name, j_type, j_operator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from pyflink_durable.client.jars import load_bridge_class
+from pyflink_durable.client.jars import bridge_classes
 from pyflink_durable.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def check_supported(j_type: Any, what: str) -> None:
     from pyflink.java_gateway import get_gateway
 
     gateway = get_gateway()
-    value_type = load_bridge_class("pyflink.durable.value.ValueType")
+    value_type = bridge_classes().loadClass("pyflink.durable.value.ValueType")
     type_class = value_type.getClassLoader().loadClass(_TYPE_INFORMATION)
     classes = gateway.new_array(gateway.jvm.java.lang.Class, 1)
     classes[0] = type_class

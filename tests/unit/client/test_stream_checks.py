@@ -91,7 +91,7 @@ def test_the_operator_is_told_what_is_kept(
 ) -> None:
     results = process(env, options=DurableOptions(**options))
     operator = results._j_data_stream.getTransformation().getOperatorFactory().getOperator()
-    retention = field_of(operator, "retention")
+    retention = field_of(field_of(operator, "settings"), "retention")
     names = ("numbersInputs", "keyTtl", "stateTtl")
     assert tuple(field_of(retention, name) for name in names) == kept
 

@@ -1,8 +1,5 @@
 package pyflink.durable.operator;
 
-import java.util.List;
-import java.util.Map;
-import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunctionInfo;
@@ -11,9 +8,6 @@ import org.apache.flink.streaming.api.watermark.Watermark;
 import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
 import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.apache.flink.types.Row;
-import pyflink.durable.engine.Limits;
-import pyflink.durable.state.HandlerVersions;
-import pyflink.durable.state.Retention;
 
 /**
  * The durable operator with a second input, of signals. It has the state of the other one and more,
@@ -40,68 +34,13 @@ public class DurableKeyedCoProcessOperator<K, IN, OUT>
 
     private transient int ended;
 
-    /**
-     * @param parkAfter after how many milliseconds of waiting invocations are parked; negative for
-     *     never
-     * @param version that of the handler; null if the job names none
-     * @param previous other versions of which there is the code, null for those without one
-     * @param signalTtl for how many milliseconds a signal is kept that nobody takes
-     */
     public DurableKeyedCoProcessOperator(
             Configuration config,
             DataStreamPythonFunctionInfo function,
             TypeInformation<IN> inputType,
             TypeInformation<OUT> outputType,
-            String name,
-            String uid,
-            int maxInFlight,
-            int maxPending,
-            long checkpointInterval,
-            long drainTimeout,
-            boolean numbersInputs,
-            long keyTtl,
-            long stateTtl,
-            @Nullable Map<String, String> callLog,
-            long parkAfter,
-            @Nullable String version,
-            List<String> previous,
-            long signalTtl) {
-        this(
-                config,
-                function,
-                inputType,
-                outputType,
-                name,
-                uid,
-                new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout)
-                        .withParking(parkAfter),
-                new Retention(numbersInputs, keyTtl, stateTtl).withSignals(signalTtl),
-                callLog,
-                new HandlerVersions(version, previous));
-    }
-
-    DurableKeyedCoProcessOperator(
-            Configuration config,
-            DataStreamPythonFunctionInfo function,
-            TypeInformation<IN> inputType,
-            TypeInformation<OUT> outputType,
-            String name,
-            String uid,
-            Limits limits,
-            Retention retention,
-            @Nullable Map<String, String> callLog,
-            HandlerVersions versions) {
-        super(
-                config,
-                function,
-                inputType,
-                outputType,
-                name,
-                uid,
-                limits,
-                retention,
-                callLog,
-                versions);
+            OperatorSettings settings) {
+        super(config, function, inputType, outputType, settings);
     }
 
     @Override

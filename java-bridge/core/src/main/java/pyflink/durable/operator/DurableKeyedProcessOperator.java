@@ -1,7 +1,6 @@
 package pyflink.durable.operator;
 
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import javax.annotation.Nullable;
@@ -35,11 +34,8 @@ import pyflink.durable.engine.FlinkTask;
 import pyflink.durable.engine.HandlerHost;
 import pyflink.durable.engine.InputNetwork;
 import pyflink.durable.engine.InvocationEngine;
-import pyflink.durable.engine.Limits;
 import pyflink.durable.log.CallLog;
 import pyflink.durable.state.CallLogState;
-import pyflink.durable.state.HandlerVersions;
-import pyflink.durable.state.Retention;
 import pyflink.durable.state.UnclaimedState;
 import pyflink.durable.state.VersionState;
 import pyflink.durable.state.WatermarkState;
@@ -69,12 +65,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
 
     private final TypeInformation<IN> inputType;
     private final TypeInformation<OUT> outputType;
-    private final String name;
-    private final String uid;
-    private final Limits limits;
-    private final Retention retention;
-    @Nullable private final HashMap<String, String> callLog;
-    private final HandlerVersions versions;
+    private final OperatorSettings settings;
 
     private transient ValueType<Object> keyType;
     private transient InvocationEngine<Row, IN> engine;
@@ -87,73 +78,16 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     private transient WatermarkState watermarks;
     private transient VersionState versionState;
 
-    /**
-     * @param uid the operator's id in savepoints, as the job gave it
-     * @param maxInFlight how many invocations of one subtask run at a time
-     * @param maxPending how many further inputs one subtask accepts
-     * @param checkpointInterval milliseconds between the job's checkpoints, 0 if it takes none
-     * @param drainTimeout how many milliseconds late a checkpoint may be at the end of the input
-     * @param numbersInputs whether invocations are told apart by the number of their input
-     * @param keyTtl for how many milliseconds that number is kept, 0 for ever
-     * @param stateTtl the same for values of {@code ctx.state}
-     * @param callLog settings of the call log, null for a job without one
-     * @param parkAfter after how many milliseconds of waiting invocations are parked; negative for
-     *     never
-     * @param version that of the handler; null if the job names none
-     * @param previous other versions of which there is the code, null for those without one
-     */
     public DurableKeyedProcessOperator(
             Configuration config,
             DataStreamPythonFunctionInfo function,
             TypeInformation<IN> inputType,
             TypeInformation<OUT> outputType,
-            String name,
-            String uid,
-            int maxInFlight,
-            int maxPending,
-            long checkpointInterval,
-            long drainTimeout,
-            boolean numbersInputs,
-            long keyTtl,
-            long stateTtl,
-            @Nullable Map<String, String> callLog,
-            long parkAfter,
-            @Nullable String version,
-            List<String> previous) {
-        this(
-                config,
-                function,
-                inputType,
-                outputType,
-                name,
-                uid,
-                new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout)
-                        .withParking(parkAfter),
-                new Retention(numbersInputs, keyTtl, stateTtl),
-                callLog,
-                new HandlerVersions(version, previous));
-    }
-
-    DurableKeyedProcessOperator(
-            Configuration config,
-            DataStreamPythonFunctionInfo function,
-            TypeInformation<IN> inputType,
-            TypeInformation<OUT> outputType,
-            String name,
-            String uid,
-            Limits limits,
-            Retention retention,
-            @Nullable Map<String, String> callLog,
-            HandlerVersions versions) {
+            OperatorSettings settings) {
         super(config, function, inputType, outputType);
         this.inputType = inputType;
         this.outputType = outputType;
-        this.name = name;
-        this.uid = uid;
-        this.limits = limits;
-        this.retention = retention;
-        this.callLog = callLog == null ? null : new HashMap<>(callLog);
-        this.versions = versions;
+        this.settings = settings;
     }
 
     // ------------------------------------------------------------------ open and close
@@ -163,8 +97,8 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         keyType = ValueType.of(((RowTypeInfo) inputType).getTypeAt(0));
         engine =
                 new InvocationEngine<>(
-                        name,
-                        limits,
+                        settings.name,
+                        settings.limits,
                         this,
                         getContainingTask()
                                 .getMailboxExecutorFactory()
@@ -185,7 +119,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 serializer,
                 new InputSerializer<>(serializer),
                 getExecutionConfig().isObjectReuseEnabled(),
-                retention,
+                settings.retention,
                 openCallLog(classLoader),
                 fromCheckpoint,
                 watermarks.restored(),
@@ -197,17 +131,19 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         super.initializeState(context);
         fromCheckpoint = context.isRestored();
         watermarks = new WatermarkState(context.getOperatorStateStore());
-        versionState = new VersionState(context.getOperatorStateStore(), versions, fromCheckpoint);
-        if (callLog != null) {
+        versionState =
+                new VersionState(
+                        context.getOperatorStateStore(), settings.versions, fromCheckpoint);
+        if (settings.callLog != null) {
             String jobId = getContainingTask().getEnvironment().getJobID().toHexString();
-            callLogOpening = new CallLogOpening(callLog, uid, jobId);
+            callLogOpening = new CallLogOpening(settings.callLog, settings.uid, jobId);
             callLogOpening.initializeState(context);
         } else if (CallLogState.forget(context.getOperatorStateStore())) {
             logIsGivenUp = true;
             LOG.warn(
                     "Operator {} had a call log and has none any more. What that held beyond the"
                             + " restored checkpoint is forgotten: such calls run again.",
-                    name);
+                    settings.name);
         }
     }
 
@@ -222,8 +158,10 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     /** What runs the handlers; a test has others than Python's. */
     HandlerHost<Row, IN> newHost() {
         OutputValues<OUT> outputs = new OutputValues<>(outputType, getSideOutputTags());
-        String version = versions.current();
-        python = new PythonHost<>(this, name, inputType, outputs, version, this::logCounters);
+        String version = settings.versions.current();
+        python =
+                new PythonHost<>(
+                        this, settings.name, inputType, outputs, version, this::logCounters);
         return python;
     }
 
@@ -287,7 +225,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
         TaskInfo task = getRuntimeContext().getTaskInfo();
         LOG.info(
                 "durable-counters {\"operator\": \"{}\", \"subtask\": {}, \"attempt\": {}, {}}",
-                name,
+                settings.name,
                 task.getIndexOfThisSubtask(),
                 task.getAttemptNumber(),
                 engine.counters().toJsonMembers());
@@ -316,7 +254,10 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
             engine.endInput();
         } catch (Exception e) {
             throw new IllegalStateException(
-                    "Operator " + name + " could not finish what is in flight at end of input", e);
+                    "Operator "
+                            + settings.name
+                            + " could not finish what is in flight at end of input",
+                    e);
         }
     }
 
@@ -418,16 +359,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
     public <T> AbstractEmbeddedDataStreamPythonFunctionOperator<T> copy(
             DataStreamPythonFunctionInfo function, TypeInformation<T> chainedOutputType) {
         return new DurableKeyedProcessOperator<>(
-                config,
-                function,
-                inputType,
-                chainedOutputType,
-                name,
-                uid,
-                limits,
-                retention,
-                callLog,
-                versions);
+                config, function, inputType, chainedOutputType, settings);
     }
 
     public InvocationEngine<Row, IN> engine() {

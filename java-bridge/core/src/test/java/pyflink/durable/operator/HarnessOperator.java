@@ -55,12 +55,7 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
                         new DataStreamPythonFunction(new byte[0], null), 0),
                 Types.ROW(keyField, Types.STRING),
                 Types.STRING,
-                NAME,
-                UID,
-                limits,
-                retention,
-                callLog,
-                versions);
+                new OperatorSettings(NAME, UID, limits, retention, callLog, versions));
         this.host = new HarnessHost(callLog != null);
     }
 
