@@ -3,6 +3,8 @@
 Every exception here survives pickling: it may be journaled, or cross from a worker to the client.
 Those with attributes therefore keep exactly their constructor arguments in ``args`` and build their
 message in ``__str__``, or say in ``__reduce__`` how they are made.
+
+Over 300 lines: one flat list, since pickles in journals name each class by this module.
 """
 
 from __future__ import annotations

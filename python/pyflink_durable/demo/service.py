@@ -30,52 +30,20 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
-from typing import Literal
 from urllib.parse import parse_qs, urlsplit
 
 from pyflink_durable.demo.ledger import Ledger
+from pyflink_durable.demo.temper import CALM, Temper
 
-Outcome = Literal["charge", "refuse", "lose the answer"]
 Answer = tuple[int, object]
 
 
 class BadRequest(ValueError):
     """The caller's mistake; the text is the answer."""
-
-
-@dataclass(frozen=True)
-class Temper:
-    """How slow and how unreliable the service is; times are in seconds, odds from 0 to 1."""
-
-    seed: int = 0
-    fastest: float = 0.020
-    slowest: float = 0.080
-    refuses: float = 0.05
-    loses_answers: float = 0.02
-    lost_answer_delay: float = 0.25
-
-    def decide(self, order: str, request: int) -> tuple[float, Outcome]:
-        """The delay and outcome of an order's n-th charge request.
-
-        Drawn from what is asked, not from one shared generator: the order in which concurrent
-        requests arrive differs from run to run, and the seed should fix the outcome all the same.
-        """
-        draw = random.Random(f"{self.seed}/{order}/{request}")
-        delay = draw.uniform(self.fastest, self.slowest)
-        dice = draw.random()
-        if dice < self.refuses:
-            return delay, "refuse"
-        if dice < self.refuses + self.loses_answers:
-            return delay, "lose the answer"
-        return delay, "charge"
-
-
-CALM = Temper(fastest=0.0, slowest=0.0, refuses=0.0, loses_answers=0.0)
-"""Answers at once and never fails."""
 
 
 class PaymentService(ThreadingHTTPServer):
@@ -104,12 +72,12 @@ class PaymentService(ThreadingHTTPServer):
         order, amount = _order_of(body), _amount_of(body)
         with self._lock:
             self._requests[order] += 1
-            delay, outcome = self._temper.decide(order, self._requests[order])
+            delay, decision = self._temper.decide(order, self._requests[order])
         time.sleep(delay)
-        if outcome == "refuse":
+        if decision == "refuse":
             self._ledger.refuse_charge(order, arrived, status=503)
             return 503, {"error": "busy, nothing was charged"}
-        if outcome == "lose the answer":
+        if decision == "lose the answer":
             self._ledger.charge(order, amount, arrived, status=500)
             self._wait_while_held()
             time.sleep(self._temper.lost_answer_delay)

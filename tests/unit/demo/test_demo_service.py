@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 
 from pyflink_durable.demo.ledger import Ledger
-from pyflink_durable.demo.service import PaymentService, Temper
+from pyflink_durable.demo.service import PaymentService
+from pyflink_durable.demo.temper import Temper
 
 RELIABLE = Temper(fastest=0, slowest=0, refuses=0, loses_answers=0, lost_answer_delay=0)
 REFUSES = Temper(fastest=0, slowest=0, refuses=1, loses_answers=0)

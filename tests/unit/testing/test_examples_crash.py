@@ -12,7 +12,8 @@ import httpx
 import pytest
 
 from pyflink_durable.demo.ledger import Ledger
-from pyflink_durable.demo.service import PaymentService, Temper
+from pyflink_durable.demo.service import PaymentService
+from pyflink_durable.demo.temper import Temper
 from pyflink_durable.testing import Case, Durable, crash, crash_points
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
