@@ -7,6 +7,8 @@ from collections.abc import Coroutine
 from contextvars import ContextVar
 from typing import Any, Protocol
 
+from pyflink_durable.current_call import running_call
+from pyflink_durable.errors import NestedDurableCall
 from pyflink_durable.runtime.journal.clock import InvocationClock
 from pyflink_durable.runtime.journal.timers import DurableTimers
 from pyflink_durable.runtime.loop.async_generators import InvocationGenerators
@@ -95,6 +97,22 @@ invocation_tasks: ContextVar[InvocationTasks | None] = ContextVar(
     "pyflink_durable_tasks", default=None
 )
 """The tasks of the invocation that is running; inherited by the tasks it starts."""
+
+
+def timers_of_handler() -> DurableTimers | None:
+    """What journals the timers of the handler that asks, None if nothing does.
+
+    Raises:
+        NestedDurableCall: The function of a call asks, which a replay does not run.
+    """
+    if running_call.get() is not None:
+        raise NestedDurableCall(
+            "a timer of the handler's loop was started inside a durable call; wait in the "
+            "handler, or in the call with its own means"
+        )
+    tasks = invocation_tasks.get()
+    timers = None if tasks is None else tasks.timers
+    return timers if timers is not None and timers.open else None
 
 
 def number_of(future: asyncio.Future[Any]) -> int:

@@ -20,15 +20,13 @@ from contextlib import contextmanager
 from threading import get_ident
 from typing import Any, TypeVar
 
-from pyflink_durable.current_call import running_call
-from pyflink_durable.errors import NestedDurableCall
-from pyflink_durable.runtime.journal.timers import DurableTimers
 from pyflink_durable.runtime.loop.generator_hooks import GeneratorHooks
 from pyflink_durable.runtime.loop.invocation_tasks import (
     InvocationTasks,
     NumberedFuture,
     NumberedTask,
     invocation_tasks,
+    timers_of_handler,
 )
 from pyflink_durable.runtime.loop.leftovers import end_tasks
 from pyflink_durable.runtime.loop.own_thread import KeepsToItsThread
@@ -216,7 +214,7 @@ class DurableLoop(KeepsToItsThread):
     def call_at(
         self, when: float, callback: Callable[..., Any], *args: Any, context: Any = None
     ) -> asyncio.TimerHandle:
-        timers = self._durable_timers()
+        timers = timers_of_handler()
         if get_ident() != self.thread:
             self.refuse("loop.call_at")
         if timers is not None:
@@ -243,16 +241,6 @@ class DurableLoop(KeepsToItsThread):
         """Looks after handlers that were put aside, at a time of the monotonic clock."""
         look = asyncio.TimerHandle(when, self._spinners.look, (self._ready,), self)
         self._wake_ups.add(when, look, look)
-
-    def _durable_timers(self) -> DurableTimers | None:
-        if running_call.get() is not None:  # a replay does not run the function: no slot for it
-            raise NestedDurableCall(
-                "a timer of the handler's loop was started inside a durable call; wait in the "
-                "handler, or in the call with its own means"
-            )
-        tasks = invocation_tasks.get()
-        timers = None if tasks is None else tasks.timers
-        return timers if timers is not None and timers.open else None
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Called by `TimerHandle.cancel`."""
