@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import subprocess
 import sys
@@ -11,14 +12,17 @@ import pytest
 
 import pyflink_durable
 from pyflink_durable import (
+    DurableCall,
     DurableOptions,
     DurableProcessFunction,
     LocalRunnerContext,
     RunnerContext,
     ToolCallOptions,
+    call_options,
     durable_process,
     identity,
 )
+from pyflink_durable.checks import keywords as call_keywords
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 NAMES = {
@@ -175,7 +179,7 @@ def test_the_context_takes_a_bridge_and_an_executor_first() -> None:
 
 
 def test_what_a_handler_sees() -> None:
-    public = {name for name in vars(RunnerContext) if not name.startswith("_")}
+    public = {name for name in dir(RunnerContext) if not name.startswith("_")}
     assert public == {
         *("durable_execute", "durable_execute_async", "collect", "output"),
         *("durable_execute_all_async", "durable_execute_all", "gather"),
@@ -185,6 +189,16 @@ def test_what_a_handler_sees() -> None:
     }
     made_here = {"durable_execute", "durable_execute_async"}
     assert RunnerContext.__abstractmethods__ == public - made_here | {"_execute", "_execute_async"}
+
+
+def test_the_options_of_a_call_are_the_same_wherever_they_are_written_out() -> None:
+    parameters = inspect.signature(RunnerContext.durable_execute).parameters.values()
+    keywords = [one.name for one in parameters if one.kind is one.KEYWORD_ONLY]
+    assert keywords == ["options", *call_keywords.OPTIONS]
+    # a function may have a parameter `identity`, so that is no keyword of a call
+    assert [name for name in call_options.NAMES if name != "identity"] == keywords[1:]
+    of_a_batch = {one.name for one in dataclasses.fields(DurableCall) if one.kw_only}
+    assert of_a_batch == {*call_options.NAMES, "options", "pool"}
 
 
 def test_options_and_their_defaults() -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 _OF_THE_RUNTIME = (
     "pyflink_durable.context",
+    "pyflink_durable.durable_calls",
     "pyflink_durable.payload",
     "pyflink_durable.runtime",
     "pyflink_durable.tools",
