@@ -14,7 +14,9 @@ def is_durable(transformation: Any) -> bool:
     if transformation.getClass().getSimpleName() not in kinds:
         return False
     factory = transformation.getOperatorFactory()
-    if factory.getClass().getSimpleName() != "SimpleOperatorFactory":  # others may make code first
+    if (
+        factory.getClass().getSimpleName() != "SimpleOperatorFactory"
+    ):  # it would compile its code to tell
         return False
     operator = factory.getOperator().getClass().getName()
     return operator in (OPERATOR, OPERATOR_WITH_SIGNALS)

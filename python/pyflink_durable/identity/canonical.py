@@ -59,7 +59,7 @@ class Encoder:
     __slots__ = ("fallback", "mutable", "name_callable", "path")
 
     leaves: ClassVar[Mapping[type, Callable[[Any], str]]] = LEAVES
-    containers: ClassVar[Mapping[type, _Writer]] = {}  # below
+    containers: ClassVar[Mapping[type, _Writer]] = {}  # filled at the end of this module
     literal = staticmethod(literal)
 
     def __init__(
@@ -139,7 +139,9 @@ class Encoder:
     def _again(self, value: object, writer: _Writer) -> str:
         if not self.fallback:
             return SKIPPED
-        if writer is write_unknown:  # Objects often know their parent; how far up says it all.
+        if (
+            writer is write_unknown
+        ):  # Objects often know their parent: it is told by how far up it is.
             return f"<up {len(self.path) - self.path[id(value)]}>"
         raise ArgumentNotEncodable(
             f"an argument of a durable call holds a {class_name(type(value))} that contains "

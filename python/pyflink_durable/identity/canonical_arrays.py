@@ -117,7 +117,7 @@ def _content(encoder: Encoder, value: Any) -> str:
     flat = numpy.ascontiguousarray(value.ravel(), dtype.newbyteorder("<"))
     if dtype.kind in "fc":
         flat = flat.view(f"<f{dtype.itemsize // parts}") + 0.0  # minus zero equals zero
-        flat[numpy.isnan(flat)] = numpy.nan  # of which there are many
+        flat[numpy.isnan(flat)] = numpy.nan  # one for all: they differ in their bits
     return blake2b(flat.tobytes(), digest_size=16).hexdigest()
 
 

@@ -64,7 +64,7 @@ def compute_args_digest(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str
     Raises:
         ArgumentNotEncodable: An argument cannot be pickled, or contains itself.
     """
-    text = None if kwargs or has_large(args) else literal(args, args)  # as nearly all are
+    text = None if kwargs or has_large(args) else literal(args, args)  # the fast path
     return RULE.args_digest(args, kwargs) if text is None else RULE.prefix + digest_of(text)
 
 

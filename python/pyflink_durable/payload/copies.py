@@ -153,7 +153,7 @@ def _is_made_of_attributes(kind: Any, value: Any) -> bool:
         return False
     try:
         make, args, _, *items = value.__reduce_ex__(4)
-    except TypeError:  # there is more to it, which its own code keeps to itself
+    except TypeError:  # it holds what only C code can reach: a file, a lock
         return False
     made_empty = (make, args) == (copyreg.__newobj__, (kind,))  # type: ignore[attr-defined]
     return made_empty and not any(part is not None for part in items)
@@ -240,16 +240,16 @@ def _object(copier: _Copier, value: Any) -> Any:
     try:
         reduce = copyreg.dispatch_table.get(type(value))
         reduced = reduce(value) if reduce else value.__reduce_ex__(4)
-    except Exception:  # only cloudpickle knows it, or nobody
+    except Exception:  # pickle cannot; cloudpickle may
         return _through_pickle(copier, value)
-    if isinstance(reduced, str):  # it is a global
+    if isinstance(reduced, str):  # the name of a global, of which there is one
         return value
     copier.kept.append(reduced)
     try:
         return _put_together(copier, value, *reduced)
     except RecursionError:
         raise
-    except Exception:  # its own code refuses: to be made anew, to take state
+    except Exception:  # its class makes no second one, or takes no state
         return value
 
 

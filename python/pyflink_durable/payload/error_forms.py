@@ -145,7 +145,9 @@ def _args_of(error: BaseException) -> tuple[Any, ...]:
 
 def _rebuilt(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
     """An exception without its own ``__init__``, which may take other arguments."""
-    if isinstance(kind.__init__, WrapperDescriptorType):  # Python's, which sets what is in C
+    if isinstance(
+        kind.__init__, WrapperDescriptorType
+    ):  # a builtin type's: sets fields that `args` alone would not
         return kind(*args)
     return bare_error(kind, args)
 

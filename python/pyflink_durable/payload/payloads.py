@@ -128,11 +128,11 @@ class Payloads:
             PayloadTooLarge: It is larger than the operator admits.
             PayloadNotWritable: A codec has failed.
         """
-        if self._is_bare and type(value) in PLAIN_TYPES:  # as most are
+        if self._is_bare and type(value) in PLAIN_TYPES:  # the fast path
             payload = pickle.dumps(value, PROTOCOL)
         else:
             try:
-                if self._is_bare:  # no other way is as short
+                if self._is_bare:  # without the objects in between
                     value, payload = pass_value(value, self._classes)
                 else:
                     kind = self._kind_of(call) if self.typed else None
@@ -170,7 +170,7 @@ class Payloads:
             try:
                 self._sizes.note(len(payload), call.name)
             except PayloadTooLarge as too_large:
-                if isinstance(error, PayloadTooLarge):  # whoever has so low a limit gets it once
+                if isinstance(error, PayloadTooLarge):  # the limit is below even this error
                     return passed, payload
                 return self.pass_error(too_large, call, owner, slot)
         return _checked(passed), payload

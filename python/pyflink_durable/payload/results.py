@@ -61,7 +61,7 @@ def pass_result(value: Any, classes: ScriptClasses | None = None) -> tuple[Any, 
         ResultNotSerializable: Neither pickle nor cloudpickle can write the value, or what they
             write cannot be read back.
     """
-    if type(value) in PLAIN_TYPES:  # as most are
+    if type(value) in PLAIN_TYPES:  # the fast path
         return value, pickle.dumps(value, PROTOCOL)
     try:
         return pass_value(value, classes)

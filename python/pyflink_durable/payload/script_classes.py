@@ -128,7 +128,7 @@ class _Collector(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, value: Any) -> Any:
         reduced = super().reducer_override(value)
         written = isinstance(value, type) and isinstance(reduced, tuple)
-        if written and value.__module__ != "builtins":  # as the type of None is
+        if written and value.__module__ != "builtins":  # the type of None is written as code, too
             kinds = self.found[value.__module__, value.__qualname__]
             kinds += [] if any(value is one for one in kinds) else [value]
         return reduced

@@ -243,7 +243,7 @@ class Attempt:
         try:
             if world.options.invocation_id is not None:
                 identity.id = check_invocation_id(world.options.invocation_id(value))
-        except Exception as error:  # it is the handler's, as far as the user is concerned
+        except Exception as error:  # user code: it ends as the handler's own error would
             not_started = error
         size = len(self.journals.of[number].slots)
         context = FlinkRunnerContext(

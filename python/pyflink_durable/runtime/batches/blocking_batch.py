@@ -156,7 +156,7 @@ class BlockingBatch:
 
     def _give_up(self, timer: BatchTimer) -> None:
         """The time is over; no life goes on from here, so what they still do is not journaled."""
-        for life in reversed(self._lives.values()):  # see `AsyncBatch`
+        for life in reversed(self._lives.values()):  # the last first, as `AsyncBatch` does
             give_up(life)
         hold = timer.fire(self._planned[0].call.options.outcome_hold)
         self._policy.expire(lambda place, seconds: given_up(self._planned[place], seconds))

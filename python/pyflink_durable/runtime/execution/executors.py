@@ -174,7 +174,7 @@ class CallExecutor:
                 return not self._await_later(execution, outcome.value)
             return not execution.report(outcome)
         finally:
-            del outcome  # as above
+            del outcome  # an error's traceback holds this frame, which held the error
 
     def _await_later(self, execution: Execution, awaitable: Any) -> bool:
         """Has an awaitable that a function returned awaited; False if nobody waits any more."""

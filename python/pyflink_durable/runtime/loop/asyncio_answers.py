@@ -54,7 +54,9 @@ class AnswersAsyncio(RefusesRealIO):  # type: ignore[misc]
         """
         self.default_exception_handler(context)
         error = context.get("exception")
-        of_a_callback = "handle" in context  # a task reports when it is deleted, where none helps
+        of_a_callback = (
+            "handle" in context
+        )  # a task reports in its __del__, where raising has no effect
         if of_a_callback and not isinstance(error, (Exception, asyncio.CancelledError, type(None))):
             raise error
 

@@ -42,6 +42,6 @@ def _close(loop: asyncio.AbstractEventLoop, task: asyncio.Task[Any]) -> None:
     coroutine: Any = task.get_coro()
     try:
         coroutine.close()
-    except Exception as error:  # it awaits even so, or was running
+    except Exception as error:  # it awaits in its cleanup, or is running
         message = "a task goes on when its loop is closed"
         loop.call_exception_handler({"message": message, "exception": error})

@@ -103,7 +103,7 @@ class _Hold:
         watched = self._watched
         who, place = watched.who(), place_of_thread(busy[0])
         if watched.busy() != busy:
-            return  # it has gone on, and this is of another
+            return  # it has gone on meanwhile: name and place are not of one callback
         if not self._counted:
             self._counted = True
             self._telemetry.count("blocked")

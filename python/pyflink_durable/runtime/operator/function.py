@@ -222,7 +222,7 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
         """As Flink does, which closes functions that did not come to the end of their `open`."""
         try:
             self.close()
-        except Exception as error:  # the reason is the other one
+        except Exception as error:  # the task fails for what open() raised
             self._telemetry.warning(
                 f"error={error!r} close() failed, too, after the open() that is the task's failure"
             )

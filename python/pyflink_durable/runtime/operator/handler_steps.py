@@ -76,7 +76,7 @@ class HandlerSteps:
         self._ended = ended
         self._gauges = gauges
         self._load = load
-        self._key_of = self._load_key  # once for all: each bound method is an object
+        self._key_of = self._load_key  # kept: each access to a method makes an object
 
     def start(
         self, elements: Iterable[Element], seconds: float, versions: Mapping[int, str | None] = {}
@@ -123,7 +123,7 @@ class HandlerSteps:
                 identity.id = check_invocation_id(self._options.invocation_id(value))
             if self._options.call_log is not None:
                 digest = compute_args_digest((value,), {})
-        except Exception as error:  # it is the handler's, as far as the user is concerned
+        except Exception as error:  # user code: it ends as the handler's own error would
             not_started = error
         if digest:
             slots = self._bridge.identify(number, str(identity.id), digest)

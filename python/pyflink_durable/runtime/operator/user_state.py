@@ -98,7 +98,7 @@ class UserState(MutableMapping[str, Any]):
         if not isinstance(name, str):
             raise TypeError(f"ctx.state takes names of type str, not {type(name).__name__}")
         try:
-            # read again it is what a later invocation will read
+            # a copy made by the serializer: this handler reads what a later invocation will
             passed, payload = self._payloads.pass_state(name, value, self._owner)
         except NotSerializable as error:
             raise TypeError(

@@ -84,7 +84,7 @@ class Real(OutputType):
             number = float(value) if isinstance(value, float) else self._of_whole_number(value)
         if self.limits is not None and math.isfinite(number):
             try:
-                struct.pack(">f", number)  # the other byte order would not look
+                struct.pack(">f", number)  # in native order ("f") it would be infinity
             except OverflowError:
                 raise Misfit(value, self.name, "It is too large", out_of_range=True) from None
         return number

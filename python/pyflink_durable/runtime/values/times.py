@@ -60,7 +60,7 @@ class DateTime(OutputType):
 
     def __init__(self, name: str) -> None:
         self.name = name
-        # of the other, Flink reads less than it has written, and misreads what comes next
+        # Flink's own form of a null SQL_TIMESTAMP is longer than what its reader takes
         self.nullable = name == "LOCAL_DATE_TIME"
 
     def plain(self, value: Any) -> int:
