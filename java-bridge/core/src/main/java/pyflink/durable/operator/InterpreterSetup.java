@@ -17,8 +17,7 @@ final class InterpreterSetup {
                     + "lambda line: durable_bridge.log('WARNING', line))";
 
     private static final String MAKE =
-            "durable_host ="
-                    + " HandlerHost(durable_bridge, durable_metrics, durable_outputs)";
+            "durable_host =" + " HandlerHost(durable_bridge, durable_metrics, durable_outputs)";
 
     private static final String CLOSE =
             "try:\n"
