@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
-from pyflink_durable.call_options import GivenOptions
+from pyflink_durable.call_options import NAMES, GivenOptions
 from pyflink_durable.checks.arguments import check_reconciler, check_seconds
 from pyflink_durable.checks.keywords import check_keywords
 from pyflink_durable.context import RunnerContext
@@ -28,14 +28,20 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+logger = getLogger("pyflink_durable.testing")
+
+_OF_CRASHES = ("reconciler", "in_doubt", "durability")
+"""Options that say what a crash can do to a call."""
+
 
 class LocalRunnerContext(RunnerContext):
-    """Runs each call plainly and once, with no journal.
+    """Runs each call plainly, with no journal: for one line in a script, or in a test.
 
-    Reconcilers are checked, and not asked; levels and retries are ignored. Coroutine functions are
-    given up at their timeout, as in a job that knows nobody to ask: with `OutcomeUnknown`; ordinary
-    functions run here, and nothing interrupts them. For unit tests of a handler:
-    ``asyncio.run(handler(value, LocalRunnerContext(key="k")))``.
+    ``asyncio.run(handler(value, LocalRunnerContext(key="k")))``. Retry policies are honoured, with
+    real pauses. Coroutine functions are given up at their timeout, as in a job that knows nobody to
+    ask: with `OutcomeUnknown`; ordinary functions run here, and nothing interrupts them. Ignored,
+    as there is no crash: reconcilers (they are checked), `in_doubt` and levels; the first call that
+    has one says so in a log line. The fixture `durable` of `pyflink_durable.testing` knows all.
 
     Args:
         key: What `key` answers.
@@ -61,6 +67,7 @@ class LocalRunnerContext(RunnerContext):
         self._state: MutableMapping[str, Any] = {} if state is None else state
         self._random = Random()
         self._calls = 0
+        self._has_told = False
         self.collected: list[Any] = []
         self.outputs: list[tuple[OutputTag, Any]] = []
 
@@ -84,10 +91,12 @@ class LocalRunnerContext(RunnerContext):
         given: GivenOptions,
         by_options: bool,
     ) -> T:
-        reconciler, durable_id, *_ = given
+        reconciler, durable_id, _, _, retry, *_ = given
         check_reconciler(reconciler)
         check_keywords(func, kwargs)
-        result: T = PlainCall(func, args, kwargs, self._next_call(durable_id)).run()
+        self._tell_ignored(given)
+        call = PlainCall(func, args, kwargs, self._next_call(durable_id), retry=retry)
+        result: T = call.run()
         return result
 
     def _execute_async(
@@ -98,12 +107,24 @@ class LocalRunnerContext(RunnerContext):
         given: GivenOptions,
         by_options: bool,
     ) -> Awaitable[Any]:
-        reconciler, durable_id, _, _, _, timeout, *_ = given
+        reconciler, durable_id, _, _, retry, timeout, *_ = given
         check_reconciler(reconciler)
         check_keywords(func, kwargs)
         check_seconds("timeout", timeout)
-        call = PlainCall(func, args, kwargs, self._next_call(durable_id), timeout)
+        self._tell_ignored(given)
+        call = PlainCall(func, args, kwargs, self._next_call(durable_id), timeout, retry)
         return call.run_async()
+
+    def _tell_ignored(self, given: GivenOptions) -> None:
+        options = dict(zip(NAMES, given, strict=True))
+        ignored = [f"{name}=" for name in _OF_CRASHES if options[name] is not None]
+        if ignored and not self._has_told:
+            self._has_told = True
+            logger.warning(
+                "LocalRunnerContext has no journal and no crash, and ignores %s: the fixture "
+                "`durable` of pyflink_durable.testing, and @crash_points, try what they do",
+                ", ".join(ignored),
+            )
 
     def durable_execute_all_async(
         self,

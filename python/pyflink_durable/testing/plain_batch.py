@@ -140,7 +140,14 @@ class PlainBatch:
 
 def _plain(calls: Iterable[DurableCall], number: Number) -> list[PlainCall]:
     return [
-        PlainCall(call.func, call.args, call.keywords, number(call.durable_id), call.timeout)
+        PlainCall(
+            call.func,
+            call.args,
+            call.keywords,
+            number(call.durable_id),
+            call.timeout,
+            call.retry,
+        )
         for call in calls
     ]
 

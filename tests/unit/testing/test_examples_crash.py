@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ import pytest
 from pyflink_durable.demo.ledger import Ledger
 from pyflink_durable.demo.service import PaymentService
 from pyflink_durable.demo.temper import Temper
-from pyflink_durable.testing import Case, Durable, crash, crash_points
+from pyflink_durable.testing import Case, Durable, ScriptedModel, crash, crash_points
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 sys.path += [str(EXAMPLES), str(EXAMPLES / "agent")]
@@ -84,3 +85,55 @@ def test_the_assistant_asks_and_orders_once_whatever_crashes(
     assert made["orders"] == [["tea"]]
     assert made["requests"]["POST /v1/chat/completions"] == 2
     assert run.state["talk"][0]["role"] == "user"
+
+
+class Shop:
+    """The shop of the assistant, in this process; asked twice, it makes two orders."""
+
+    def __init__(self) -> None:
+        self.orders: list[dict[str, Any]] = []
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.startswith("/items/"):
+            return httpx.Response(200, json={"item": "tea", "stock": 3, "price": 4})
+        if request.method == "POST":
+            self.orders.append(json.loads(request.content))
+            return httpx.Response(201, json={"order": len(self.orders)})
+        wanted = request.url.params["reference"]
+        found = [number for number, one in enumerate(self.orders) if one["reference"] == wanted]
+        return httpx.Response(200, json=[{"order": number + 1} for number in found])
+
+
+class AssistantInThisProcess(Assistant):
+    """That of the example, with a shop that is at hand."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__(Services("http://model", "none", "http://shop"))
+        self.shop = shop
+
+    def open(self, runtime_context: Any) -> None:
+        super().open(runtime_context)
+        self._shop.close()
+        self._shop = httpx.Client(base_url="http://shop", transport=httpx.MockTransport(self.shop))
+
+
+shop = Shop()
+LOOK, BUY = ("get_item", {"item": "tea"}), ("place_order", {"item": "tea", "quantity": 1})
+
+
+@crash_points(
+    AssistantInThisProcess(shop),
+    [{"customer": "ann", "text": "Order tea."}],
+    key=lambda message: message["customer"],
+    levels=["gated"],
+)
+def test_the_assistant_orders_once_at_every_crash(case: Case) -> None:
+    shop.orders.clear()
+    model = ScriptedModel([[LOOK, BUY], "It is ordered."])
+    case.stub(Assistant.ask_model, side_effect=model)
+    run = case.run()
+    assert run.outputs == [{"customer": "ann", "answer": "It is ordered."}]
+    assert [order["item"] for order in shop.orders] == ["tea"], case
+    assert [message["role"] for message in run.state_of("ann")["talk"]] == [
+        *("user", "assistant", "tool", "tool", "assistant")
+    ]

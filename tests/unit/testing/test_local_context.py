@@ -1,4 +1,4 @@
-"""`LocalRunnerContext`: calls run plainly, reconcilers are checked and ignored."""
+"""`LocalRunnerContext`: calls run plainly, and what is about crashes is ignored, and told."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from outside import Outside
 from pyflink.common import Types
 from pyflink.datastream import OutputTag
 
-from pyflink_durable import LocalRunnerContext, RunnerContext
+from pyflink_durable import (
+    DurableCall,
+    LocalRunnerContext,
+    OutcomeUnknown,
+    RetryPolicy,
+    RunnerContext,
+    current_call,
+)
 
 TAG = OutputTag("late", Types.STRING())
 
@@ -95,6 +102,76 @@ def test_arguments_that_sound_like_the_contexts_own_are_the_functions() -> None:
         return func + self
 
     assert LocalRunnerContext().durable_execute(takes, func=1, self=2) == 3
+
+
+class Busy:
+    """Fails some times; notes which attempt it was."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.attempts: list[int] = []
+
+    def answer(self, order: list[str]) -> list[str]:
+        self.attempts.append(current_call().attempt)
+        order.append("seen")
+        if len(self.attempts) <= self.times:
+            raise ConnectionError("busy")
+        return order
+
+    async def answer_remotely(self, order: list[str]) -> list[str]:
+        return self.answer(order)
+
+
+AT_ONCE = RetryPolicy(max_attempts=3, initial_interval=0, retry_on=(ConnectionError,))
+
+
+@pytest.mark.parametrize("how", ["here", "async", "coroutine", "batch"])
+@pytest.mark.parametrize("times", [0, 2, 3])
+def test_retry_policies_are_honoured(how: str, times: int) -> None:
+    busy, ctx, attempts = Busy(times), LocalRunnerContext(), min(times + 1, 3)
+
+    def call() -> Any:
+        if how == "here":
+            return ctx.durable_execute(busy.answer, ["o-1"], retry=AT_ONCE)
+        if how == "batch":
+            [one] = ctx.durable_execute_all([DurableCall(busy.answer, (["o-1"],), retry=AT_ONCE)])
+            if one.error is not None:
+                raise one.error
+            return one.value
+        func = busy.answer if how == "async" else busy.answer_remotely
+        return asyncio.run(_await(ctx.durable_execute_async(func, ["o-1"], retry=AT_ONCE)))
+
+    if times == 3:
+        with pytest.raises(ConnectionError, match="busy"):
+            call()
+    else:
+        assert call() == ["o-1", "seen"], "an attempt sees nothing of the one before"
+    assert busy.attempts == list(range(1, attempts + 1))
+
+
+def test_what_is_unknown_is_not_tried_again() -> None:
+    began: list[int] = []
+
+    async def hangs() -> None:
+        began.append(current_call().attempt)
+        await asyncio.sleep(60)
+
+    call = LocalRunnerContext().durable_execute_async(
+        hangs, timeout=0.01, retry=RetryPolicy(initial_interval=0)
+    )
+    with pytest.raises(OutcomeUnknown):
+        asyncio.run(_await(call))
+    assert began == [1]
+
+
+def test_it_says_once_what_it_ignores(caplog: pytest.LogCaptureFixture) -> None:
+    ctx = LocalRunnerContext()
+    ctx.durable_execute(len, "o-1", retry=AT_ONCE)
+    assert caplog.messages == []
+    for _ in range(2):
+        ctx.durable_execute(len, "o-1", reconciler=lambda: 3, durability="gated")
+    [told] = caplog.messages
+    assert "ignores reconciler=, durability=: the fixture `durable`" in told
 
 
 async def _await(awaitable: Any) -> Any:

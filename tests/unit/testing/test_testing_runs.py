@@ -159,6 +159,25 @@ def test_stubs_stand_in_for_functions(durable: Durable) -> None:
         durable.run(handle, 4)
 
 
+class Service:
+    def ask(self) -> str:
+        raise AssertionError("the real one was called")
+
+
+class OtherService(Service):
+    """Inherits what it asks."""
+
+
+def test_a_stub_of_a_method_stands_in_for_it_in_subclasses(durable: Durable) -> None:
+    stub = durable.stub(Service.ask, returns="stub")
+
+    async def handle(value: Any, ctx: RunnerContext) -> Any:
+        return await ctx.durable_execute_async(OtherService().ask)
+
+    assert durable.run(handle, 1).outputs == ["stub"]
+    assert len(stub.calls) == 1
+
+
 def test_a_stub_that_takes_too_long_times_out_and_its_thread_goes_on(durable: Durable) -> None:
     async def handle(value: int, ctx: RunnerContext) -> str:
         try:
