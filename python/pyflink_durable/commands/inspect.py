@@ -11,11 +11,14 @@ from pathlib import Path
 
 import click
 
+from pyflink_durable.errors import ConfigurationError
 from pyflink_durable.inspection.findings import Findings
 from pyflink_durable.inspection.past import is_history, read_history
 from pyflink_durable.inspection.records import record_of
 from pyflink_durable.inspection.selection import Selection, duration
+from pyflink_durable.payload.offload import Offload
 from pyflink_durable.snapshot import Invocation, OperatorInfo, SnapshotError, read_snapshot
+from pyflink_durable.snapshot.objects import with_objects
 
 PAGE_LIMIT = 5_000
 """How many invocations a page has: browsers get slow beyond."""
@@ -46,6 +49,11 @@ class _Duration(click.ParamType):  # type: ignore[type-arg, unused-ignore]
 @click.option("--json", "as_json", is_flag=True, help="Print a line of JSON for each, all of them.")
 @click.option("--payloads", is_flag=True, help="Show inputs, results, exceptions and state.")
 @click.option(
+    "--store",
+    metavar="URL",
+    help="The store of large payloads, to show what is in it; with --payloads.",
+)
+@click.option(
     "--html", "page", type=click.Path(dir_okay=False, path_type=Path), help="Write a page."
 )
 def inspect(
@@ -58,6 +66,7 @@ def inspect(
     limit: int,
     as_json: bool,
     payloads: bool,
+    store: str | None,
     page: Path | None,
 ) -> None:
     """Tell what is in flight in a checkpoint or savepoint: SNAPSHOT is its folder, or a URI.
@@ -72,12 +81,15 @@ def inspect(
     """
     now = time_of(snapshot)
     selection = Selection(now, key, in_doubt, older_than, name)
+    if store is not None and not payloads:
+        raise click.BadParameter("it is for --payloads, which is not given", param_hint="--store")
     try:
+        offload = None if store is None else Offload(store)
         with _open(snapshot, uid, payloads) as (operators, invocations):
             findings = Findings(0 if as_json else PAGE_LIMIT if page else limit)
             findings.add_operators(operators)
-            _find(selection.of(invocations), findings, as_json)
-    except SnapshotError as error:
+            _find(_shown(selection.of(invocations), offload), findings, as_json)
+    except (ConfigurationError, SnapshotError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(UNREADABLE)
     if page is not None:
@@ -108,6 +120,12 @@ def _find(invocations: Iterable[Invocation], findings: Findings, as_json: bool) 
         findings.add(invocation)
         if as_json:
             print(json.dumps(record_of(invocation)))
+
+
+def _shown(invocations: Iterable[Invocation], store: Offload | None) -> Iterator[Invocation]:
+    """What was selected, with large payloads if there is a store to read them from."""
+    for invocation in invocations:
+        yield invocation if store is None else with_objects(invocation, store)
 
 
 def _write_page(

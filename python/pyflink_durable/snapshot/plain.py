@@ -12,7 +12,10 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
-from pyflink_durable.payload.frame import is_pickle, peek
+from pyflink_durable.payload.frame import Frame, is_pickle, peek
+from pyflink_durable.payload.known_values import known_codec
+from pyflink_durable.payload.offload import NAME as OFFLOAD
+from pyflink_durable.payload.offload import Address
 
 _PLAIN = {
     ("_codecs", "encode"),
@@ -63,27 +66,54 @@ class Opaque:
 
 
 def plain_value(data: bytes | None) -> Any:
-    """Reads a pickle or JSON; nothing in it is imported or called that is not plain.
+    """Reads a pickle, JSON or MessagePack; nothing in it is imported or called that is not plain.
 
     Args:
         data: What is in the journal; None gives an `Opaque`.
 
     Returns:
-        The value, in which `Opaque` stands for objects of other classes, and for what was encrypted
-        or compressed.
+        The value, in which `Opaque` stands for objects of other classes, for what was encrypted,
+        and for what is in a store.
     """
     if data is None:
         return Opaque("unknown")
     try:
-        if not is_pickle(data):
-            names, data = peek(data)
-            if names == ("json",):
-                return json.loads(data)
-            if names != ("pickle",):
-                return Opaque("encoded", ("|".join(names), len(data)))
-        return _Unpickler(io.BytesIO(data)).load()
+        return _unpickled(data) if is_pickle(data) else _of_frame(peek(data))
     except Exception as error:  # anything at all may be in it
         return Opaque("unreadable", (f"{type(error).__name__}: {error}", len(data)))
+
+
+def _unpickled(data: bytes) -> Any:
+    return _Unpickler(io.BytesIO(data)).load()
+
+
+def _of_frame(frame: Frame) -> Any:
+    (serializer, *codecs), data = frame
+    if codecs[-1:] == [OFFLOAD]:
+        address = Address.read(data)
+        return Opaque("offloaded", (address.digest.hex(), address.size))
+    for name in reversed(codecs):
+        codec = known_codec(name)
+        if codec is None:
+            return Opaque("encoded", ("|".join(frame.names), len(frame.body)))
+        data = codec.decode(data, b"")
+    read = _READERS.get(serializer)
+    return Opaque("encoded", ("|".join(frame.names), len(data))) if read is None else read(data)
+
+
+def _from_msgpack(data: bytes) -> Any:
+    try:
+        import msgspec
+    except ImportError:
+        return Opaque("encoded", ("msgspec, which is not installed here", len(data)))
+    return msgspec.msgpack.decode(data)
+
+
+_READERS: dict[str, Callable[[bytes], Any]] = {
+    "json": json.loads,
+    "msgspec": _from_msgpack,
+    "pickle": _unpickled,
+}
 
 
 class _Unpickler(pickle.Unpickler):

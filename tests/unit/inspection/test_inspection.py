@@ -185,6 +185,15 @@ def test_payloads_are_read_only_if_they_are_asked_for(asked: dict[str, Any]) -> 
     assert (asked["uid"], asked["payloads"]) == (None, True)
 
 
+def test_a_store_is_for_payloads(asked: dict[str, Any], tmp_path: Path) -> None:
+    store = ["--store", tmp_path.as_uri()]
+    assert "--payloads" in CliRunner().invoke(main, ["inspect", "chk", *store]).output
+    done = CliRunner().invoke(main, ["inspect", "chk", "--payloads", *store])
+    assert done.exit_code == 1, done.output
+    done = CliRunner().invoke(main, ["inspect", "chk", "--payloads", "--store", "folder"])
+    assert (done.exit_code, "takes a url" in done.output) == (2, True)
+
+
 def test_json_is_a_line_for_each(asked: dict[str, Any]) -> None:
     done = CliRunner().invoke(main, ["inspect", "chk", "--json", "--limit", "1"])
 

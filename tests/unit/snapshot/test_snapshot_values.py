@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
+import sys
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -17,9 +19,19 @@ import cloudpickle
 import pytest
 from pyflink.common import Row
 
+from pyflink_durable import (
+    Codec,
+    JsonSerializer,
+    MsgspecSerializer,
+    Offload,
+    PickleSerializer,
+    Zstd,
+)
 from pyflink_durable.payload.frame import pack
 from pyflink_durable.payload.picklers import dumps
-from pyflink_durable.snapshot import Opaque
+from pyflink_durable.payload.seals import Seals
+from pyflink_durable.snapshot import Invocation, Opaque, Payload, Slot
+from pyflink_durable.snapshot.objects import with_objects
 from pyflink_durable.snapshot.plain import plain_value
 
 PLAIN = [
@@ -106,6 +118,71 @@ def test_nothing_in_a_pickle_is_run(tmp_path: Path, protocol: int) -> None:
 
 def test_json_is_itself() -> None:
     assert plain_value(pack(("json",), b'{"id": [1, null]}', b"place")) == {"id": [1, None]}
+
+
+@pytest.mark.parametrize("serializer", [JsonSerializer(), MsgspecSerializer(), PickleSerializer()])
+@pytest.mark.parametrize("codecs", [[], [Zstd()]])
+def test_what_every_serializer_writes_is_read(serializer: Any, codecs: list[Codec]) -> None:
+    value = {"id": [1, None], "text": "x" * 1000}
+    data = serializer.dumps(value, None)
+    for codec in codecs:
+        data = codec.encode(data, b"context")
+    names = (serializer.name, *(codec.name for codec in codecs))
+
+    assert plain_value(pack(names, data, b"place")) == value
+
+
+def test_msgpack_is_not_read_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pack(("msgspec",), MsgspecSerializer().dumps(1, int), b"place")
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+
+    assert "not installed" in repr(plain_value(data))
+
+
+def test_what_nobody_knows_is_named() -> None:
+    assert repr(plain_value(pack(("mine",), b"data", b"place"))) == "encoded('mine', 4)"
+
+
+class TestInAStore:
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> Offload:
+        return Offload(tmp_path.as_uri(), threshold=1024)
+
+    def invocation(self, data: bytes | None) -> Invocation:
+        payload = None if data is None else Payload(len(data), data)
+        fields = dict.fromkeys(Slot.__dataclass_fields__)
+        slot = Slot(**{**fields, "result": payload, "exception": payload})  # type: ignore[arg-type]
+        fields = dict.fromkeys(Invocation.__dataclass_fields__)
+        return Invocation(**{**fields, "slots": (slot,)})  # type: ignore[arg-type]
+
+    def payload(self, store: Offload, upload: bool = True) -> bytes:
+        seals = Seals("json", [Zstd()], bare=False, allow_pickle=True, offload=store)
+        text = json.dumps([str(number) for number in range(5_000)]).encode()
+        payload = seals.seal(text, b"place", is_outcome=True)
+        if upload:
+            payload.upload()  # type: ignore[attr-defined]
+        return bytes(payload)
+
+    def test_it_is_told_where(self, store: Offload) -> None:
+        shown = plain_value(self.payload(store))
+        assert shown.type_name == "offloaded"
+        assert len(shown.parts[0]) == 64 and shown.parts[1] > 1024
+
+    def test_it_is_read_if_the_store_is_there(self, store: Offload) -> None:
+        shown = with_objects(self.invocation(self.payload(store)), store)
+        [slot] = shown.slots
+        for payload in (slot.result, slot.exception):
+            assert payload is not None and payload.value[-1] == "4999"
+            assert payload.size > 1024
+
+    def test_an_object_that_is_gone_keeps_its_address(self, store: Offload) -> None:
+        invocation = self.invocation(self.payload(store, upload=False))
+        assert with_objects(invocation, store) is invocation
+
+    @pytest.mark.parametrize("data", [None, pickle.dumps(1), b"", pack(("json",), b"1", b"place")])
+    def test_other_payloads_are_as_they_are(self, store: Offload, data: bytes | None) -> None:
+        invocation = self.invocation(data)
+        assert with_objects(invocation, store) is invocation
 
 
 def test_what_is_encrypted_is_named_as_it_was_encoded() -> None:
