@@ -111,6 +111,15 @@ class PayloadNotWritable(DurableExecutionError):
     """
 
 
+class PayloadStoreDown(DurableExecutionError):
+    """A call was not made, since the store for its result cannot be written to, see `Offload`.
+
+    Nothing has happened: it is an error like those of the call itself, which its ``retry=`` tries
+    again, and the journal holds it as failed if that gives up. Raised at the start of a task it
+    fails that, before anything is journaled.
+    """
+
+
 class PayloadTooLarge(DurableExecutionError):
     """A call returned, or `ctx.state` was given, more bytes than ``max_payload`` admits.
 

@@ -29,7 +29,13 @@ from crash_matrix import COLUMNS, Cell, Row, play
 from crashkit import Stage, Style, World, act, durable, environment, run, scripted, write_outputs
 from crashkit.sealed import sealed
 
-from pyflink_durable import DurableExecutionError, DurableOptions, FileCallLog, RunnerContext
+from pyflink_durable import (
+    DurableExecutionError,
+    DurableOptions,
+    FileCallLog,
+    Offload,
+    RunnerContext,
+)
 
 pytestmark = pytest.mark.minicluster
 
@@ -55,7 +61,7 @@ SYNC_AT_WRITE_AHEAD = {"handler ended": "2", "output emitted": "2"}
 """The call and its handler ended in one step of the operator, which left nothing to log."""
 
 SEALED = ("call finished", "finalized, then a checkpoint")
-"""Rows that are played with JSON and encryption, too: one that asks, and one that replays."""
+"""Rows that are played with JSON, encryption and a store, too: one asks, and one replays."""
 
 
 def rows() -> list[tuple[str, list[str]]]:
@@ -70,8 +76,15 @@ def test_what_becomes_of_a_call(world: World, text: str, cells: list[str]) -> No
 
 
 @pytest.mark.parametrize(("text", "cells"), [row for row in rows() if row[0] in SEALED])
-def test_the_same_in_json_and_encrypted(world: World, text: str, cells: list[str]) -> None:
-    assert_becomes(world, text, cells, sealed(allow_pickle=False))
+def test_the_same_in_json_encrypted_and_in_a_store(
+    world: World, text: str, cells: list[str]
+) -> None:
+    store = world.folder_of("store")
+    offload = Offload(store.as_uri())
+    offload.threshold = 0  # all that can be there is
+    assert_becomes(world, text, cells, sealed(allow_pickle=False, offload=offload))
+    objects = [path for path in store.rglob("*") if len(path.name) == 64]
+    assert len(objects) > len(cells)  # and one of the look before a call
 
 
 def assert_becomes(world: World, text: str, cells: list[str], payloads: dict[str, Any]) -> None:

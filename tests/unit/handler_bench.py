@@ -66,6 +66,7 @@ class HandlerBench:
         self.ended: list[Outcome] = []
         self._pool = ThreadPool("handler", 2)
         self.runner = self._make_runner()
+        self.payloads = Payloads(self._options, notes=self.telemetry)
         uid, key, invocation = identity
         self.ctx = FlinkRunnerContext(
             SlotJournal(self.journal, size=len(slots)),
@@ -76,7 +77,7 @@ class HandlerBench:
                 holds=self.holds,
                 call_options=CallOptionsOf(self._options, can_gate=True),
                 on_mismatch=self._options.on_mismatch,
-                payloads=Payloads(self._options, notes=self.telemetry),
+                payloads=self.payloads,
             ),
             identity=InvocationIdentity(lambda _: key, uid, invocation),
             number=NUMBER,

@@ -86,7 +86,7 @@ def durable_process(
     mode = settings_of(env).get("python.execution-mode")
     if mode == "thread" and not is_behind_durable(stream):
         check_thread_mode(value_type)
-    check_payload_settings(options, uid, key_type, value_type)
+    check_payload_settings(options, uid, key_type, value_type, signals is not None)
     prepare_checkpoints(env, options, name)
     add_jars(env, options.call_log)
 

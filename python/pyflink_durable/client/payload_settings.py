@@ -13,13 +13,17 @@ if TYPE_CHECKING:
 
 
 def check_payload_settings(
-    options: DurableOptions, uid: str | None, key_type: TypeInformation, value_type: TypeInformation
+    options: DurableOptions,
+    uid: str | None,
+    key_type: TypeInformation,
+    value_type: TypeInformation,
+    has_signals: bool = False,
 ) -> None:
     """Refuses what would fail after a restore.
 
     Raises:
-        ConfigurationError: Payloads are bound to a uid that is not there, or inputs or keys are
-            pickles and pickles are not to be read.
+        ConfigurationError: Payloads are bound to a uid that is not there, or inputs, keys or
+            signals are pickles and pickles are not to be read.
     """
     from pyflink.common.typeinfo import PickledBytesTypeInfo
 
@@ -37,3 +41,9 @@ def check_payload_settings(
                 "checkpoint holds as pickles: declare its type, such as Types.ROW_NAMED(...) as "
                 "output_type of the map before, or Types.STRING() as key_type of key_by"
             )
+    if has_signals:
+        raise ConfigurationError(
+            "allow_pickle=False, and signals=...: signals are pickles, in their stream and in the "
+            "state. Leave signals out, and have a durable call ask for the answer; or leave "
+            "allow_pickle=False out, and encrypt what is in the state with codecs=[AesGcm(...)]"
+        )

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pyflink_durable.commands.check_upgrade import loaded
-from pyflink_durable.errors import DurableExecutionError
+from pyflink_durable.errors import DurableExecutionError, PayloadNotLoadable
 from pyflink_durable.inspection.selection import is_shown_as, short_name
 from pyflink_durable.snapshot import Invocation, SnapshotError, read_snapshot
 
@@ -41,15 +41,21 @@ def replay(
     from pyflink_durable.testing.attempt import Attempt
     from pyflink_durable.testing.places import places_of
     from pyflink_durable.testing.replay import replay as run
+    from pyflink_durable.testing.sealed_inputs import input_of
     from pyflink_durable.testing.upgrade import journal_of
 
     sys.path.insert(0, "")
     function: Any = loaded(handler)
     invocation = _find(snapshot, key, uid)
     assert invocation.key_data is not None
-    if invocation.input is None or invocation.input.data is None:
+    settings = None if options is None else loaded(options)
+    try:
+        value = input_of(invocation, function, settings)
+    except PayloadNotLoadable as error:
+        raise _NotThere(f"the input of key {key} cannot be read: {error}") from error
+    if value is None:
         raise _NotThere(f"the input of key {key} is of a type that cannot be read from outside")
-    journal = journal_of(invocation, invocation.key_data, invocation.input.data)
+    journal = journal_of(invocation, invocation.key_data, value)
 
     def show(attempt: Attempt) -> None:
         for frame in places_of(attempt):
@@ -66,7 +72,6 @@ def replay(
         f"invocation={invocation.id}: {invocation.condition}, {len(invocation.slots)} slots"
     )
     try:
-        settings = None if options is None else loaded(options)
         replayed = run(function, journal, settings, at_rest=show)
     except DurableExecutionError as error:
         click.echo(f"error: {error}", err=True)

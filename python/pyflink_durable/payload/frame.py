@@ -15,6 +15,9 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import NamedTuple
 
+PICKLE = b"\x80"
+"""What a pickle begins with."""
+
 _FRAME = 0xD1
 _CHECKSUM = 8
 _CONTEXT = 16
@@ -38,7 +41,7 @@ class Frame(NamedTuple):
 
 def is_pickle(payload: bytes) -> bool:
     """Whether bytes are a pickle without a frame."""
-    return payload[:1] == b"\x80"
+    return payload[:1] == PICKLE
 
 
 def context_of(names: tuple[str, ...], place: bytes) -> bytes:

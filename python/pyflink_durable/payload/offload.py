@@ -54,8 +54,9 @@ class Offload:
     too. Values of `ctx.state` stay in the state. Needs the package ``fsspec``, and that of the
     store (``s3fs``, ``gcsfs``): ``pip install 'pyflink-durable[offload]'``.
 
-    A store that cannot be written to holds the call up: it is tried again, with a warning, and the
-    call is in doubt until then. One that cannot be read fails the task that replays the call.
+    While the store cannot be written to, calls are not made (`PayloadStoreDown`). One that has been
+    made by then is held up: its result is tried again, with a warning, and it is in doubt until
+    then. A store that cannot be read fails the task that replays the call.
 
     Args:
         url: A folder, for this operator or for several: ``file:///mnt/journal``,

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import pickle
+from functools import partial
 from typing import Any
 
 from pyflink_durable.errors import (
     ConfigurationError,
     PayloadNotLoadable,
     PayloadTooLarge,
-    ResultNotSerializable,
 )
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.described import DescribedCall, Owner
 from pyflink_durable.payload.error_forms import ErrorForms
-from pyflink_durable.payload.frame import is_pickle
-from pyflink_durable.payload.journaled_errors import type_name
+from pyflink_durable.payload.failures import checked, not_loadable, not_serializable
+from pyflink_durable.payload.frame import PICKLE, is_pickle
+from pyflink_durable.payload.inputs import InputPayloads
 from pyflink_durable.payload.known_values import KnownValues, known_codec
 from pyflink_durable.payload.picklers import PROTOCOL, loads
 from pyflink_durable.payload.plain_values import PLAIN_TYPES
@@ -24,6 +25,7 @@ from pyflink_durable.payload.results import NotSerializable, pass_value
 from pyflink_durable.payload.script_classes import ScriptClasses
 from pyflink_durable.payload.seals import Seals
 from pyflink_durable.payload.sizes import Notes, Sizes
+from pyflink_durable.payload.store_watch import StoreWatch
 from pyflink_durable.payload.values import PickledValues, SerializedValues, Values
 
 
@@ -41,7 +43,8 @@ class Payloads:
 
     Attributes:
         typed: Whether calls are to be checked before they are made, see `check`.
-        offloads: Whether large outcomes go into a store first, see `Offloaded`.
+        store: Looks at the store into which large outcomes go first, see `Offloaded`; None if
+            there is none.
     """
 
     def __init__(
@@ -55,11 +58,12 @@ class Payloads:
         self._errors = ErrorForms(options.errors, warn)
         self._classes = classes
         self._pickled = PickledValues(classes)
+        self._loads = partial(loads, classes=classes) if classes else pickle.loads
         serializer = options.serializer
         self._values: Values = self._pickled
         if serializer is not None and serializer.name != PickledValues.name:
             self._values = SerializedValues(serializer, self._errors)
-        self.offloads = options.offload is not None
+        self.store = None if options.offload is None else StoreWatch(options.offload)
         self._is_bare = not options.writes_frames
         self._known = KnownValues(self._values, self._pickled, self._errors)
         self._seals = Seals(
@@ -70,6 +74,7 @@ class Payloads:
             known_codec,
             options.offload,
         )
+        self._notes = notes
         self._sizes = Sizes(options.max_payload, notes)
         self._noted_from = self._sizes.noted_from
         self._types = ResultTypes()
@@ -78,12 +83,15 @@ class Payloads:
         self.typed = self._values.typed
 
     def probe(self) -> None:
-        """Has the codecs encode and decode something, so that a missing key is told at the start.
+        """Tries codecs and store, so that a missing key, or a wrong address, is told at the start.
 
         Raises:
-            PayloadNotWritable: One cannot encode.
+            PayloadNotWritable: A codec cannot encode.
             PayloadRefused: One cannot decode what it has encoded.
+            PayloadStoreDown: The store cannot be written to.
         """
+        if self.store is not None:
+            self.store.check()
         self._seals.open(self._seals.seal(b"\x80probe", b"probe"), b"probe")
 
     # ---------------------------------------------------------------- calls
@@ -128,36 +136,25 @@ class Payloads:
             PayloadTooLarge: It is larger than the operator admits.
             PayloadNotWritable: A codec has failed.
         """
-        if self._is_bare and type(value) in PLAIN_TYPES:  # the fast path
-            payload = pickle.dumps(value, PROTOCOL)
-        else:
-            try:
-                if self._is_bare:  # without the objects in between
-                    value, payload = pass_value(value, self._classes)
-                else:
-                    kind = self._kind_of(call) if self.typed else None
-                    value, payload = self._values.pass_value(value, kind)
-            except NotSerializable as error:
-                raise self._not_serializable(value, call, error) from error.__cause__
+        try:
             if not self._is_bare:
-                payload = self._seals.seal(payload, _place(owner, "result", slot), is_outcome=True)
+                value, payload = self._pass_framed(value, call, owner, slot)
+            elif type(value) in PLAIN_TYPES:  # the fast path
+                payload = pickle.dumps(value, PROTOCOL)
+            else:
+                value, payload = pass_value(value, self._classes)
+        except NotSerializable as error:
+            raise not_serializable(call.name, value, error, self.typed) from error.__cause__
         if len(payload) >= self._noted_from:
             self._sizes.note(len(payload), call.name)
         return value, payload
 
-    def _not_serializable(
-        self, value: Any, call: DescribedCall, error: NotSerializable
-    ) -> ResultNotSerializable:
-        remedy = "Return plain data, not connections, locks, generators or files"
-        if self.typed:
-            remedy = (
-                "Annotate what the function returns, or give the call result_type=...: a "
-                "pydantic model, a dataclass, a TypedDict, list[...], ..."
-            )
-        return ResultNotSerializable(
-            f"{call.name}: a durable call returned a value of type {type_name(value)}: it "
-            f"{error}. The call has run and is journaled as failed. {remedy}."
-        )
+    def _pass_framed(
+        self, value: Any, call: DescribedCall, owner: Owner, slot: int
+    ) -> tuple[Any, bytes]:
+        kind = self._kind_of(call) if self.typed else None
+        value, data = self._values.pass_value(value, kind)
+        return value, self._seals.seal(data, _place(owner, "result", slot), is_outcome=True)
 
     def pass_error(
         self, error: Exception, call: DescribedCall, owner: Owner, slot: int
@@ -173,7 +170,7 @@ class Payloads:
                 if isinstance(error, PayloadTooLarge):  # the limit is below even this error
                     return passed, payload
                 return self.pass_error(too_large, call, owner, slot)
-        return _checked(passed), payload
+        return checked(passed), payload
 
     def load_result(self, payload: bytes, call: DescribedCall, owner: Owner, slot: int) -> Any:
         """Reads the result of a call.
@@ -181,11 +178,11 @@ class Payloads:
         Raises:
             PayloadNotLoadable: It cannot be read, or must not be.
         """
-        if self._is_bare and is_pickle(payload):
+        if self._is_bare and payload[:1] == PICKLE:  # no call more than there must be
             try:
-                return loads(payload, self._classes)
+                return self._loads(payload)
             except Exception as error:
-                raise _not_loadable("result", error) from error
+                raise not_loadable("result", error) from error
         values, data = self._open(payload, owner, "result", slot)
         kind = self._kind_of(call) if values.typed else None
         return self._load(values, data, kind, "result")
@@ -194,11 +191,11 @@ class Payloads:
         """As `load_result`, for what a call raised."""
         values, data = self._open(payload, owner, "error", slot)
         try:
-            return _checked(values.load_error(data))
+            return checked(values.load_error(data))
         except PayloadNotLoadable:
             raise
         except Exception as error:
-            raise _not_loadable("exception", error) from error
+            raise not_loadable("exception", error) from error
 
     def open(self, payload: bytes | None, kind: str, owner: Owner, slot: int) -> bytes | None:
         """What the serializer wrote of a call, for those who know nothing of the operator.
@@ -251,6 +248,12 @@ class Payloads:
         values, data = self._opened(payload, place)
         return self._load(values, data, self._state_types.get(name), f"value {name!r}")
 
+    # ---------------------------------------------------------------- inputs
+
+    def inputs(self) -> InputPayloads:
+        """What makes payloads of inputs for the state; see `InputPayloads`."""
+        return InputPayloads(self._values, self._known, self._seals, self._classes, self._notes)
+
     # ---------------------------------------------------------------- reading
 
     def _open(self, payload: bytes, owner: Owner, kind: str, slot: int) -> tuple[Values, bytes]:
@@ -265,27 +268,9 @@ class Payloads:
         try:
             return values.load(data, kind)
         except Exception as error:
-            raise _not_loadable(what, error) from error
+            raise not_loadable(what, error) from error
 
 
 def _place(owner: Owner, kind: str, slot: int) -> bytes:
     """What a payload is and where it belongs."""
     return owner.digest(f"payload {kind} {slot}")
-
-
-def _checked(loaded: Any) -> Exception:
-    if isinstance(loaded, Exception):
-        return loaded
-    raise PayloadNotLoadable(
-        f"the journaled exception of a call was read as {type_name(loaded)}, which is no "
-        "exception: the journal was written by something else or is damaged"
-    )
-
-
-def _not_loadable(what: str, error: Exception) -> PayloadNotLoadable:
-    return PayloadNotLoadable(
-        f"the journaled {what} of a call cannot be loaded ({type(error).__name__}: {error}). "
-        "Deploy code in which its class can be imported under the name it had, and its function "
-        "declares the type that it declared when the call ran, let the invocations in flight "
-        "finish, and change it afterwards."
-    )

@@ -1,4 +1,4 @@
-"""The declared types of the results of calls."""
+"""The declared types of the results of calls, and of what handlers take."""
 
 from __future__ import annotations
 
@@ -42,6 +42,19 @@ class ResultTypes:
             return self._known[func]
         except TypeError:  # one that is not to be referred to weakly
             return _declared(func)
+
+
+def declared_value(handler: Any) -> Any:
+    """The type of the value that a handler takes; None if it declares none, or nobody can tell."""
+    try:
+        first = next(iter(inspect.signature(handler).parameters))
+        func = inspect.unwrap(handler.func if isinstance(handler, partial) else handler)
+        if not isinstance(func, (FunctionType, MethodType)):
+            func = type(func).__call__
+        found = get_type_hints(func, include_extras=True).get(first)
+    except Exception:  # it names what is there for type checkers alone
+        return None
+    return None if found in _NO_TYPES or isinstance(found, TypeVar) else found
 
 
 def _declared(func: Any) -> Any:

@@ -52,20 +52,33 @@ class Seals:
         self._known = known
         self._offload = offload
 
-    def seal(self, data: bytes, place: bytes, is_outcome: bool = False) -> bytes:
+    @property
+    def encodes(self) -> bool:
+        """Whether there are codecs."""
+        return bool(self._codecs)
+
+    def seal(
+        self,
+        data: bytes,
+        place: bytes,
+        is_outcome: bool = False,
+        serializer: str | None = None,
+    ) -> bytes:
         """Makes a payload, `Offloaded` if it is a large outcome.
 
         Args:
             data: What the serializer wrote.
             place: Where it belongs.
             is_outcome: Whether it is one of a call.
+            serializer: Its name, if it is not that of the operator.
 
         Raises:
             PayloadNotWritable: A codec has failed.
         """
         if self._bare:
             return data
-        context = context_of(self._names, place)
+        names = self._names if serializer is None else (serializer, *self._names[1:])
+        context = context_of(names, place)
         for codec in self._codecs:
             try:
                 data = codec.encode(data, context)
@@ -75,9 +88,9 @@ class Seals:
                 ) from error
         offload = self._offload
         if offload is None or not is_outcome or len(data) <= offload.threshold:
-            return pack(self._names, data, place)
+            return pack(names, data, place)
         address = Address.of(data)
-        offloaded = Offloaded(pack((*self._names, OFFLOAD), address.write(), place))
+        offloaded = Offloaded(pack((*names, OFFLOAD), address.write(), place))
         offloaded.upload = partial(offload.put, address, data)
         return offloaded
 

@@ -46,9 +46,26 @@ class Outside:
 
     def submit(self, execution: Execution, report: Report) -> None:
         """Puts a call in line; it starts when the step has ended."""
+        if execution.current is None:
+            self._submit_own(execution, report)
+            return
         call = self._call_of(execution)
         execution.report_to(partial(self._ended, execution.asks, call, report))
         self._later(0.0, partial(self._begin, execution, call))
+
+    def _submit_own(self, execution: Execution, report: Report) -> None:
+        """Of the runtime itself, which is no call: an object that goes into the store."""
+
+        def ended(outcome: Outcome) -> None:
+            if not self._world.crashed:
+                report(outcome)
+
+        def begin() -> None:
+            if execution.begin():
+                execution.report(execution.run())
+
+        execution.report_to(ended)
+        self._later(0.0, begin)
 
     def run_here(
         self, execution: Execution, run: Callable[[Execution], Outcome] = Execution.run
@@ -59,6 +76,8 @@ class Outside:
             raise Crashed
         if not world.makes_calls:
             self._stop_here()
+        if execution.current is None:
+            return run(execution)
         call = self._call_of(execution)
         self._attempt.before_call_here()
         latency = self._stand_in(execution, call)

@@ -16,6 +16,7 @@ from pyflink_durable.snapshot import Slot as ReadSlot
 from pyflink_durable.testing.memory_journal import Slot
 from pyflink_durable.testing.replay import replay
 from pyflink_durable.testing.saved_journal import SavedJournal
+from pyflink_durable.testing.sealed_inputs import input_of
 
 
 @dataclass(frozen=True)
@@ -118,13 +119,13 @@ def _check(
     if not invocation.slots:
         found.in_line += 1
         return
-    if invocation.key_data is None or invocation.input is None or invocation.input.data is None:
-        found.unreadable += 1
-        return
-    found.replayed += 1
-    journal = journal_of(invocation, invocation.key_data, invocation.input.data)
     try:
-        replay(handler, journal, options)
+        value = input_of(invocation, handler, options)
+        if invocation.key_data is None or value is None:
+            found.unreadable += 1
+            return
+        found.replayed += 1
+        replay(handler, journal_of(invocation, invocation.key_data, value), options)
     except JournalMismatch as error:
         now = "has ended" if error.found is None else Identity(*error.found).shown
         if error.found is not None and error.found[0] == error.expected[0]:

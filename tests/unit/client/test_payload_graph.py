@@ -8,7 +8,7 @@ import pytest
 from graphs import environment, keyed, numbers, process
 from pyflink.common import Types
 
-from pyflink_durable import ConfigurationError, DurableOptions, JsonSerializer
+from pyflink_durable import ConfigurationError, DurableOptions, JsonSerializer, Signal
 
 STRICT = DurableOptions(serializer=JsonSerializer(), allow_pickle=False)
 
@@ -32,3 +32,12 @@ def test_without_pickles_inputs_and_keys_need_types() -> None:
         with pytest.raises(ConfigurationError, match=rf"the {what} is, or has, a PICKLED"):
             process(env, stream=wrong, options=STRICT, uid="orders")
     process(env, stream=keyed(env), options=STRICT, uid="orders")
+
+
+def test_without_pickles_there_are_no_signals() -> None:
+    env = environment()
+    signals = numbers(env).map(lambda value: Signal("paid", value))
+    signals = signals.key_by(lambda signal: signal.value, Types.INT())
+    with pytest.raises(ConfigurationError, match="signals are pickles, in their stream and in"):
+        process(env, options=STRICT, uid="orders", signals=signals)
+    process(env, options=DurableOptions(serializer=JsonSerializer()), uid="orders", signals=signals)

@@ -66,6 +66,7 @@ NAMES = {
     "PayloadNotLoadable",
     "PayloadNotWritable",
     "PayloadRefused",
+    "PayloadStoreDown",
     "PayloadTooLarge",
     "PickleSerializer",
     "RemoteError",

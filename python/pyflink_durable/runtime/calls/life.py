@@ -22,7 +22,7 @@ from pyflink_durable.errors import (
 )
 from pyflink_durable.payload.copies import copy_of_call
 from pyflink_durable.runtime.calls.steps import InTurn, SleepUntil, Step
-from pyflink_durable.runtime.calls.storing import store
+from pyflink_durable.runtime.calls.storing import look_at_store, store
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
 from pyflink_durable.runtime.journal.call import PlannedCall
@@ -95,9 +95,9 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             journal.break_off(error)
         return outcome  # cancellation, interrupt, shutdown: nothing is known of the call
     passed: Passed | None = None
-    if journal.offloads:
+    if journal.store is not None:
         passed = journal.pass_outcome(planned, outcome)
-        yield from store(journal, planned, passed)
+        yield from store(journal, planned, passed, journal.store)
     outcome, hold = journal.finish(planned, outcome, announced, passed)
     journal.observer.call_ended(journal.identity, planned, outcome.error)
     if hold is not None:
@@ -138,6 +138,10 @@ def _attempt(
             assert kind is not None
             journal.observer.call_held(journal.identity, planned, kind)
             _check(journal, planned, (yield hold))
+        if journal.store is not None and not journal.store.is_trusted:
+            down = yield from look_at_store(journal, planned, attempt, journal.store)
+            if down is not None:
+                return down
         func, args, kwargs = call.func, call.args, call.kwargs
         if options.retry is not None:  # another attempt is not to see what this one changes
             func, args, kwargs = copy_of_call(func, args, kwargs)

@@ -12,6 +12,7 @@ from pyflink_durable.observer import Observer
 from pyflink_durable.options import OnMismatch
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.payload.seals import Offloaded
+from pyflink_durable.payload.store_watch import StoreWatch
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.access import JournalAccess
 from pyflink_durable.runtime.journal.bridge import (
@@ -134,9 +135,9 @@ class CallJournal:
         return self._subtask.telemetry
 
     @property
-    def offloads(self) -> bool:
-        """Whether large outcomes go into a store first."""
-        return self._subtask.payloads.offloads
+    def store(self) -> StoreWatch | None:
+        """Looks at the store into which large outcomes go first; None if there is none."""
+        return self._subtask.payloads.store
 
     @property
     def size(self) -> int:

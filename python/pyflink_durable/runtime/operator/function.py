@@ -37,6 +37,7 @@ from pyflink_durable.runtime.operator.handler_host import opening
 from pyflink_durable.runtime.operator.handler_metrics import Gauges, HandlerMetrics
 from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.handler_steps import HandlerSteps
+from pyflink_durable.runtime.operator.input_seals import InputSeals
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -208,6 +209,9 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
             ended=self._ended,
             endings=self._endings,
             signals=SignalDesk(self._name, waits, self._loop, self._outputs, self._loads),
+            inputs=InputSeals(
+                self._uid, self._payloads.inputs(), self._loads, self._handler, self._previous
+            ),
             gauges=self._gauges,
             load=self._loads,
         )

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.operator.chained import take_chain
+from pyflink_durable.runtime.operator.input_seals import InputSeals
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.values import Outputs, StepOutputs, check_key, read_description
 
@@ -38,6 +39,9 @@ class Steps(Protocol):
 
     signals: SignalDesk
     """Where signals come in."""
+
+    inputs: InputSeals
+    """Brings inputs into the form in which the state holds them."""
 
     def start(
         self, elements: Iterable[Element], seconds: float, versions: Mapping[int, str | None] = {}
@@ -219,6 +223,22 @@ class HandlerHost:
             The ids of those that it has dropped.
         """
         return self._ensure_steps().park(invocations)
+
+    def seals_inputs(self, pickled: bool) -> bool:
+        """See `InputSeals.is_needed`."""
+        return self._ensure_steps().inputs.is_needed(pickled)
+
+    def seal_input(
+        self, key: bytes, sequence: int, version: str | None, data: bytes, pickled: bool
+    ) -> bytes:
+        """See `InputSeals.seal`."""
+        return self._ensure_steps().inputs.seal(key, sequence, version, data, pickled)
+
+    def open_input(
+        self, key: bytes, sequence: int, version: str | None, payload: bytes, pickled: bool
+    ) -> bytes:
+        """See `InputSeals.open`."""
+        return self._ensure_steps().inputs.open(key, sequence, version, payload, pickled)
 
     def read_signal(self, content: bytes) -> tuple[str, str | None, str | None]:
         """See `SignalDesk.read`."""

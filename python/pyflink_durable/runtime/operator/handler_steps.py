@@ -21,6 +21,7 @@ from pyflink_durable.runtime.operator.endings import Endings
 from pyflink_durable.runtime.operator.handler_host import Element
 from pyflink_durable.runtime.operator.handler_metrics import Gauges
 from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
+from pyflink_durable.runtime.operator.input_seals import InputSeals
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
@@ -44,6 +45,7 @@ class HandlerSteps:
         endings: Ends them.
         ended: Invocations whose handlers have ended, for `endings`.
         signals: Where signals come in.
+        inputs: Brings inputs into the form in which the state holds them.
         gauges: Of the handler, read between steps.
         load: Reads pickles.
     """
@@ -61,10 +63,12 @@ class HandlerSteps:
         endings: Endings,
         ended: deque[Invocation],
         signals: SignalDesk,
+        inputs: InputSeals,
         gauges: Gauges,
         load: Callable[[bytes], Any],
     ) -> None:
         self.signals = signals
+        self.inputs = inputs
         self._bridge = bridge
         self._previous = previous
         self._options = options

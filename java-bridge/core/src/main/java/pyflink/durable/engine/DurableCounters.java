@@ -45,6 +45,7 @@ public final class DurableCounters {
         "offloaded", // results and exceptions written to the store of large payloads
         "offloadErrors", // attempts to write one that failed
         "largePayloads", // results, exceptions and values of ctx.state of 256 KB and more
+        "pickledInputs", // inputs in flight that the serializer has no form for
         "parkedTotal", // invocations that were dropped from memory while they waited
         "woken", // of them, and of those of earlier attempts, the ones that went on
         "signals", // signals that have come

@@ -3,14 +3,13 @@ package pyflink.durable.engine;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.operators.MailboxExecutor;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.state.Deadlines;
 import pyflink.durable.state.InFlightState;
-import pyflink.durable.state.Input;
+import pyflink.durable.state.InputForm;
 import pyflink.durable.state.ParkedState;
 import pyflink.durable.state.Retention;
 import pyflink.durable.state.SignalState;
@@ -87,7 +86,7 @@ final class EngineParts<K, IN> {
             Base<K, IN> base,
             KeyedStateBackend<K> backend,
             RuntimeContext context,
-            TypeSerializer<Input<IN>> inputSerializer,
+            InputForm<IN> inputForm,
             Retention retention,
             @Nullable WriteAhead<K, IN> writeAhead,
             boolean fromCheckpoint,
@@ -99,9 +98,7 @@ final class EngineParts<K, IN> {
         Limits limits = base.limits;
         ProcessingTimeService timers = base.task.getProcessingTimeService();
         userState = new UserState(context, retention);
-        inFlight =
-                new InFlightState<>(
-                        backend, context, inputSerializer, retention, versions.current());
+        inFlight = new InFlightState<>(backend, context, inputForm, retention, versions.current());
         scheduler =
                 new InvocationScheduler<>(
                         inFlight, base.watermarks, limits.maxInFlight, limits.maxPending);
@@ -129,7 +126,7 @@ final class EngineParts<K, IN> {
         steps = newSteps();
         ParkedState<K, IN> parked =
                 Deadlines.areKeptBy(backend)
-                        ? new ParkedState<>(backend, context, inputSerializer)
+                        ? new ParkedState<>(backend, context, inputForm)
                         : null;
         versions.check(base.name, inFlight, parked);
         parking = parked == null ? noParking() : newParking(parked, restoredWatermark);

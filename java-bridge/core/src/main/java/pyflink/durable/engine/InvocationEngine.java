@@ -12,7 +12,7 @@ import org.apache.flink.streaming.runtime.watermarkstatus.WatermarkStatus;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.log.CallLog;
-import pyflink.durable.state.Input;
+import pyflink.durable.state.InputForm;
 import pyflink.durable.state.Retention;
 import pyflink.durable.state.Unclaimed;
 import pyflink.durable.state.UnclaimedState;
@@ -96,7 +96,7 @@ public final class InvocationEngine<K, IN> {
             KeyedStateBackend<K> backend,
             RuntimeContext context,
             TypeSerializer<IN> newValueSerializer,
-            TypeSerializer<Input<IN>> inputSerializer,
+            InputForm<IN> inputForm,
             boolean objectReuse,
             Retention retention,
             @Nullable CallLog callLog,
@@ -125,7 +125,7 @@ public final class InvocationEngine<K, IN> {
                         base,
                         backend,
                         context,
-                        inputSerializer,
+                        inputForm,
                         retention,
                         writeAhead,
                         fromCheckpoint,

@@ -36,6 +36,8 @@ import pyflink.durable.engine.InputNetwork;
 import pyflink.durable.engine.InvocationEngine;
 import pyflink.durable.log.CallLog;
 import pyflink.durable.state.CallLogState;
+import pyflink.durable.state.InputForm;
+import pyflink.durable.state.InputSeals;
 import pyflink.durable.state.UnclaimedState;
 import pyflink.durable.state.VersionState;
 import pyflink.durable.state.WatermarkState;
@@ -117,7 +119,7 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 getKeyedStateBackend(),
                 getRuntimeContext(),
                 serializer,
-                new InputSerializer<>(serializer),
+                new InputForm<>(new InputSerializer<>(serializer), newSeals(serializer)),
                 getExecutionConfig().isObjectReuseEnabled(),
                 settings.retention,
                 openCallLog(classLoader),
@@ -163,6 +165,13 @@ public class DurableKeyedProcessOperator<K, IN, OUT>
                 new PythonHost<>(
                         this, settings.name, inputType, outputs, version, this::logCounters);
         return python;
+    }
+
+    /** What makes payloads of inputs for the state; a test has none. */
+    InputSeals<IN> newSeals(TypeSerializer<IN> serializer) {
+        TypeInformation<?> valueType = ((RowTypeInfo) inputType).getTypeAt(1);
+        return new PythonInputSeals<>(
+                python, serializer, valueType, getKeyedStateBackend()::getCurrentKey);
     }
 
     /** Opens PyFlink and the host in its interpreter. */

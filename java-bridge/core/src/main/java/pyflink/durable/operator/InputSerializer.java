@@ -19,7 +19,8 @@ import pyflink.durable.state.Input;
  * outputs have another timestamp: {@code version, sequence, timestamp, outputTimestamp, value}.
  * Version 3, of one with more to it: {@code version, sequence, flags, timestamp?, outputTimestamp?,
  * handlerVersion?, value}; the flags say what is there: a timestamp (1), another one for the
- * outputs (2), the version of the handler that accepted it (4).
+ * outputs (2), the version of the handler that accepted it (4), and that the value is a payload
+ * (8), which is its length and its bytes.
  *
  * <p>It is here, and not beside {@link Input}, as the name of its snapshot's class stands in every
  * savepoint; the state is given it by the operator.
@@ -34,6 +35,7 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
     private static final int HAS_TIMESTAMP = 1;
     private static final int HAS_OUTPUT_TIMESTAMP = 2;
     private static final int HAS_HANDLER_VERSION = 4;
+    private static final int IS_SEALED = 8;
 
     private static final long serialVersionUID = 1L;
 
@@ -67,14 +69,20 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
         if ((flags & HAS_HANDLER_VERSION) != 0) {
             out.writeUTF(input.handlerVersion());
         }
-        valueSerializer.serialize(input.value(), out);
+        if (input.sealed() != null) {
+            out.writeInt(input.sealed().length);
+            out.write(input.sealed());
+        } else {
+            valueSerializer.serialize(input.value(), out);
+        }
     }
 
     private static int flagsOf(Input<?> input) {
         boolean moved = !Objects.equals(input.timestamp(), input.outputTimestamp());
         return (input.timestamp() == null ? 0 : HAS_TIMESTAMP)
                 | (moved ? HAS_OUTPUT_TIMESTAMP : 0)
-                | (input.handlerVersion() == null ? 0 : HAS_HANDLER_VERSION);
+                | (input.handlerVersion() == null ? 0 : HAS_HANDLER_VERSION)
+                | (input.sealed() == null ? 0 : IS_SEALED);
     }
 
     @Override
@@ -89,6 +97,11 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
         Long outputTimestamp =
                 (flags & HAS_OUTPUT_TIMESTAMP) != 0 ? (Long) in.readLong() : timestamp;
         String handlerVersion = (flags & HAS_HANDLER_VERSION) != 0 ? in.readUTF() : null;
+        if ((flags & IS_SEALED) != 0) {
+            byte[] payload = new byte[in.readInt()];
+            in.readFully(payload);
+            return Input.sealed(sequence, timestamp, outputTimestamp, handlerVersion, payload);
+        }
         IN value = valueSerializer.deserialize(in);
         return new Input<>(sequence, timestamp, outputTimestamp, handlerVersion, value);
     }
@@ -100,6 +113,9 @@ public final class InputSerializer<IN> extends TypeSerializer<Input<IN>> {
 
     @Override
     public Input<IN> copy(Input<IN> from) {
+        if (from.sealed() != null) {
+            return from; // nobody changes a payload
+        }
         return new Input<>(
                 from.sequence(),
                 from.timestamp(),

@@ -167,6 +167,28 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
         return (Object[]) interpreter.invokeMethod("durable_host", "park", arguments);
     }
 
+    /** Whether the state is to hold inputs as payloads. */
+    boolean sealsInputs(boolean pickled) {
+        return (Boolean) interpreter.invokeMethod("durable_host", "seals_inputs", pickled);
+    }
+
+    /** The payload of an input for the state. */
+    byte[] sealInput(Row key, Input<?> input, byte[] data, boolean pickled) {
+        return crossed("seal_input", key, input, data, pickled);
+    }
+
+    /** What was made a payload. */
+    byte[] openInput(Row key, Input<?> stored, boolean pickled) {
+        return crossed("open_input", key, stored, stored.sealed(), pickled);
+    }
+
+    private byte[] crossed(String method, Row key, Input<?> input, byte[] data, boolean pickled) {
+        Object[] arguments = {
+            keyType.pickle(key.getField(0)), input.sequence(), input.handlerVersion(), data, pickled
+        };
+        return (byte[]) interpreter.invokeMethod("durable_host", method, arguments);
+    }
+
     @Override
     public Object[] readSignal(byte[] content) {
         return (Object[]) interpreter.invokeMethod("durable_host", "read_signal", content);

@@ -1,7 +1,6 @@
 package pyflink.durable.state;
 
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -11,9 +10,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.api.common.typeutils.base.IntSerializer;
-import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 import org.apache.flink.runtime.state.VoidNamespace;
 import pyflink.durable.journal.Call;
@@ -34,7 +31,7 @@ public final class InFlightState<K, IN> implements JournalChanges {
     static final String JOURNAL = "durable-journal";
 
     private final KeyedStateBackend<K> backend;
-    private final MapState<Long, Input<IN>> inputs;
+    private final StoredInputs<IN> inputs;
     private final MapState<Integer, Call> journal;
     private final Sequences sequences;
     @Nullable private final String handlerVersion;
@@ -45,13 +42,11 @@ public final class InFlightState<K, IN> implements JournalChanges {
     public InFlightState(
             KeyedStateBackend<K> backend,
             RuntimeContext context,
-            TypeSerializer<Input<IN>> inputSerializer,
+            InputForm<IN> inputForm,
             Retention retention,
             @Nullable String handlerVersion) {
         this.backend = backend;
-        this.inputs =
-                context.getMapState(
-                        new MapStateDescriptor<>(INPUTS, LongSerializer.INSTANCE, inputSerializer));
+        this.inputs = new StoredInputs<>(context, INPUTS, inputForm);
         this.journal =
                 context.getMapState(
                         new MapStateDescriptor<>(
@@ -70,7 +65,7 @@ public final class InFlightState<K, IN> implements JournalChanges {
     }
 
     public void putInput(Input<IN> input) throws Exception {
-        inputs.put(input.sequence(), input);
+        inputs.put(input);
     }
 
     public void dropInput(long inputSequence) throws Exception {
@@ -113,31 +108,13 @@ public final class InFlightState<K, IN> implements JournalChanges {
 
     /** Walks over all inputs: for an upgrade of the handler only. Selects other keys. */
     void forEachInput(Consumer<Input<IN>> receiver) throws Exception {
-        forEachInput(backend, INPUTS, inputs, receiver);
-    }
-
-    static <K, IN> void forEachInput(
-            KeyedStateBackend<K> backend,
-            String name,
-            MapState<Long, Input<IN>> inputs,
-            Consumer<Input<IN>> receiver)
-            throws Exception {
-        try (Stream<K> keys = backend.getKeys(name, VoidNamespace.INSTANCE)) {
-            for (Iterator<K> each = keys.iterator(); each.hasNext(); ) {
-                backend.setCurrentKey(each.next());
-                inputs.values().forEach(receiver);
-            }
-        }
+        inputs.forEach(backend, receiver);
     }
 
     /** The inputs of the selected key, by sequence number. */
     public TreeMap<Long, Input<IN>> restoreInputs() throws Exception {
-        TreeMap<Long, Input<IN>> found = new TreeMap<>();
-        for (Map.Entry<Long, Input<IN>> entry : inputs.entries()) {
-            found.put(entry.getKey(), entry.getValue());
-        }
         TreeMap<Long, Input<IN>> restored = new TreeMap<>();
-        for (Input<IN> input : found.values()) {
+        for (Input<IN> input : inputs.all().values()) {
             Input<IN> numbered =
                     sequences.replaces(input.sequence())
                             ? renumber(input, nextSequence(restored))

@@ -1,5 +1,6 @@
 package pyflink.durable.state;
 
+import java.util.Arrays;
 import java.util.Objects;
 import javax.annotation.Nullable;
 
@@ -10,7 +11,8 @@ public final class Input<IN> {
     @Nullable private final Long timestamp;
     @Nullable private final Long outputTimestamp;
     @Nullable private final String handlerVersion;
-    private final IN value;
+    @Nullable private final IN value;
+    @Nullable private final byte[] sealed;
 
     /**
      * @param sequence the number of this input among all that its key has ever received, from 0
@@ -31,11 +33,46 @@ public final class Input<IN> {
             @Nullable Long outputTimestamp,
             @Nullable String handlerVersion,
             IN value) {
+        this(sequence, timestamp, outputTimestamp, handlerVersion, value, null);
+    }
+
+    private Input(
+            long sequence,
+            @Nullable Long timestamp,
+            @Nullable Long outputTimestamp,
+            @Nullable String handlerVersion,
+            @Nullable IN value,
+            @Nullable byte[] sealed) {
         this.sequence = sequence;
         this.timestamp = timestamp;
         this.outputTimestamp = outputTimestamp;
         this.handlerVersion = handlerVersion;
         this.value = value;
+        this.sealed = sealed;
+    }
+
+    /**
+     * One whose value is a payload, as Python writes them: only the state has such inputs.
+     *
+     * @param payload not to be changed any more
+     */
+    public static <IN> Input<IN> sealed(
+            long sequence,
+            @Nullable Long timestamp,
+            @Nullable Long outputTimestamp,
+            @Nullable String handlerVersion,
+            byte[] payload) {
+        return new Input<>(sequence, timestamp, outputTimestamp, handlerVersion, null, payload);
+    }
+
+    /** The same with its value as a payload. */
+    public Input<IN> sealedAs(byte[] payload) {
+        return sealed(sequence, timestamp, outputTimestamp, handlerVersion, payload);
+    }
+
+    /** The same with the value that was in the payload. */
+    public Input<IN> openedAs(IN opened) {
+        return new Input<>(sequence, timestamp, outputTimestamp, handlerVersion, opened);
     }
 
     /** The same, whose outputs are behind a watermark. */
@@ -69,8 +106,15 @@ public final class Input<IN> {
         return handlerVersion;
     }
 
+    /** Of a sealed one null. */
     public IN value() {
         return value;
+    }
+
+    /** The payload that the value is in; null if it is not. */
+    @Nullable
+    public byte[] sealed() {
+        return sealed;
     }
 
     @Override
@@ -83,7 +127,8 @@ public final class Input<IN> {
                 && Objects.equals(timestamp, that.timestamp)
                 && Objects.equals(outputTimestamp, that.outputTimestamp)
                 && Objects.equals(handlerVersion, that.handlerVersion)
-                && Objects.equals(value, that.value);
+                && Objects.equals(value, that.value)
+                && Arrays.equals(sealed, that.sealed);
     }
 
     @Override

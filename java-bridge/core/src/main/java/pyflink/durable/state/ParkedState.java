@@ -1,16 +1,11 @@
 package pyflink.durable.state;
 
-import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
-import org.apache.flink.api.common.state.MapState;
-import org.apache.flink.api.common.state.MapStateDescriptor;
 import org.apache.flink.api.common.state.ValueState;
 import org.apache.flink.api.common.state.ValueStateDescriptor;
-import org.apache.flink.api.common.typeutils.TypeSerializer;
-import org.apache.flink.api.common.typeutils.base.LongSerializer;
 import org.apache.flink.runtime.state.KeyedStateBackend;
 
 /**
@@ -30,18 +25,14 @@ public final class ParkedState<K, IN> {
     private static final long THE_HEAD = 0;
 
     private final KeyedStateBackend<K> backend;
-    private final MapState<Long, Input<IN>> inputs;
+    private final StoredInputs<IN> inputs;
     private final ValueState<ParkedHead> head;
     private final Deadlines<K> wakes;
 
     public ParkedState(
-            KeyedStateBackend<K> backend,
-            RuntimeContext context,
-            TypeSerializer<Input<IN>> inputSerializer) {
+            KeyedStateBackend<K> backend, RuntimeContext context, InputForm<IN> inputForm) {
         this.backend = backend;
-        this.inputs =
-                context.getMapState(
-                        new MapStateDescriptor<>(INPUTS, LongSerializer.INSTANCE, inputSerializer));
+        this.inputs = new StoredInputs<>(context, INPUTS, inputForm);
         this.head =
                 context.getState(new ValueStateDescriptor<>(HEAD, ParkedHead.Serializer.INSTANCE));
         this.wakes = new Deadlines<>(backend, WAKES);
@@ -76,12 +67,12 @@ public final class ParkedState<K, IN> {
     }
 
     public void putInput(Input<IN> input) throws Exception {
-        inputs.put(input.sequence(), input);
+        inputs.put(input);
     }
 
     /** Walks over all inputs: for an upgrade of the handler only. Selects other keys. */
     void forEachInput(Consumer<Input<IN>> receiver) throws Exception {
-        InFlightState.forEachInput(backend, INPUTS, inputs, receiver);
+        inputs.forEach(backend, receiver);
     }
 
     /** When the next key is to go on; {@link Long#MAX_VALUE} if none is by itself. */
@@ -100,10 +91,7 @@ public final class ParkedState<K, IN> {
 
     /** Takes the inputs of the selected key, which is not parked any more. */
     public TreeMap<Long, Input<IN>> takeInputs() throws Exception {
-        TreeMap<Long, Input<IN>> taken = new TreeMap<>();
-        for (Map.Entry<Long, Input<IN>> entry : inputs.entries()) {
-            taken.put(entry.getKey(), entry.getValue());
-        }
+        TreeMap<Long, Input<IN>> taken = inputs.all();
         inputs.clear();
         head.clear();
         return taken;

@@ -241,7 +241,7 @@ class SnapshotRestoreTest {
                     new InFlightState<>(
                             harness.operator.getKeyedStateBackend(),
                             harness.operator.getRuntimeContext(),
-                            harness.inputSerializer(),
+                            harness.inputForm(),
                             new Retention(true, 0, 0),
                             null);
             state.selectKey(Row.of("a"));

@@ -39,7 +39,8 @@ import org.apache.flink.types.Row;
 import pyflink.durable.engine.HarnessHandler;
 import pyflink.durable.engine.Limits;
 import pyflink.durable.state.HandlerVersions;
-import pyflink.durable.state.Input;
+import pyflink.durable.state.InputForm;
+import pyflink.durable.state.InputSeals;
 import pyflink.durable.state.Retention;
 
 /**
@@ -133,6 +134,9 @@ public final class DurableHarness implements AutoCloseable {
                         setup.retention,
                         setup.callLog,
                         setup.versions);
+        if (setup.seals != null) {
+            operator.seals(setup.seals);
+        }
         flink =
                 new KeyedOneInputStreamOperatorTestHarness<>(
                         operator,
@@ -168,6 +172,7 @@ public final class DurableHarness implements AutoCloseable {
         private Retention retention = new Retention(true, 0, 0);
         @Nullable private Map<String, String> callLog;
         private HandlerVersions versions = HandlerVersions.none();
+        @Nullable private InputSeals<Row> seals;
 
         private Setup(KeyKind kind) {
             this.kind = kind;
@@ -209,6 +214,12 @@ public final class DurableHarness implements AutoCloseable {
 
         public Setup retention(Retention newRetention) {
             retention = newRetention;
+            return this;
+        }
+
+        /** Inputs stand in the state as these make them; otherwise as they came. */
+        public Setup seals(InputSeals<Row> newSeals) {
+            seals = newSeals;
             return this;
         }
 
@@ -420,9 +431,10 @@ public final class DurableHarness implements AutoCloseable {
     }
 
     /** What the operator writes its inputs with. */
-    public TypeSerializer<Input<Row>> inputSerializer() {
-        return new InputSerializer<>(
-                flink.getStreamConfig().getTypeSerializerIn(0, getClass().getClassLoader()));
+    public InputForm<Row> inputForm() {
+        TypeSerializer<Row> serializer =
+                flink.getStreamConfig().getTypeSerializerIn(0, getClass().getClassLoader());
+        return new InputForm<>(new InputSerializer<>(serializer), operator.newSeals(serializer));
     }
 
     public int stateEntries() {

@@ -7,6 +7,7 @@ import javax.annotation.Nullable;
 import org.apache.flink.api.common.operators.MailboxExecutor;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.common.typeinfo.Types;
+import org.apache.flink.api.common.typeutils.TypeSerializer;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunction;
 import org.apache.flink.streaming.api.functions.python.DataStreamPythonFunctionInfo;
@@ -18,6 +19,8 @@ import pyflink.durable.engine.HarnessHost;
 import pyflink.durable.engine.InvocationEngine;
 import pyflink.durable.engine.Limits;
 import pyflink.durable.state.HandlerVersions;
+import pyflink.durable.state.Input;
+import pyflink.durable.state.InputSeals;
 import pyflink.durable.state.Retention;
 
 /**
@@ -38,6 +41,7 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
     private Supplier<CompletableFuture<?>> outputAvailable =
             () -> CompletableFuture.completedFuture(null);
     private Runnable onEmit = () -> {};
+    private transient InputSeals<Row> seals = new AsTheyAre();
 
     /**
      * @param keyField the type of the only field of the key
@@ -62,6 +66,16 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
     @Override
     HandlerHost<Row, Row> newHost() {
         return host;
+    }
+
+    @Override
+    InputSeals<Row> newSeals(TypeSerializer<Row> serializer) {
+        return seals;
+    }
+
+    /** Inputs go into the state so from the next opening on. */
+    void seals(InputSeals<Row> newSeals) {
+        seals = newSeals;
     }
 
     @Override
@@ -123,5 +137,19 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
     /** What the operators behind do when an invocation's outputs come. */
     public void onEmit(Runnable action) {
         onEmit = action;
+    }
+
+    /** Inputs stand in the state as they came. */
+    private static final class AsTheyAre implements InputSeals<Row> {
+
+        @Override
+        public Input<Row> seal(Input<Row> input) {
+            return input;
+        }
+
+        @Override
+        public Input<Row> open(Input<Row> stored) {
+            return stored;
+        }
     }
 }

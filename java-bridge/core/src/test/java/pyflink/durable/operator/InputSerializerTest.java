@@ -125,6 +125,35 @@ class InputSerializerTest extends SerializerTestBase<Input<Row>> {
     }
 
     @Test
+    void anInputInAPayloadKeepsItAndItsTimestamps() throws Exception {
+        byte[] payload = {(byte) 0xD1, 4, 0, -1};
+        Input<Row> none = new Input<>(7, null, Row.of("a", null)).sealedAs(payload);
+        Input<Row> one = new Input<>(7, 5L, Row.of("a", null)).sealedAs(payload);
+        Input<Row> moved = new Input<>(7, 5L, Row.of("a", null)).behind(8).sealedAs(payload);
+
+        for (Input<Row> input : List.of(none, one, moved)) {
+            Input<Row> read = roundTrip(input);
+            assertThat(read).isEqualTo(input);
+            assertThat(read.sealed()).isEqualTo(payload);
+            assertThat(read.value()).isNull();
+            assertThat(SERIALIZER.copy(input)).isEqualTo(input);
+        }
+        assertThat(roundTrip(moved).outputTimestamp()).isEqualTo(9);
+        assertThat(roundTrip(none).timestamp()).isNull();
+    }
+
+    /** What a release has written is read by all later ones: a change needs version 4. */
+    @Test
+    void anInputInAPayloadIsWrittenSo() throws Exception {
+        Input<Row> input = Input.sealed(1, 2L, 3L, null, new byte[] {9, 8});
+
+        assertThat(serialize(input))
+                .containsExactly(
+                        3, 0, 0, 0, 0, 0, 0, 0, 1, 11, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
+                        3, 0, 0, 0, 2, 9, 8);
+    }
+
+    @Test
     void aSavepointKeepsTheSerializerOfTheValue() throws Exception {
         TypeSerializerSnapshot<Input<Row>> snapshot = SERIALIZER.snapshotConfiguration();
 

@@ -151,10 +151,16 @@ final class StoredStates {
             for (Input<Object> input : place.values()) {
                 found.put(
                         input.sequence(),
-                        new StoredKey.StoredInput(input, pickles.of(valueOf(input.value()))));
+                        new StoredKey.StoredInput(input, payloadOf(input, pickles)));
             }
         }
         return new ArrayList<>(found.values());
+    }
+
+    /** A sealed one as it stands there. */
+    @Nullable
+    private static byte[] payloadOf(Input<Object> input, Pickles pickles) {
+        return input.sealed() != null ? input.sealed() : pickles.of(valueOf(input.value()));
     }
 
     /** PyFlink sends keyed streams as rows of key and value. */
