@@ -25,9 +25,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from crash_matrix import COLUMNS, Cell, Row, play
+from crash_matrix import play
 from crashkit import Stage, Style, World, act, durable, environment, run, scripted, write_outputs
 from crashkit.sealed import sealed
+from matrix_cells import COLUMNS, Cell, Row
 
 from pyflink_durable import (
     DurableExecutionError,

@@ -9,7 +9,8 @@ from contextvars import copy_context
 from inspect import iscoroutine
 from typing import Any
 
-from asyncio_handlers import KEPT, Handler
+from asyncio_handlers import Handler
+from asyncio_outside import KEPT
 from asyncio_programs import Node, programs
 from clocks import Clock
 from handler_bench import HandlerBench
