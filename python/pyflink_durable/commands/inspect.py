@@ -88,7 +88,7 @@ def inspect(
         with _open(snapshot, uid, payloads) as (operators, invocations):
             findings = Findings(0 if as_json else PAGE_LIMIT if page else limit)
             findings.add_operators(operators)
-            _find(_shown(selection.of(invocations), offload), findings, as_json)
+            _find(_shown(selection.among(invocations), offload), findings, as_json)
     except (ConfigurationError, SnapshotError) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(UNREADABLE)

@@ -32,7 +32,7 @@ class Selection:
     older_than: timedelta | None = None
     name: str | None = None
 
-    def of(self, invocations: Iterable[Invocation]) -> Iterator[Invocation]:
+    def among(self, invocations: Iterable[Invocation]) -> Iterator[Invocation]:
         """Those that are wanted."""
         return filter(self._wants, invocations)
 

@@ -120,7 +120,7 @@ class InputPayloads:
         if name in (FLINK, PickledValues.name):
             return data
         try:
-            return dumps(self._known.of(name).load(data, kind), self._classes)
+            return dumps(self._known.named(name).load(data, kind), self._classes)
         except PayloadRefused:
             raise
         except Exception as error:

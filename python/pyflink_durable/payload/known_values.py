@@ -31,7 +31,7 @@ class KnownValues:
         self._by_name: dict[str, Values] = {pickled.name: pickled, own.name: own}
         self._errors = errors
 
-    def of(self, name: str) -> Values:
+    def named(self, name: str) -> Values:
         """What reads the payloads of a serializer.
 
         Raises:

@@ -118,7 +118,7 @@ class Payloads:
 
     def _kind_of(self, call: DescribedCall) -> Any:
         kind = call.options.result_type
-        return self._types.of(call.func) if kind is None else kind
+        return self._types.declared_by(call.func) if kind is None else kind
 
     def pass_result(
         self, value: Any, call: DescribedCall, owner: Owner, slot: int
@@ -262,7 +262,7 @@ class Payloads:
 
     def _opened(self, payload: bytes, place: bytes) -> tuple[Values, bytes]:
         name, data = self._seals.open(payload, place)
-        return self._known.of(name), data
+        return self._known.named(name), data
 
     def _load(self, values: Values, data: bytes, kind: Any, what: str) -> Any:
         try:

@@ -22,7 +22,7 @@ class ResultTypes:
     def __init__(self) -> None:
         self._known: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
 
-    def of(self, func: Any) -> Any:
+    def declared_by(self, func: Any) -> Any:
         """The type of a function's result, None if it declares none.
 
         Raises:

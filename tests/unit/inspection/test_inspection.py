@@ -110,7 +110,7 @@ def test_versions_of_the_handler_are_counted_where_there_are_any() -> None:
     ],
 )
 def test_a_selection(wanted: dict[str, Any], found: list[Any]) -> None:
-    assert list(Selection(NOW, **wanted).of(ALL)) == found
+    assert list(Selection(NOW, **wanted).among(ALL)) == found
 
 
 @pytest.mark.parametrize(

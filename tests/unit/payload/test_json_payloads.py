@@ -251,8 +251,8 @@ class Gateway:
 )
 def test_a_function_declares_its_result(func: Any, kind: Any) -> None:
     types = ResultTypes()
-    assert types.of(func) is kind
-    assert types.of(func) is kind
+    assert types.declared_by(func) is kind
+    assert types.declared_by(func) is kind
 
 
 def test_an_annotation_that_is_not_there_is_refused_before_the_call() -> None:

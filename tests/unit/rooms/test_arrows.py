@@ -54,6 +54,16 @@ def test_an_arrow_that_points_up_is_found(tmp_path: Path, module: str, imports: 
     assert imports in linted.stdout
 
 
+def test_a_room_without_a_place_is_found(tmp_path: Path) -> None:
+    copy = tmp_path / "pyflink_durable"
+    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("lib", "__pycache__"))
+    (copy / "runtime" / "attic").mkdir()
+    (copy / "runtime" / "attic" / "__init__.py").touch()
+    linted = lint(tmp_path)
+    assert linted.returncode == 1, linted.stderr
+    assert "attic" in linted.stdout
+
+
 def test_the_public_words_are_below_the_rooms() -> None:
     """The root imports all that it shows; its other modules only what is below them."""
     graph = grimp.build_graph("pyflink_durable", exclude_type_checking_imports=True, cache_dir=None)
