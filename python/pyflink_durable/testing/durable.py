@@ -198,9 +198,12 @@ class Durable:
     ) -> World:
         check_handler(handler)
         crashes = (crash_at,) if isinstance(crash_at, Crash) else tuple(crash_at)
-        inputs = inputs_of(list(values), key, timestamp)
-        if not inputs:
-            raise ValueError("a run takes one input at least")
+        if not all(isinstance(one, Crash) for one in crashes):
+            raise TypeError(
+                "crash_at= takes what crash(...) gives, or a list of these: "
+                f'crash("charge", when="after-effect"), not {crash_at!r}'
+            )
+        inputs = inputs_of(values, key, timestamp)
         plan = NamedCrashes(crashes) if crashes else Crashes()
         return World(handler, options or DurableOptions(), inputs, self.clock, self.stubs, plan)
 

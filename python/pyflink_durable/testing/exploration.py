@@ -64,7 +64,9 @@ def crash_points(
         check_handler(upgrade)
     if crashes < 1:
         raise ValueError(f"crashes is a number from 1, not {crashes}")
-    inputs = inputs_of(list(values), key, None)
+    if isinstance(levels, str) or not levels or set(levels) - set(get_args(Durability)):
+        raise ValueError(f"levels is a list of {get_args(Durability)}, not {levels!r}")
+    inputs = inputs_of(values, key, None)
     by_level = {level: with_level(options, level) for level in get_args(Durability)}
     settings = Settings(handler, inputs, state, by_level, always_replay, upgrade)
 

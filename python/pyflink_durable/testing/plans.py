@@ -72,7 +72,7 @@ class Plan:
         for stub in stubs:
             kept.add(stub)
         crashes = _PlannedCrashes(self.crashes)
-        inputs, order = inputs_of(list(values), key, None), _Order(self.order)
+        inputs, order = inputs_of(values, key, None), _Order(self.order)
         at_level = with_level(options, self.level)
         world = World(handler, at_level, inputs, clock, kept, crashes, choose=order.choose)
         story: list[str] = []

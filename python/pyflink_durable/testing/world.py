@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import cloudpickle
@@ -65,17 +65,36 @@ class InputIdentity(InvocationIdentity):
 
 
 def inputs_of(
-    values: Sequence[Any], key_of: Callable[[Any], Any], timestamp: int | None
+    values: Iterable[Any], key_of: Callable[[Any], Any], timestamp: int | None
 ) -> list[Input]:
-    """Numbers the inputs of a run."""
+    """Numbers the inputs of a run.
+
+    Raises:
+        TypeError: It is one input, or one that cannot be pickled.
+        ValueError: There is none.
+    """
+    if isinstance(values, (str, bytes, Mapping)):
+        raise TypeError(f"inputs come as a list, [{values!r:.60}], not one alone")
     inputs: list[Input] = []
     counts: dict[str, int] = {}
     for number, value in enumerate(values):
         key = key_of(value)
         lane = compute_args_digest((key,), {})
         counts[lane] = sequence = counts.get(lane, -1) + 1
-        inputs.append(Input(number, pickled(value), key, lane, sequence, timestamp))
+        inputs.append(Input(number, _pickled(value), key, lane, sequence, timestamp))
+    if not inputs:
+        raise ValueError("a run takes one input at least")
     return inputs
+
+
+def _pickled(value: Any) -> bytes:
+    try:
+        return pickled(value)
+    except Exception as error:
+        raise TypeError(
+            f"the input {value!r:.100} cannot be pickled ({error}); each attempt gets an object of "
+            "its own, as in a job"
+        ) from error
 
 
 def pickled(value: Any) -> bytes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from threading import Lock
+from typing import Any, cast
 
 import pytest
 from pyflink.common import Types
@@ -17,7 +19,7 @@ from pyflink_durable import (
     RunnerContext,
     current_call,
 )
-from pyflink_durable.testing import CallNotAllowed, Durable, StillWaiting
+from pyflink_durable.testing import CallNotAllowed, Durable, StillWaiting, crash_points
 
 AUDIT = OutputTag("audit", Types.STRING())
 OWN_TIME = 20.0
@@ -277,3 +279,29 @@ def test_an_invocation_id_is_the_job_s(durable: Durable) -> None:
     options = DurableOptions(invocation_id=lambda value: value["id"])
     run = durable.run_all(handle, [{"id": "a"}, {"id": "a"}], options=options)
     assert len(set(run.outputs)) == 1
+
+
+def test_mistakes_are_told(durable: Durable) -> None:
+    order: Any = {"id": "o-1"}
+    runs: list[tuple[str, Callable[[], Any]]] = [
+        (r"a list, \[\{'id': 'o-1'\}\], not one", lambda: durable.run_all(echo, order)),
+        (r"a list, \['o-1'\], not one alone", lambda: crash_points(echo, "o-1")),
+        ("one input at least", lambda: durable.run_all(echo, [])),
+        ("the input <unlocked .* cannot be pickled", lambda: durable.run(echo, Lock())),
+        (
+            r"takes what crash\(\.\.\.\) gives.* not 'charge'",
+            lambda: durable.run(echo, order, crash_at=cast(Any, "charge")),
+        ),
+        ("levels is a list of", lambda: crash_points(echo, [1], levels=cast(Any, "gated"))),
+        (
+            r"levels is a list of .* not \['gate'\]",
+            lambda: crash_points(echo, [1], levels=cast(Any, ["gate"])),
+        ),
+    ]
+    for told, run in runs:
+        with pytest.raises((TypeError, ValueError), match=told):
+            run()
+
+
+async def echo(value: Any, ctx: RunnerContext) -> Any:
+    return value
