@@ -137,13 +137,8 @@ def check_versions(handler: Any, version: Any, previous: Any) -> HandlerVersions
             f"previous= has the handler of version {version!r}, which is the current one: new "
             "inputs go to the handler itself, and so does what is in flight of its version"
         )
-    for one, earlier in previous.items():
+    for earlier in previous.values():
         check_handler(earlier)
-        if handles_asynchronously(earlier) != handles_asynchronously(handler):
-            raise ConfigurationError(
-                f"the handler of version {one!r} and the current one must both be `async def`, or "
-                "both `def`: let what is in flight end before you go from one to the other"
-            )
     return HandlerVersions(handler, version, previous)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Mapping
+from threading import get_ident
 from typing import Any
 
 import pytest
@@ -63,9 +65,8 @@ def outputs(task: Task, value: str, invocation: int, *others: Any) -> tuple[Any,
     return report[3]  # type: ignore[no-any-return]
 
 
-@pytest.mark.parametrize(
-    ("handler", "earlier"), [(current, first), (current_on_a_thread, first_on_a_thread)]
-)
+@pytest.mark.parametrize("handler", [current, current_on_a_thread])
+@pytest.mark.parametrize("earlier", [first, first_on_a_thread])
 def test_each_input_has_that_of_its_version(
     tasks: list[Task], handler: Handler, earlier: Handler
 ) -> None:
@@ -75,6 +76,34 @@ def test_each_input_has_that_of_its_version(
     assert outputs(task, "ann", 2, 2, "1") == ("first Ann",)
     assert outputs(task, "ann", 3, 3, None) == ("first Ann",)
     assert outputs(task, "ann", 4) == ("current ANN",)
+
+
+async def reads(value: Any, ctx: Any) -> str:
+    return f"loop {ctx.state.get('total')}"
+
+
+def reads_on_a_thread(value: Any, ctx: Any) -> str:
+    return f"thread {ctx.state.get('total')}"
+
+
+@pytest.mark.parametrize("handler", [reads, reads_on_a_thread])
+def test_handlers_of_both_kinds_read_the_state_where_they_run(
+    tasks: list[Task], handler: Handler
+) -> None:
+    other = reads if handler is reads_on_a_thread else reads_on_a_thread
+    task = new_task(tasks, handler, {"1": other})
+    asked: list[int] = []
+
+    def state(invocation: int, name: str) -> bytes:
+        asked.append(get_ident())
+        return pickle.dumps(invocation)
+
+    vars(task.bridge)["getState"] = state
+    told = outputs(task, "ann", 1) + outputs(task, "ann", 2, 2, "1")
+    assert sorted(told) == sorted(
+        ["loop 1", "thread 2"] if handler is reads else ["loop 2", "thread 1"]
+    )
+    assert set(asked) == {get_ident()}, "keyed state is the task thread's"
 
 
 def test_handlers_with_a_life_live_once_each(tasks: list[Task]) -> None:

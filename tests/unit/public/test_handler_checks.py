@@ -204,7 +204,6 @@ def test_versions_are_names_each_with_its_handler() -> None:
         (None, {None: asynchronous}, "version None, which is the current one"),
         ("2", [asynchronous], 'by their version, {"1": handle_v1}'),
         ("2", {"1": len}, "handler len must take exactly two arguments"),
-        ("2", {"1": ordinary}, "version '1' and the current one must both be `async def`"),
     ],
 )
 def test_what_is_no_version(version: Any, previous: Any, message: str) -> None:

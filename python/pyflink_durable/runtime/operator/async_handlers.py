@@ -13,6 +13,7 @@ from pyflink_durable.runtime.journal.step_journal import JournalWrites, StepJour
 from pyflink_durable.runtime.loop.anyio_scopes import order_cancel_scopes
 from pyflink_durable.runtime.loop.invocation_tasks import NumberedTask, invocation_tasks
 from pyflink_durable.runtime.loop.loop import DurableLoop
+from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.invocation import Invocation, OnEnd
 from pyflink_durable.runtime.operator.user_state import StateBackend
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
@@ -32,6 +33,9 @@ class AsyncHandlerRunner:
         self._closed = False
         self._writes = JournalWrites()
         order_cancel_scopes(DurableLoop)
+
+    def runner_of(self, function: HandlerFunction) -> HandlerRunner:
+        return self
 
     def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
         return StepJournal(bridge, invocation, size=size, writes=self._writes)

@@ -43,6 +43,7 @@ from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.task_context import TaskContext
 from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
+from pyflink_durable.runtime.operator.two_runners import TwoRunners
 from pyflink_durable.runtime.operator.user_state import BridgeState, StateBackend
 from pyflink_durable.runtime.telemetry.call_metrics import CallMetrics
 from pyflink_durable.runtime.telemetry.observers import Observers
@@ -141,10 +142,18 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
         )
 
     def _make_runner(self) -> HandlerRunner:
-        function = process_function_of(self._handler)
-        on_end = self._ended.append
-        if handles_asynchronously(self._handler):
-            return AsyncHandlerRunner(function, self._loop, self._telemetry, on_end)
+        kinds = {handles_asynchronously(one) for one in (self._handler, *self._previous.values())}
+        if len(kinds) == 1:
+            return self._on_loop() if kinds == {True} else self._on_threads()
+        is_async, loop = handles_asynchronously(self._handler), self._loop
+        return TwoRunners(self._on_loop(), self._on_threads(), is_async, loop.runs_here)
+
+    def _on_loop(self) -> AsyncHandlerRunner:
+        function, on_end = process_function_of(self._handler), self._ended.append
+        return AsyncHandlerRunner(function, self._loop, self._telemetry, on_end)
+
+    def _on_threads(self) -> ThreadHandlerRunner:
+        function, on_end = process_function_of(self._handler), self._ended.append
         pool = ThreadPool(
             f"durable-{self._name}-handler",
             self._options.handler_threads,

@@ -14,6 +14,9 @@ from pyflink_durable.runtime.operator.user_state import StateBackend
 class HandlerRunner(Protocol):
     """Starts handlers; each is handed to `on_end` on the task thread when it has ended."""
 
+    def runner_of(self, function: HandlerFunction) -> HandlerRunner:
+        """The runner of a handler of another version, which may be of the other kind."""
+
     def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
         """The journal of an invocation, writable from where the handler runs."""
 

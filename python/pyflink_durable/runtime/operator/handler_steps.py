@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from pyflink_durable.checks.arguments import check_invocation_id
-from pyflink_durable.handler import Handler, HandlerFunction, process_function_of
+from pyflink_durable.handler import Handler, process_function_of
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.identity.digest_rule_1 import RULE_1
 from pyflink_durable.options import DurableOptions
@@ -134,8 +134,12 @@ class HandlerSteps:
             if slots < 0:  # the log knows the input by a digest of release 0.1
                 digest = RULE_1.args_digest((value,), {})
                 slots = self._bridge.identify(number, str(identity.id), digest)
+        runner, previous = self._runner, None
+        if number in versions:
+            previous = process_function_of(self._previous[versions[number]])
+            runner = runner.runner_of(previous)
         context = FlinkRunnerContext(
-            self._runner.journal_of(self._bridge, number, slots),
+            runner.journal_of(self._bridge, number, slots),
             subtask=self._subtask,
             identity=identity,
             number=number,
@@ -145,14 +149,10 @@ class HandlerSteps:
         if self._options.on_error == "dead-letter":
             invocation.input = copy_of(value)
         if not_started is None:
-            previous = self._function_of(versions[number]) if number in versions else None
-            self._runner.start(invocation, previous)
+            runner.start(invocation, previous)
         else:
             invocation.outcome = Outcome(None, not_started)
             self._ended.append(invocation)
-
-    def _function_of(self, version: str | None) -> HandlerFunction:
-        return process_function_of(self._previous[version])  # the operator has looked at all
 
     def _load_key(self, number: int) -> Any:
         return self._load(self._bridge.getKey(number))

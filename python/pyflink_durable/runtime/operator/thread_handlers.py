@@ -16,6 +16,7 @@ from pyflink_durable.runtime.execution.outcome import Outcome, run
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.loop.loop import DurableLoop
+from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.invocation import Invocation, OnEnd
 from pyflink_durable.runtime.operator.user_state import StateBackend
 
@@ -38,6 +39,9 @@ class ThreadHandlerRunner:
         self._on_end = on_end
         self._requests: set[Future[Any]] = set()
         self._closed = False
+
+    def runner_of(self, function: HandlerFunction) -> HandlerRunner:
+        return self
 
     def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
         return SlotJournal(bridge, invocation, size=size)
