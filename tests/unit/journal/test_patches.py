@@ -91,11 +91,11 @@ def test_what_begins_now_takes_the_new_code_in_every_run(durable: Durable, handl
     assert run.journal.statuses.count("SUCCEEDED") == len(run.journal)
 
 
-@crash_points(new, [ITEMS[:2]], levels=["gated"], always_replay=True)
+@crash_points(new, [ITEMS[:1]], levels=["gated", "write-ahead"], always_replay=True)
 def test_whatever_crashes(case: Case) -> None:
     made.clear()
-    assert case.run().outputs == [RESULTS[0][:2]]
-    assert {f"check {item}" for item in ITEMS[:2]} <= set(made)
+    assert case.run().outputs == [RESULTS[0][:1]]
+    assert "check a" in made
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pyflink_durable.demo.ledger import Ledger
 from pyflink_durable.demo.service import PaymentService
 from pyflink_durable.demo.temper import Temper
 from pyflink_durable.testing import Case, Durable, ScriptedModel, crash, crash_points
+from pyflink_durable.tools import ToolRegistry
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 sys.path += [str(EXAMPLES), str(EXAMPLES / "agent")]
@@ -105,16 +106,15 @@ class Shop:
 
 
 class AssistantInThisProcess(Assistant):
-    """That of the example, with a shop that is at hand."""
+    """That of the example, with a shop that is at hand; clients of models take long to make."""
 
     def __init__(self, shop: Shop) -> None:
         super().__init__(Services("http://model", "none", "http://shop"))
         self.shop = shop
 
     def open(self, runtime_context: Any) -> None:
-        super().open(runtime_context)
-        self._shop.close()
         self._shop = httpx.Client(base_url="http://shop", transport=httpx.MockTransport(self.shop))
+        self._tools = ToolRegistry([self.get_item, self.place_order])
 
 
 shop = Shop()
