@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from pyflink_durable import RunnerContext
 from pyflink_durable.options import Durability
-from pyflink_durable.testing import Case, crash_points
+from pyflink_durable.testing import Case, Durable, crash_points
 
 ROUNDS = 3
 SECONDS_PER_ROUND = 1.0
@@ -61,6 +61,12 @@ async def as_coroutines(order: dict[str, Any], ctx: RunnerContext) -> str:
     return str(await ctx.durable_execute_async(ship_soon, order["id"]))
 
 
+async def the_day_after(order: dict[str, Any], ctx: RunnerContext) -> str:
+    await ctx.durable_execute_async(charge, order["id"], order["amount"])
+    await ctx.sleep(86_400)
+    return str(await ctx.durable_execute_async(ship, order["id"]))
+
+
 def explore(handler: Callable[..., Any], crashes: int) -> int:
     """Runs all cases; tells how many there were."""
     count = 0
@@ -86,6 +92,17 @@ def cases_per_second(handler: Callable[..., Any], crashes: int) -> float:
     return best
 
 
+def milliseconds_of_a_day() -> float:
+    """A run with a sleep of a day; the best of many."""
+    durable, best = Durable(), float("inf")
+    for _ in range(200):
+        began = time.process_time()
+        assert durable.run(the_day_after, ORDER).outputs == ["shipped o-1"]
+        best = min(best, time.process_time() - began)
+    durable.close()
+    return best * 1_000
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--profile", action="store_true", help="print where the time goes")
@@ -99,6 +116,7 @@ def main() -> None:
         for crashes in (1, 2):
             count, rate = explore(handler, crashes), cases_per_second(handler, crashes)
             print(f"{handler.__name__:<24}{crashes:>8}{count:>8}{rate:>10,.0f}")
+    print(f"a run with a sleep of a day: {milliseconds_of_a_day():.2f} ms")
 
 
 if __name__ == "__main__":
