@@ -60,7 +60,7 @@ class Offload:
 
     Args:
         url: A folder, for this operator or for several: ``file:///mnt/journal``,
-            ``s3://bucket/journal``, whatever fsspec opens.
+            ``s3://bucket/journal``, whatever fsspec opens. A bucket has to be there.
         threshold: Bytes above which a payload goes there.
         options: Of fsspec's file system. They are in the job graph: no secrets.
     """
@@ -92,10 +92,14 @@ class Offload:
         """Writes an object; one that is there is written again, which makes it young."""
         store, root = self.open()
         path = _path(root, address.digest.hex())
-        store.makedirs(store._parent(path), exist_ok=True)
         if "file" in _protocols(store):
+            os.makedirs(os.path.dirname(path), exist_ok=True)
             _write_whole(path, data)
-        else:
+            return
+        try:
+            store.pipe_file(path, data)
+        except FileNotFoundError:  # there are folders there; a bucket is nobody's to make here
+            store.mkdir(store._parent(path), create_parents=False)
             store.pipe_file(path, data)
 
     def get(self, address: Address) -> bytes:

@@ -9,6 +9,7 @@ from typing import Any
 from pyflink_durable.errors import (
     ConfigurationError,
     PayloadNotLoadable,
+    PayloadStoreDown,
     PayloadTooLarge,
 )
 from pyflink_durable.options import DurableOptions
@@ -162,7 +163,9 @@ class Payloads:
         """As `pass_result`, for what a call raised; a `RemoteError` if need be."""
         passed, payload = self._values.pass_error(error)
         if not self._is_bare:
-            payload = self._seals.seal(payload, _place(owner, "error", slot), is_outcome=True)
+            # that the store is down cannot be told by way of the store
+            is_outcome = not isinstance(error, PayloadStoreDown)
+            payload = self._seals.seal(payload, _place(owner, "error", slot), is_outcome)
         if len(payload) >= self._noted_from:
             try:
                 self._sizes.note(len(payload), call.name)

@@ -24,6 +24,7 @@ from pyflink_durable import (
     Zstd,
 )
 from pyflink_durable.payload.frame import peek
+from pyflink_durable.payload.offload import Address
 from pyflink_durable.payload.store_watch import StoreWatch
 from pyflink_durable.runtime.calls import storing
 from pyflink_durable.runtime.execution.executors import CallExecutor
@@ -218,6 +219,18 @@ class TestBeforeACall:
         assert charges == []
 
     @pytest.mark.one_run
+    def test_that_it_is_down_is_not_told_by_way_of_it(
+        self, handler: Any, store: Offload, executor: CallExecutor
+    ) -> None:
+        Store.down = True
+        store.threshold = 10  # smaller than the exception
+        bench = HandlerBench(handler, executor, DurableOptions(offload=store))
+        with pytest.raises(PayloadStoreDown):
+            bench.run()
+        assert bench.statuses == ["FAILED"]
+        assert Store.writes == 1
+
+    @pytest.mark.one_run
     def test_a_retry_policy_waits_for_it(
         self, store: Offload, charges: list[str], executor: CallExecutor
     ) -> None:
@@ -336,6 +349,22 @@ def test_an_object_that_is_not_what_was_written_fails_the_task(
         bench.again().run()
     with pytest.raises(PayloadRefused, match=r"keep offload=\.\.\. until"):
         bench.again(options=DurableOptions()).run()
+
+
+def test_folders_are_made_where_there_are_any(store: Offload, tmp_path: Path) -> None:
+    class WithFolders(Store):
+        """A file system that wants its folders made, as that of SFTP does."""
+
+        def pipe_file(self, path: str, value: bytes, **more: Any) -> None:
+            if not self.isdir(self._parent(path)):
+                raise FileNotFoundError(path)
+            super().pipe_file(path, value, **more)
+
+    store._opened = (WithFolders(), "/journal")
+    WithFolders().mkdir("/journal")
+    address = Address.of(b"data")
+    store.put(address, b"data")
+    assert store.get(address) == b"data"
 
 
 def test_it_travels_with_the_job(tmp_path: Path) -> None:
