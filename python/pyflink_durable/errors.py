@@ -121,13 +121,14 @@ class PayloadStoreDown(DurableExecutionError):
 
 
 class PayloadTooLarge(DurableExecutionError):
-    """A call returned, or `ctx.state` was given, more bytes than ``max_payload`` admits.
+    """A call returned, `ctx.state` was given, or an input has, more bytes than ``max_payload``.
 
-    The call itself has happened; it is journaled as failed with this error. Return what the handler
-    needs and keep the rest outside, or raise the limit, or see ``offload``.
+    A call has happened; it is journaled as failed with this error. The handler of an input is not
+    started; the error is as if it had raised it. Keep what is not needed outside, or raise the
+    limit, or see ``offload``.
 
     Attributes:
-        name: The function, the call's durable_id, or the place in `ctx.state`.
+        name: The function, the call's durable_id, the place in `ctx.state`, or "the input".
         size: How many bytes it would have taken.
         limit: How many there may be.
     """
@@ -141,7 +142,7 @@ class PayloadTooLarge(DurableExecutionError):
     def __str__(self) -> str:
         return (
             f"{one_line(self.name)} has a payload of {self.size} bytes, and max_payload is "
-            f"{self.limit}: return less, keep the rest outside, or raise the limit"
+            f"{self.limit}: have less in it, keep the rest outside, or raise the limit"
         )
 
 

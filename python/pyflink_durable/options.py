@@ -159,8 +159,8 @@ class DurableOptions(BaseModel):
 
     max_payload: int | None = Field(default=None, ge=1)
     """Bytes that a result, an exception or a value of `RunnerContext.state` may have in the
-    journal; larger ones are a `PayloadTooLarge`. From 256 KB on there is a warning in any case.
-    Default None."""
+    journal, and an input as it comes; larger ones are a `PayloadTooLarge`. From 256 KB on
+    there is a warning in any case. Default None."""
 
     allow_pickle: bool = True
     """Whether a pickle that stands in the journal or the state is read. Whoever can write to

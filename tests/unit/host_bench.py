@@ -47,6 +47,8 @@ class Bridge:
     def describeTask(self) -> tuple[Any, ...]:
         return ("job", "orders", "orders (1/1)#0", 0, 1, 128, 0)
 
+    def record(self, name: str, value: int) -> None: ...
+
     def getKey(self, invocation: int) -> Any:
         return pickle.dumps(f"key-{invocation}")
 
@@ -130,7 +132,7 @@ class Task:
         for invocation in range(len(values)):
             self.bridge.journals[invocation] = SlotsInMemory(())
             numbers += pack(">4q", invocation, 1_000 + invocation, 0, 5)
-        return read(self.host.start([pickle.dumps(values)], numbers, millis))
+        return read(self.host.start([pickle.dumps(list(values))], numbers, millis))
 
     def resume_until_it_reports(self) -> tuple[Any, ...]:
         """Goes on after each wake, until something has happened in a step."""

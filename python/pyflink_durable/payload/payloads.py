@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,6 +20,7 @@ from pyflink_durable.payload.failures import checked, not_loadable, not_serializ
 from pyflink_durable.payload.frame import PICKLE, is_pickle
 from pyflink_durable.payload.inputs import InputPayloads
 from pyflink_durable.payload.known_values import KnownValues, known_codec
+from pyflink_durable.payload.large_inputs import LargeInputs
 from pyflink_durable.payload.picklers import PROTOCOL, loads
 from pyflink_durable.payload.plain_values import PLAIN_TYPES
 from pyflink_durable.payload.result_types import ResultTypes
@@ -256,6 +258,10 @@ class Payloads:
     def inputs(self) -> InputPayloads:
         """What makes payloads of inputs for the state; see `InputPayloads`."""
         return InputPayloads(self._values, self._known, self._seals, self._classes, self._notes)
+
+    def large_inputs(self, load: Callable[[bytes], Any]) -> LargeInputs:
+        """What finds those that are large; see `LargeInputs`."""
+        return LargeInputs(load, self._sizes, self._classes)
 
     # ---------------------------------------------------------------- reading
 

@@ -37,14 +37,15 @@ class Sizes:
         notes: Where sizes are told; None for nowhere.
 
     Attributes:
+        limit: As given, or as large as can be.
         noted_from: The size from which `note` is to be called.
     """
 
     def __init__(self, limit: int | None = None, notes: Notes | None = None) -> None:
-        self._limit = sys.maxsize if limit is None else limit
+        self.limit = sys.maxsize if limit is None else limit
         self._notes = notes
         self._warned: set[str] = set()
-        self.noted_from = min(COUNTED_FROM, self._limit)
+        self.noted_from = min(COUNTED_FROM, self.limit)
 
     def note(self, size: int, name: str) -> None:
         """Takes the size of a payload.
@@ -60,8 +61,8 @@ class Sizes:
             self._notes.record("payloadBytes", size)
             if size >= WARN_FROM:
                 self._warn(size, name, self._notes)
-        if size > self._limit:
-            raise PayloadTooLarge(name, size, self._limit)
+        if size > self.limit:
+            raise PayloadTooLarge(name, size, self.limit)
 
     def _warn(self, size: int, name: str, notes: Notes) -> None:
         notes.count("largePayloads")
@@ -69,6 +70,6 @@ class Sizes:
             self._warned.add(name)
             notes.warning(
                 f"payload={one_line(name)} bytes={size} this is in the TaskManager's memory, in "
-                "every checkpoint until its invocation ends, and in the call log; return less, or "
-                "see offload and max_payload. Said once for each name"
+                "every checkpoint until its invocation ends, and in the call log; have less of it, "
+                "or see offload and max_payload. Said once for each name"
             )

@@ -221,6 +221,7 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
             inputs=InputSeals(
                 self._uid, self._payloads.inputs(), self._loads, self._handler, self._previous
             ),
+            large=self._payloads.large_inputs(self._loads),
             gauges=self._gauges,
             load=self._loads,
         )

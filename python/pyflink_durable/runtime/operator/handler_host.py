@@ -43,6 +43,9 @@ class Steps(Protocol):
     inputs: InputSeals
     """Brings inputs into the form in which the state holds them."""
 
+    def read(self, pickled: bytes) -> list[Any]:
+        """Reads some inputs, for `start`."""
+
     def start(
         self, elements: Iterable[Element], seconds: float, versions: Mapping[int, str | None] = {}
     ) -> int:
@@ -178,7 +181,7 @@ class HandlerHost:
                 sequence,
             )
             for value, (number, timestamp, slots, sequence) in zip(
-                chain.from_iterable(map(self._loads, values)),
+                chain.from_iterable(map(self._ensure_steps().read, values)),
                 _NUMBERS.iter_unpack(numbers),
                 strict=True,
             )

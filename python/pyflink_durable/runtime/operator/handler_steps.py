@@ -14,6 +14,7 @@ from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.identity.digest_rule_1 import RULE_1
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.copies import copy_of
+from pyflink_durable.payload.large_inputs import LargeInput, LargeInputs
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.loop.loop import DurableLoop
@@ -46,6 +47,7 @@ class HandlerSteps:
         ended: Invocations whose handlers have ended, for `endings`.
         signals: Where signals come in.
         inputs: Brings inputs into the form in which the state holds them.
+        large: Reads inputs, and finds large ones.
         gauges: Of the handler, read between steps.
         load: Reads pickles.
     """
@@ -64,11 +66,14 @@ class HandlerSteps:
         ended: deque[Invocation],
         signals: SignalDesk,
         inputs: InputSeals,
+        large: LargeInputs,
         gauges: Gauges,
         load: Callable[[bytes], Any],
     ) -> None:
         self.signals = signals
         self.inputs = inputs
+        self.read = large.read
+        self._large = large
         self._bridge = bridge
         self._previous = previous
         self._options = options
@@ -122,7 +127,12 @@ class HandlerSteps:
         identity = InvocationIdentity(self._key_of, self._uid, sequence, number)
         digest = ""
         not_started: Exception | None = None
+        size = 0
+        if type(value) is LargeInput:
+            value, size = value.value, value.size
         try:
+            if size and not slots:  # what has begun is not for a new limit to end
+                self._large.note(size)
             if self._options.invocation_id is not None:
                 identity.id = check_invocation_id(self._options.invocation_id(value))
             if self._options.call_log is not None:
