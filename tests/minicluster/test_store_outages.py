@@ -58,13 +58,9 @@ def test_a_call_that_has_happened_waits_for_the_store_through_a_failover(world: 
         refused = [one for one in world.subjects("store is down") if int(one) > 1_000]
         return bool(runs and refused) and world.is_covered(runs[0]["checkpoint"])
 
-    def back_again(world: World) -> bool:
-        """The next attempts of the task have met a store that is down, too."""
-        if not world.crashed() or world.subjects("store is down").count("31") < 2:
-            return False
-        if world.first_time("back again"):
-            store.bring_back()
-        return True
+    def is_looked_for(world: World) -> bool:
+        """The next attempt of the task has met a store that is down, too."""
+        return "31" in world.subjects("store is down")
 
     env = environment(world, restarts=100)
     inputs = scripted(env, world, [Stage(["a", CRASH])], bounded=False)
@@ -72,7 +68,9 @@ def test_a_call_that_has_happened_waits_for_the_store_through_a_failover(world: 
     write_outputs(durable(inputs, handle, options=options), world)
 
     job = start(env)
-    world.wait(lambda world: check(job) or back_again(world), "the store's end")
+    world.wait(lambda world: check(job) or world.crashed(), "the crash")
+    world.wait(lambda world: check(job) or is_looked_for(world), "the next attempt")
+    store.bring_back()
     world.wait(lambda world: check(job) or bool(world.outputs()), "the output")
     cancel(job)
 
