@@ -1,4 +1,4 @@
-"""The two forms of a handler, and what is checked of them when the graph is built."""
+"""The two forms of a handler, its versions, and what is checked of them when the graph is built."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.access import SlotJournal
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import OptionsResolver
 from pyflink_durable.runtime.journal.holds import Holds
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
@@ -75,7 +75,7 @@ class HandlerBench:
                 telemetry=self.telemetry,
                 observer=Observers(self.telemetry, observers),
                 holds=self.holds,
-                call_options=CallOptionsOf(self._options, can_gate=True),
+                call_options=OptionsResolver(self._options, can_gate=True),
                 on_mismatch=self._options.on_mismatch,
                 payloads=self.payloads,
             ),

@@ -20,7 +20,7 @@ from pyflink_durable.runtime.calls import blocking_call, life
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.bridge import NOW
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf, ResolvedOptions
+from pyflink_durable.runtime.journal.call_options import OptionsResolver, ResolvedOptions
 from pyflink_durable.runtime.journal.holds import Hold, Holds
 from pyflink_durable.runtime.journal.times import AT_ONCE
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -224,11 +224,13 @@ class _NoWaits(Holds):
         return hold
 
 
-class _OnlyOutcomes(CallOptionsOf):
+class _OnlyOutcomes(OptionsResolver):
     """Of all attempts and questions only the outcome is met again."""
 
-    def of(self, *args: Any, **options: Any) -> ResolvedOptions:
-        return replace(super().of(*args, **options), retry=None, timeout=None, in_doubt="execute")
+    def resolve(self, *args: Any, **options: Any) -> ResolvedOptions:
+        return replace(
+            super().resolve(*args, **options), retry=None, timeout=None, in_doubt="execute"
+        )
 
 
 def _start_of(moment: Moment) -> float:

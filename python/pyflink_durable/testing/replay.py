@@ -10,7 +10,7 @@ from pyflink_durable.errors import JournalMismatch
 from pyflink_durable.handler import DurableProcessFunction, Handler
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.runtime.journal.bridge import PATCH, Identity
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf, ResolvedOptions
+from pyflink_durable.runtime.journal.call_options import OptionsResolver, ResolvedOptions
 from pyflink_durable.runtime.journal.times import NEVER
 from pyflink_durable.testing.attempt import Attempt
 from pyflink_durable.testing.crashes import Crashed, Crashes
@@ -116,11 +116,11 @@ def _run(attempt: Attempt, world: World, journal: SavedJournal, input: Input) ->
     return Replayed(used, ended, tuple(world.emitted), more)
 
 
-class _NobodyInDoubt(CallOptionsOf):
+class _NobodyInDoubt(OptionsResolver):
     """A call that was under way when the journal was taken is not told to be in doubt: it waits."""
 
-    def of(self, *args: Any, **given: Any) -> ResolvedOptions:
-        return replace(super().of(*args, **given), in_doubt="execute")
+    def resolve(self, *args: Any, **given: Any) -> ResolvedOptions:
+        return replace(super().resolve(*args, **given), in_doubt="execute")
 
 
 def _start_of(slots: Slots) -> float:

@@ -13,7 +13,7 @@ from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.payload.payloads import Payloads
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import OptionsResolver
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.telemetry.observers import Observers
@@ -202,7 +202,7 @@ class World:
         self.makes_calls = makes_calls
         self.telemetry = LocalTelemetry()
         self.outputs = AnyOutputs(self.telemetry)
-        self.call_options = CallOptionsOf(options, can_gate=True, warn=self.telemetry.warning)
+        self.call_options = OptionsResolver(options, can_gate=True, warn=self.telemetry.warning)
         self.payloads = Payloads(options, notes=self.telemetry)
         self.observers = Observers(self.telemetry, options.every_observer)
         self.calls = RunCalls(self.payloads)

@@ -18,7 +18,7 @@ from pyflink_durable import (
 )
 from pyflink_durable.identity.digest import compute_function_id
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import OptionsResolver
 
 NewTask = Callable[..., Task]
 
@@ -114,9 +114,9 @@ def test_the_local_context_refuses_it_too() -> None:
 
 def clash(func: Any, **options: Any) -> list[str]:
     lines: list[str] = []
-    of = CallOptionsOf(warn=lines.append)
+    resolver = OptionsResolver(warn=lines.append)
     for _ in range(3):
-        of.of(False, func=func, **options)
+        resolver.resolve(False, func=func, **options)
     return lines
 
 
@@ -153,12 +153,12 @@ def test_where_nothing_can_be_mistaken_nothing_is_told(func: Any) -> None:
 
 def test_it_is_told_at_the_first_call_that_sets_it() -> None:
     lines: list[str] = []
-    of = CallOptionsOf(warn=lines.append)
-    of.of(False, func=get)
-    of.of(False, in_doubt="raise", func=get)
+    resolver = OptionsResolver(warn=lines.append)
+    resolver.resolve(False, func=get)
+    resolver.resolve(False, in_doubt="raise", func=get)
     assert lines == []
-    of.of(False, timeout=5, func=get)
-    of.of(False, timeout=5, func=Client().get)
+    resolver.resolve(False, timeout=5, func=get)
+    resolver.resolve(False, timeout=5, func=Client().get)
     assert len(lines) == 2
 
 
@@ -216,9 +216,11 @@ def told_of_timeouts(
     retry_on: Any, has_reconciler: bool = True, in_doubt: Any = None, **policy: Any
 ) -> list[str]:
     lines: list[str] = []
-    of = CallOptionsOf(warn=lines.append)
+    resolver = OptionsResolver(warn=lines.append)
     for _ in range(3):
-        of.of(has_reconciler, None, in_doubt, RetryPolicy(retry_on=retry_on, **policy), 5)
+        resolver.resolve(
+            has_reconciler, None, in_doubt, RetryPolicy(retry_on=retry_on, **policy), 5
+        )
     return lines
 
 
@@ -244,5 +246,5 @@ def test_nor_is_one_of_a_call_that_is_not_tried_again_anyhow() -> None:
 def test_that_of_the_operator_counts_too() -> None:
     lines: list[str] = []
     retry = RetryPolicy(retry_on=ConnectionError)
-    CallOptionsOf(DurableOptions(retry=retry, call_timeout=5), warn=lines.append)
+    OptionsResolver(DurableOptions(retry=retry, call_timeout=5), warn=lines.append)
     assert len(lines) == 1

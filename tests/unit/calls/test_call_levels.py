@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from pyflink_durable import ConfigurationError, DurableOptions, FileCallLog, RetryPolicy
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import OptionsResolver
 
 LOG = FileCallLog(directory=Path("/log"))
 LEVELS = ["checkpoint", "gated", "write-ahead"]
 
 
-def of(operator: str, call_log: FileCallLog | None = LOG, **more: Any) -> CallOptionsOf:
+def resolver(operator: str, call_log: FileCallLog | None = LOG, **more: Any) -> OptionsResolver:
     options = DurableOptions(durability=operator, call_log=call_log, **more)  # type: ignore[arg-type]
-    return CallOptionsOf(options, can_gate=True)
+    return OptionsResolver(options, can_gate=True)
 
 
 TABLE = [
@@ -47,20 +47,20 @@ TABLE = [
 def test_what_the_start_of_a_call_waits_for(
     operator: str, call: str | None, reconciler: bool, in_doubt: str, start: str | None
 ) -> None:
-    options = of(operator).of(reconciler, call, in_doubt)
+    options = resolver(operator).resolve(reconciler, call, in_doubt)
     assert options.start_hold == start
     # in_doubt of the operator is as good as that of the call
-    by_default = of(operator, in_doubt=in_doubt).of(reconciler, call)
+    by_default = resolver(operator, in_doubt=in_doubt).resolve(reconciler, call)
     assert by_default.start_hold == start
 
 
 @pytest.mark.parametrize("operator", LEVELS)
 @pytest.mark.parametrize("reconciler", [True, False])
 def test_all_outcomes_wait_for_the_log_if_there_is_one(operator: str, reconciler: bool) -> None:
-    assert of(operator).of(reconciler).outcome_hold == "LOG"
-    assert of(operator).outcome_hold == "LOG"
+    assert resolver(operator).resolve(reconciler).outcome_hold == "LOG"
+    assert resolver(operator).outcome_hold == "LOG"
     if operator != "write-ahead":
-        assert of(operator, None).of(reconciler).outcome_hold is None
+        assert resolver(operator, None).resolve(reconciler).outcome_hold is None
 
 
 @pytest.mark.parametrize(
@@ -69,17 +69,17 @@ def test_all_outcomes_wait_for_the_log_if_there_is_one(operator: str, reconciler
 )
 def test_a_call_cannot_be_weaker_than_its_operator(operator: str, call: str) -> None:
     with pytest.raises(ValueError, match=rf"'{call}' is weaker than the operator's '{operator}'"):
-        of(operator).of(True, call)
+        resolver(operator).resolve(True, call)
 
 
 def test_a_gated_call_needs_a_job_that_can_gate() -> None:
     with pytest.raises(ConfigurationError, match="leave out the settings that a warning named"):
-        CallOptionsOf(DurableOptions(), can_gate=False).of(True, "gated")
+        OptionsResolver(DurableOptions(), can_gate=False).resolve(True, "gated")
 
 
 def test_a_write_ahead_call_needs_a_log() -> None:
     with pytest.raises(ConfigurationError, match=r"DurableOptions\(call_log="):
-        CallOptionsOf(DurableOptions(), can_gate=True).of(True, "write-ahead")
+        OptionsResolver(DurableOptions(), can_gate=True).resolve(True, "write-ahead")
 
 
 @pytest.mark.parametrize(
@@ -99,20 +99,20 @@ def test_bad_options_of_a_call_are_refused_by_name(
     option: dict[str, Any], error: type[Exception], message: str
 ) -> None:
     with pytest.raises(error, match=message):
-        of("checkpoint").of(False, **option)
+        resolver("checkpoint").resolve(False, **option)
 
 
 def test_what_the_call_says_goes_before_what_the_operator_says() -> None:
     own, call = RetryPolicy(max_attempts=2), RetryPolicy(max_attempts=7)
-    options = of("gated", retry=own, call_timeout=5, in_doubt="raise")
-    operator_s, call_s = options.of(False), options.of(False, None, "execute", call, 7)
+    options = resolver("gated", retry=own, call_timeout=5, in_doubt="raise")
+    operator_s, call_s = options.resolve(False), options.resolve(False, None, "execute", call, 7)
     assert (operator_s.in_doubt, operator_s.retry, operator_s.timeout) == ("raise", own, 5)
     assert (call_s.in_doubt, call_s.retry, call_s.timeout) == ("execute", call, 7)
 
 
 def test_an_infinite_timeout_is_none_whatever_the_operator_says() -> None:
-    assert of("checkpoint", call_timeout=5).of(False, timeout=math.inf).timeout is None
-    assert of("checkpoint", call_timeout=math.inf).of(False).timeout is None
+    assert resolver("checkpoint", call_timeout=5).resolve(False, timeout=math.inf).timeout is None
+    assert resolver("checkpoint", call_timeout=math.inf).resolve(False).timeout is None
 
 
 @pytest.mark.parametrize("operator", LEVELS)
@@ -130,5 +130,5 @@ def test_an_infinite_timeout_is_none_whatever_the_operator_says() -> None:
 def test_a_call_of_which_nothing_is_said_may_simply_run_again(
     operator: str, own: str, options: dict[str, Any], repeatable: bool
 ) -> None:
-    found = of(operator, in_doubt=own).of(**({"has_reconciler": False} | options))
+    found = resolver(operator, in_doubt=own).resolve(**({"has_reconciler": False} | options))
     assert found.repeatable is repeatable

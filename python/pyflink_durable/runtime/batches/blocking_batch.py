@@ -17,10 +17,10 @@ from pyflink_durable.runtime.calls.blocking_call import (
     BlockingWaits,
     check_ordinary,
     may_be_interrupted,
-    run_on_the_loop,
+    run_holding_the_loop,
 )
 from pyflink_durable.runtime.calls.life import Life, give_up, live
-from pyflink_durable.runtime.calls.steps import InTurn
+from pyflink_durable.runtime.calls.steps import WaitForTurn
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.call import Call, PlannedCall
@@ -31,7 +31,7 @@ from pyflink_durable.runtime.journal.planning import Plan
 _TIMER = -2  # in place of the number of a life
 
 
-def run_batch_on_the_loop(
+def run_batch_holding_the_loop(
     journal: CallJournal, calls: Sequence[Call], timeout: float | None, loop: AbstractEventLoop
 ) -> Outcomes:
     """Makes ordinary functions one after another in an ``async def`` handler, and holds its loop.
@@ -60,7 +60,7 @@ def run_batch_on_the_loop(
 def _make_here(journal: CallJournal, planned: PlannedCall, loop: AbstractEventLoop) -> CallOutcome:
     started = time.monotonic()
     life = live(journal, planned, announced=may_be_interrupted(loop))
-    outcome = run_on_the_loop(life, loop)
+    outcome = run_holding_the_loop(life, loop)
     return _told(planned, outcome, time.monotonic() - started)
 
 
@@ -143,7 +143,7 @@ class BlockingBatch:
         life, planned = self._lives[place], self._planned[place]
         try:
             step = life.send(sent)
-            while isinstance(step, InTurn):
+            while isinstance(step, WaitForTurn):
                 step = life.send(None)
         except StopIteration as end:
             del self._lives[place]

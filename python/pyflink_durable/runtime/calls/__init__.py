@@ -1,1 +1,1 @@
-"""The life of a call, and who drives it: a loop, a thread, nobody."""
+"""The life of a call, and who drives it: the loop of the handlers, or the thread that asks."""

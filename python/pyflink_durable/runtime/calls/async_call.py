@@ -13,7 +13,7 @@ from typing import Any
 from pyflink_durable.batch import CallPool
 from pyflink_durable.errors import NotInInvocation
 from pyflink_durable.runtime.calls.life import Life, give_up, live
-from pyflink_durable.runtime.calls.steps import InTurn, Step
+from pyflink_durable.runtime.calls.steps import Step, WaitForTurn
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
@@ -161,7 +161,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             self._executors[self._call.pool].submit(step, self._report)
         elif isinstance(step, Hold):
             step.on_release(self._advance)
-        elif isinstance(step, InTurn):
+        elif isinstance(step, WaitForTurn):
             if isinstance(loop, DurableLoop):
                 loop.replay_in_turn(step.completion, lambda: self._advance(None))
             else:

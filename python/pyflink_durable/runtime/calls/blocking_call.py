@@ -15,7 +15,7 @@ from pyflink_durable.checks.arguments import is_awaitable, is_coroutine_function
 from pyflink_durable.errors import DurableExecutionError, NotInInvocation
 from pyflink_durable.identity.digest import compute_function_id
 from pyflink_durable.runtime.calls.life import Life
-from pyflink_durable.runtime.calls.steps import InTurn, SleepUntil, Step
+from pyflink_durable.runtime.calls.steps import SleepUntil, Step, WaitForTurn
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
@@ -39,7 +39,7 @@ def check_ordinary(*functions: Callable[..., Any] | None) -> None:
             )
 
 
-def run_on_the_loop(life: Life, loop: AbstractEventLoop) -> Outcome:
+def run_holding_the_loop(life: Life, loop: AbstractEventLoop) -> Outcome:
     """Runs a call inside an ``async def`` handler, where nothing can be waited for.
 
     Args:
@@ -56,7 +56,7 @@ def run_on_the_loop(life: Life, loop: AbstractEventLoop) -> Outcome:
             sent = None  # an error's traceback holds this frame
         if isinstance(step, Execution):
             sent = _run_here(step, loop)
-        elif not isinstance(step, InTurn):
+        elif not isinstance(step, WaitForTurn):
             life.close()
             raise DurableExecutionError(
                 "the journal has this call wait, which a sync call of an `async def` handler "
@@ -83,7 +83,7 @@ def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
                 sent = None  # as above
             if isinstance(step, Execution) and step.timeout is None:
                 sent = _check_ended(step, executor.run_here(step))
-            elif not isinstance(step, InTurn):
+            elif not isinstance(step, WaitForTurn):
                 waits.start(0, step, executor)
                 _, sent = waits.next()
 
@@ -110,7 +110,7 @@ class BlockingWaits:
             executor.submit(step, arrive)
         elif isinstance(step, SleepUntil):
             self.sleep(number, step.due)
-        elif isinstance(step, InTurn):
+        elif isinstance(step, WaitForTurn):
             arrive(None)
         else:
             step.on_release(arrive)

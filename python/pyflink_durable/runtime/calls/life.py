@@ -2,7 +2,7 @@
 
 It is written once, as a generator without threads or loops. It yields what it needs next
 and is sent what came of it. Drivers run it: `AsyncCall` on an event loop, `run_blocking` on the
-thread of a ``def`` handler; `run_on_the_loop` is for calls that wait for nothing.
+thread of a ``def`` handler; `run_holding_the_loop` is for calls that wait for nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pyflink_durable.errors import (
     ThreadNotStarted,
 )
 from pyflink_durable.payload.copies import copy_of_call
-from pyflink_durable.runtime.calls.steps import InTurn, SleepUntil, Step
+from pyflink_durable.runtime.calls.steps import SleepUntil, Step, WaitForTurn
 from pyflink_durable.runtime.calls.storing import look_at_store, store
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
@@ -57,7 +57,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
             did not take what was written, or the journal cannot be read back.
     """
     if planned.plan is Plan.REPLAY:
-        yield InTurn(planned.completion)
+        yield WaitForTurn(planned.completion)
         journal.clock.move(planned.ended_at)
         return journal.replay(planned)
     attempt = planned.attempt
@@ -65,7 +65,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
     outcome: Outcome | None = None
     if planned.plan is not Plan.EXECUTE:
         # what is replayed may have the handler give this call up again: then it does not run
-        yield InTurn(AFTER_REPLAY)
+        yield WaitForTurn(AFTER_REPLAY)
         journal.replaying = False
     if planned.plan is Plan.EXECUTE:
         if announced:

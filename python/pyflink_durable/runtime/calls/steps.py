@@ -14,12 +14,12 @@ class SleepUntil(NamedTuple):
     due: int
 
 
-class InTurn(NamedTuple):
+class WaitForTurn(NamedTuple):
     """Wait for a place in the order in which calls are answered from the journal; send None."""
 
     completion: int
 
 
-Step = Execution | SleepUntil | InTurn | Hold
+Step = Execution | SleepUntil | WaitForTurn | Hold
 """What a life needs next; for an `Execution`, run it somewhere and send its `Outcome`; for a
 `Hold`, wait until it is released, and send its error."""

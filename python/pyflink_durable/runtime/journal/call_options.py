@@ -43,7 +43,7 @@ class ResolvedOptions:
     by_id_alone: bool = False
 
 
-class CallOptionsOf:
+class OptionsResolver:
     """Gives each call its options; one per operator.
 
     Args:
@@ -71,7 +71,7 @@ class CallOptionsOf:
         self._plain = self._resolve(False, None, None, None, None)
         self._reconciled = self._resolve(True, None, None, None, None)
 
-    def of(
+    def resolve(
         self,
         has_reconciler: bool,
         durability: Any = None,

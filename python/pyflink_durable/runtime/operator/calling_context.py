@@ -14,13 +14,16 @@ from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import DurableExecutionError, NestedDurableCall
 from pyflink_durable.identity.digest import compute_function_id
 from pyflink_durable.runtime.batches.async_batch import gather, run_batch
-from pyflink_durable.runtime.batches.blocking_batch import run_batch_blocking, run_batch_on_the_loop
+from pyflink_durable.runtime.batches.blocking_batch import (
+    run_batch_blocking,
+    run_batch_holding_the_loop,
+)
 from pyflink_durable.runtime.calls.async_call import AsyncCall
 from pyflink_durable.runtime.calls.blocking_call import (
     check_ordinary,
     may_be_interrupted,
     run_blocking,
-    run_on_the_loop,
+    run_holding_the_loop,
 )
 from pyflink_durable.runtime.calls.life import live
 from pyflink_durable.runtime.journal.call import Call
@@ -45,7 +48,7 @@ class CallingContext(InvocationContext):
         self._check_call(func, reconciler)
         check_ordinary(func, reconciler)
         loop = self._running_loop("durable_execute")
-        options = self._subtask.call_options.of(
+        options = self._subtask.call_options.resolve(
             reconciler is not None,
             durability,
             in_doubt,
@@ -66,7 +69,7 @@ class CallingContext(InvocationContext):
             outcome = run_blocking(live(self._calls, planned), executor)
         else:
             life = live(self._calls, planned, announced=may_be_interrupted(loop))
-            outcome = run_on_the_loop(life, loop)
+            outcome = run_holding_the_loop(life, loop)
         if outcome.error is not None:
             try:
                 raise outcome.error
@@ -90,7 +93,7 @@ class CallingContext(InvocationContext):
                 "ctx.durable_execute_async needs an event loop, that is an `async def` handler; in "
                 "a `def` handler call ctx.durable_execute(...), which blocks nothing but its thread"
             )
-        options = self._subtask.call_options.of(
+        options = self._subtask.call_options.resolve(
             reconciler is not None,
             durability,
             in_doubt,
@@ -139,7 +142,7 @@ class CallingContext(InvocationContext):
             return run_batch_blocking(
                 self._calls, batch, self._subtask.executors, max_parallelism, timeout
             )
-        return run_batch_on_the_loop(self._calls, batch, timeout, loop)
+        return run_batch_holding_the_loop(self._calls, batch, timeout, loop)
 
     def gather(self, *awaitables: Awaitable[Any]) -> Awaitable[Outcomes]:
         return self.to_be_awaited("ctx.gather", partial(gather, awaitables))
@@ -148,7 +151,7 @@ class CallingContext(InvocationContext):
         batch = []
         for call in calls:
             self._check_call(call.func, call.reconciler)
-            options = self._subtask.call_options.of(
+            options = self._subtask.call_options.resolve(
                 call.reconciler is not None,
                 call.durability,
                 call.in_doubt,

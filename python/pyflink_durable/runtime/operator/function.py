@@ -25,7 +25,7 @@ from pyflink_durable.payload.script_classes import ScriptClasses
 from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import OptionsResolver
 from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.loop.watchdog import Watchdog
@@ -181,7 +181,7 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
             loop=self._loop,
             telemetry=self._telemetry,
             observer=self._observers,
-            call_options=CallOptionsOf(self._options, self._can_gate, self._telemetry.warning),
+            call_options=OptionsResolver(self._options, self._can_gate, self._telemetry.warning),
             on_mismatch=self._options.on_mismatch,
             tool_call_options=self._options.tool_calls,
             state_of=self._load_state,

@@ -9,7 +9,7 @@ from pyflink_durable.observer import Observer
 from pyflink_durable.options import OnMismatch
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.journal.call_options import CallOptionsOf
+from pyflink_durable.runtime.journal.call_options import OptionsResolver
 from pyflink_durable.runtime.journal.holds import Holds
 from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
@@ -47,7 +47,7 @@ class Subtask:
         telemetry: Telemetry | None = None,
         observer: Observer | None = None,
         holds: Holds | None = None,
-        call_options: CallOptionsOf | None = None,
+        call_options: OptionsResolver | None = None,
         on_mismatch: OnMismatch = "protect",
         tool_call_options: ToolCallOptions | None = None,
         state_of: Callable[[int], StateBackend] = lambda number: MemoryState(),
@@ -59,7 +59,7 @@ class Subtask:
         self.telemetry = telemetry or LocalTelemetry()
         self.observer = observer or Observers(self.telemetry)
         self.holds = holds or Holds()
-        self.call_options = call_options or CallOptionsOf()
+        self.call_options = call_options or OptionsResolver()
         self.on_mismatch = on_mismatch
         self.tool_call_options = tool_call_options
         self.state_of = state_of

@@ -1,1 +1,1 @@
-"""Counters and log lines."""
+"""Who is told of calls and invocations: counters, metrics, spans, log lines."""
