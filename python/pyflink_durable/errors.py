@@ -34,9 +34,9 @@ class JournalMismatch(DurableExecutionError):
 
     Attributes:
         slot: Index of the first slot in question in the invocation's journal.
-        expected: Identity ``(function_id, args_digest)`` the journal holds.
-        found: Identity ``(function_id, args_digest)`` of the call the handler made; None if it
-            ended without one.
+        expected: Identity ``(function_id, args_digest)`` the journal holds; what is no call is told
+            in words, with an empty digest.
+        found: The same of what the handler called; None if it ended without.
         status: The status of the slot.
         invocation: The key and the invocation's id, as log lines name them.
         line: The file and line at which the handler made the call; empty if it is not known.
@@ -403,4 +403,4 @@ class ConfigurationError(DurableExecutionError, ValueError):
 
 def _show(identity: tuple[str, str]) -> str:
     function_id, args_digest = identity
-    return f"{one_line(function_id)} (arguments {args_digest})"
+    return one_line(function_id) + (f" (arguments {args_digest})" if args_digest else "")

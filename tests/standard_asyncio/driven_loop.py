@@ -14,9 +14,8 @@ from collections.abc import Callable
 from contextvars import Context
 from typing import Any
 
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
@@ -45,7 +44,7 @@ class DrivenLoop(DurableLoop):
         super().__init__(self._woken.set, self._wake_me_at, self.problems.append)
         number = next(_numbers)
         context = FlinkRunnerContext(
-            SlotJournal(SlotsInMemory(), size=0), subtask=Subtask(loop=self), number=number
+            slot_journal(SlotsInMemory(), size=0), subtask=Subtask(loop=self), number=number
         )
         self.invocation = InvocationTasks(number, context)
         invocation_tasks.set(self.invocation)

@@ -14,10 +14,12 @@ from bridges import (
     ATTEMPT_METHODS,
     CURSOR_METHODS,
     SLOT_METHODS,
+    OneInvocation,
     Recording,
     SixMethods,
     Slot,
     SlotsInMemory,
+    slot_journal,
 )
 from loops import Clock, Operator
 from random_handlers import Outside, answered, interpret, interpret_plainly
@@ -29,17 +31,7 @@ from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
-from pyflink_durable.runtime.journal.bridge import NO_TIME, PENDING
-from pyflink_durable.runtime.journal.step_journal import (
-    ATTEMPT,
-    CLEARED,
-    FINALIZED,
-    RECORDED,
-    SCHEDULED,
-    WRITE_FIELDS,
-    JournalWrites,
-    StepJournal,
-)
+from pyflink_durable.runtime.journal.writes import JournalWrites
 from pyflink_durable.runtime.loop import loop as loop_module
 from pyflink_durable.runtime.loop import wake_ups
 from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks, invocation_tasks
@@ -148,7 +140,7 @@ class Attempt:
             (*SLOT_METHODS.values(), *ATTEMPT_METHODS),
             lambda name: self.after_operation(journal, name),
         )
-        return SlotJournal(bridge, size=len(self.survived))
+        return slot_journal(bridge, len(self.survived))
 
     def _context(self, access: Any) -> FlinkRunnerContext:
         return FlinkRunnerContext(access, subtask=Subtask(self, telemetry=self.telemetry))  # type: ignore[arg-type]
@@ -157,35 +149,15 @@ class Attempt:
         """As in the operator: what a step writes is applied when it ends, or lost with it."""
         journal, writes = SlotsInMemory(self.survived), JournalWrites()
 
+        bridge = OneInvocation(journal)
+
         def end_step() -> None:
-            _, flat = writes.take()
-            for at in range(0, len(flat), WRITE_FIELDS):
-                _, slot, function_id, digest, what, *fields, _ = flat[at : at + WRITE_FIELDS]
-                *payloads, attempt, due, ended_at, began, repeatable = fields
-                began = NO_TIME if began is None else began
-                identity = (function_id, digest)
-                if what == PENDING:
-                    journal.appendPendingCallAt(slot, *identity, began, repeatable)
-                elif what == ATTEMPT:
-                    journal.startAttemptAt(slot, *identity, attempt)
-                elif what == SCHEDULED:
-                    journal.scheduleCallAt(slot, *identity, attempt, due, began, repeatable)
-                elif what == CLEARED:
-                    journal.clearCallResultsFrom(slot)
-                elif what == RECORDED:
-                    outcome = (*payloads, ended_at, began, repeatable)
-                    journal.recordCallCompletionAt(slot, *identity, *outcome)
-                else:
-                    assert what == FINALIZED
-                    journal.finalizeCallAt(slot, *identity, *payloads, ended_at)
+            bridge.applyJournalWrites(*writes.take())
             if not self.crashed:
                 self.kept.append(tuple(journal.slots))
 
-        self._drive(
-            program,
-            StepJournal(_OfInvocation(journal), 7, size=len(self.survived), writes=writes),
-            end_step,
-        )
+        access = SlotJournal(bridge, 7, size=len(self.survived), write=writes.add)
+        self._drive(program, access, end_step)
 
     def _drive(self, program: Any, access: JournalAccess, end_step: Callable[[], None]) -> None:
         operator = Operator()
@@ -263,17 +235,6 @@ class Attempt:
             pass
 
 
-class _OfInvocation:
-    """A bridge that serves many invocations, of which there is one."""
-
-    def __init__(self, journal: SlotsInMemory) -> None:
-        self._journal = journal
-
-    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
-        assert invocation == 7
-        return self._journal.getCallResultFieldsAt(slot)
-
-
 def by_slot(journal: tuple[Slot, ...]) -> dict[int, int]:
     """Which call answered each terminal slot."""
     return {
@@ -281,7 +242,7 @@ def by_slot(journal: tuple[Slot, ...]) -> dict[int, int]:
             load_result(slot.result) if slot.result is not None else load_exception(slot.exception)  # type: ignore[arg-type]
         )
         for number, slot in enumerate(journal)
-        if slot.status != "PENDING" and not slot.function_id.startswith("pyflink_durable.")
+        if slot.status != "PENDING" and slot.kind == "CALL"
     }
 
 
@@ -342,7 +303,7 @@ def lives_of(attempt: Attempt) -> list[Slot]:
     """The journal in the end, but for what a crash may change."""
     lives = [slot._replace(attempt=1, ended_at=None, began=None) for slot in attempt.kept[-1]]
     return [
-        slot._replace(result=None) if slot.function_id == "pyflink_durable.now" else slot
+        slot._replace(result=None) if slot.kind == "MOMENT" else slot
         for slot in map(without_traceback, lives)
     ]
 

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from pyflink_durable.runtime.journal.access import CursorJournal, JournalAccess, SlotJournal
-from pyflink_durable.runtime.journal.bridge import NO_TIME
+from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal.bridge import NO_TIME, PENDING
+from pyflink_durable.runtime.journal.cursor_journal import CursorJournal
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
+from pyflink_durable.runtime.journal.writes import (
+    ATTEMPT,
+    CLEARED,
+    FINALIZED,
+    RECORDED,
+    SCHEDULED,
+    WRITE_FIELDS,
+)
 
 SLOT_METHODS = {
     "getCurrentCallResultFields": "getCallResultFieldsAt",
@@ -16,7 +26,7 @@ SLOT_METHODS = {
     "clearCallResultsFromCurrentIndexAndPersist": "clearCallResultsFrom",
 }
 CURSOR_METHODS = (*SLOT_METHODS, "matchNextOrClearSubsequentCallResult")
-ATTEMPT_METHODS = ("startAttemptAt", "scheduleCallAt")  # a cursor knows nothing of attempts
+ATTEMPT_METHODS = ("startAttemptAt", "scheduleCallAt", "openAt")  # a cursor knows of none of them
 
 
 class Slot(NamedTuple):
@@ -33,6 +43,12 @@ class Slot(NamedTuple):
     ended_at: int | None = None
     began: int | None = None
     repeatable: int = 0
+    kind: str = "CALL"
+
+
+def own_slot(kind: str, name: str = "", **fields: Any) -> Slot:
+    """A slot of another kind than a call's; nothing is lost with it, unless it is said."""
+    return Slot(name, "", kind=kind, **{"repeatable": 1, **fields})
 
 
 class SlotsInMemory:
@@ -86,6 +102,13 @@ class SlotsInMemory:
         found = self._pending(slot, (function_id, digest))
         self.slots[slot] = found._replace(attempt=attempt, due=due, repeatable=repeatable)
 
+    def openAt(
+        self, slot: int, kind: str, name: str, due: int, began: int = NO_TIME, repeatable: int = 0
+    ) -> None:
+        self._require_end(slot)
+        new = Slot(name, "", began=_known(began), due=due, repeatable=repeatable, kind=kind)
+        self.slots.append(new)
+
     def recordCallCompletionAt(
         self,
         slot: int,
@@ -114,7 +137,10 @@ class SlotsInMemory:
         found = self._pending(slot, (function_id, digest))
         completed = self._completed(function_id, digest, result, exception, at)
         self.slots[slot] = completed._replace(
-            attempt=found.attempt, began=found.began, repeatable=found.repeatable
+            attempt=found.attempt,
+            began=found.began,
+            repeatable=found.repeatable,
+            kind=found.kind,
         )
         self._hold(slot, hold)
 
@@ -152,6 +178,52 @@ class SlotsInMemory:
 
 def _known(time: int) -> int | None:
     return None if time == NO_TIME else time
+
+
+class OneInvocation:
+    """A bridge to the journal of one invocation, whatever its number is.
+
+    Args:
+        journal: An object with the slot methods.
+    """
+
+    def __init__(self, journal: Any) -> None:
+        self._journal = journal
+
+    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
+        return self._journal.getCallResultFieldsAt(slot)
+
+    def applyJournalWrites(self, executed: int, writes: Sequence[Any]) -> None:
+        for at in range(0, len(writes), WRITE_FIELDS):
+            self.apply(*writes[at : at + WRITE_FIELDS])
+
+    def apply(
+        self, _: int, slot: int, function_id: str, digest: str, what: str, *fields: Any
+    ) -> None:
+        """Has the method called that a write is of."""
+        *outcome, attempt, due, ended_at, began, repeatable, hold = fields
+        began, identity = NO_TIME if began is None else began, (function_id, digest)
+        journal = self._journal
+        if what == PENDING:
+            journal.appendPendingCallAt(slot, *identity, began, repeatable, hold)
+        elif what == ATTEMPT:
+            journal.startAttemptAt(slot, *identity, attempt, hold)
+        elif what == SCHEDULED:
+            journal.scheduleCallAt(slot, *identity, attempt, due, began, repeatable)
+        elif what == RECORDED:
+            journal.recordCallCompletionAt(slot, *identity, *outcome, ended_at, began, repeatable)
+        elif what == FINALIZED:
+            journal.finalizeCallAt(slot, *identity, *outcome, ended_at, hold)
+        elif what == CLEARED:
+            journal.clearCallResultsFrom(slot)
+        else:
+            assert not digest
+            journal.openAt(slot, SlotKind(what).value, function_id, due, began, repeatable)
+
+
+def slot_journal(journal: Any, size: int = 0) -> SlotJournal:
+    """A journal of one invocation that is written to at once, see `OneInvocation`."""
+    return SlotJournal(OneInvocation(journal), size=size)
 
 
 class SixMethods:
@@ -285,7 +357,7 @@ class JavaSlots(JavaCursor):
     methods = (*SLOT_METHODS.values(), *ATTEMPT_METHODS)
 
     def access(self) -> JournalAccess:
-        return SlotJournal(_OneInvocation(self.bridge, self._java), size=self._java.size())
+        return slot_journal(_WithoutHolds(self.bridge, self._java), self._java.size())
 
     def expected(self, *cursor_methods: str) -> list[str]:
         names = {name: name for name in ATTEMPT_METHODS} | SLOT_METHODS
@@ -298,7 +370,7 @@ class JavaSlots(JavaCursor):
         return [names[name] for name in asked if name in names]
 
 
-class _OneInvocation:
+class _WithoutHolds:
     """A journal in place of a `DurableBridge`, which is the one that knows of holds.
 
     Args:

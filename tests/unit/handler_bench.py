@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bridges import Slot, SlotsInMemory
+from bridges import Slot, SlotsInMemory, slot_journal
 from loops import PATIENCE, Operator
 from recordings import Moment, Recording, keep
 
@@ -17,7 +17,6 @@ from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.journal.call_options import OptionsResolver
 from pyflink_durable.runtime.journal.holds import Holds
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
@@ -69,7 +68,7 @@ class HandlerBench:
         self.payloads = Payloads(self._options, notes=self.telemetry)
         uid, key, invocation = identity
         self.ctx = FlinkRunnerContext(
-            SlotJournal(self.journal, size=len(slots)),
+            slot_journal(self.journal, size=len(slots)),
             subtask=Subtask(
                 executor,
                 telemetry=self.telemetry,

@@ -11,13 +11,14 @@ from itertools import repeat
 from struct import pack
 from typing import Any
 
-from bridges import ATTEMPT_METHODS, SLOT_METHODS, Slot, SlotsInMemory
+from bridges import OneInvocation, Slot, SlotsInMemory
 from loops import PATIENCE
 
 from pyflink_durable import DurableOptions
 from pyflink_durable.handler import Handler
 from pyflink_durable.runtime.operator.function import DurableFunction
 from pyflink_durable.runtime.operator.handler_host import NO_TIMESTAMP, HandlerHost
+from pyflink_durable.testing.memory_journal import writes_of
 
 A_DAY = 86_400_000  # no clock decides a test
 
@@ -55,12 +56,12 @@ class Bridge:
     def getCalls(self, invocation: int) -> list[Any]:
         return [list(slot) for slot in self.journals[invocation].slots]
 
-    def __getattr__(self, name: str) -> Any:
-        if name not in (*SLOT_METHODS.values(), *ATTEMPT_METHODS):
-            raise AttributeError(name)
-        return lambda invocation, *fields: getattr(self.journals[invocation], name)(*fields)
+    def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
+        return self.journals[invocation].getCallResultFieldsAt(slot)
 
-    def applyJournalWrites(self, executed: int, writes: Any) -> None: ...
+    def applyJournalWrites(self, executed: int, writes: Any) -> None:
+        for write in writes_of(writes):
+            OneInvocation(self.journals[write[0]]).apply(*write)
 
     def identify(self, invocation: int, invocation_id: str, digest: str) -> int:
         self.identified.append((invocation, invocation_id, digest))

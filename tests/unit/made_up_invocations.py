@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pyflink_durable.inspection.findings import Findings
-from pyflink_durable.snapshot import Invocation, OperatorInfo, Payload, Slot
+from pyflink_durable.snapshot import Invocation, OperatorInfo, Payload, Slot, SlotKind
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 OPERATOR = OperatorInfo("0a", "orders", None, 1, 128, 9)
@@ -66,7 +66,7 @@ REFUSED = slot(
 IN_DOUBT = invocation("ann", ENDED, slot(1, "shop.charge"), hours=3)
 RETRYING = invocation("ben", slot(0, "shop.charge", attempt=3, due=in_millis(5)), hours=0.5)
 SLEEPING = invocation(
-    "cid", ENDED, REFUSED, slot(2, "pyflink_durable.timer", due=in_millis(60 * 26)), hours=50
+    "cid", ENDED, REFUSED, slot(2, "", kind=SlotKind.TIMER, due=in_millis(60 * 26)), hours=50
 )
 RUNNING = invocation("dan")
 IN_LINE = invocation("ann", place=1)

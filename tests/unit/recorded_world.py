@@ -19,9 +19,9 @@ from pyflink_durable.runtime.batches import blocking_batch
 from pyflink_durable.runtime.calls import blocking_call, life
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.outcome import Outcome
-from pyflink_durable.runtime.journal.bridge import NOW
 from pyflink_durable.runtime.journal.call_options import OptionsResolver, ResolvedOptions
 from pyflink_durable.runtime.journal.holds import Hold, Holds
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.runtime.journal.times import AT_ONCE
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
@@ -171,7 +171,7 @@ class RecordedWorld:
     def _meet(self, slot: int) -> None:
         """The handler comes to a slot: what it asks of the clock there is what it saw."""
         slots = self._last.slots
-        if slot < len(slots) and slots[slot].function_id == NOW[0] and not self.has_ended(slot):
+        if slot < len(slots) and slots[slot].kind == SlotKind.MOMENT and not self.has_ended(slot):
             self._set_clock(slot)
 
     def _set_clock(self, slot: int) -> None:

@@ -114,13 +114,8 @@ class History:
                 again = self.run(slots)
                 assert self.seen[:noted] == seen[:noted]
                 assert again.telemetry.counters["mismatched"] == 0
-                ended = sum(
-                    slot.status != "PENDING" and not slot.function_id.startswith("pyflink_durable")
-                    for slot in slots
-                )
-                made = sum(
-                    not slot.function_id.startswith("pyflink_durable") for slot in again.slots
-                )
+                ended = sum(slot.status != "PENDING" and slot.kind == "CALL" for slot in slots)
+                made = sum(slot.kind == "CALL" for slot in again.slots)
                 assert len(self.ran) <= made - ended
         self.seen = seen
         return first

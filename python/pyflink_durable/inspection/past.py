@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from pyflink_durable.inspection.findings import Condition
-from pyflink_durable.snapshot import Invocation, OperatorInfo, Payload, Slot, SnapshotError
+from pyflink_durable.snapshot import (
+    Invocation,
+    OperatorInfo,
+    Payload,
+    Slot,
+    SlotKind,
+    SnapshotError,
+)
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,14 @@ def _invocation(record: dict[str, Any], operators: dict[str, OperatorInfo]) -> E
     )
 
 
+_KINDS = {kind.shown: kind for kind in SlotKind}
+
+
 def _slot(record: dict[str, Any]) -> Slot:
+    kind, name = _KINDS[record["kind"]], record["name"]
     return Slot(
         record["slot"],
-        record["name"],
+        name if kind is SlotKind.CALL else name.removeprefix(kind.shown).lstrip(),
         record["digest"],
         record["status"],
         record["attempt"],
@@ -108,6 +119,7 @@ def _slot(record: dict[str, Any]) -> Slot:
         False,
         _payload(record["resultBytes"]),
         _payload(record["exceptionBytes"]),
+        kind,
     )
 
 

@@ -31,7 +31,7 @@ def record_of(invocation: Invocation) -> dict[str, Any]:
 def _slot(slot: Slot) -> dict[str, Any]:
     record: dict[str, Any] = {
         "slot": slot.number,
-        "kind": slot.kind,
+        "kind": slot.kind.shown,
         "name": slot.name,
         "status": slot.status,
         "condition": slot.condition,

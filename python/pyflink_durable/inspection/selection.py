@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pyflink_durable.snapshot import Invocation, Slot
+from pyflink_durable.snapshot import Invocation, Slot, SlotKind
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|min|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86_400}
@@ -50,7 +50,10 @@ class Selection:
 
     def _names(self, slot: Slot) -> bool:
         is_open = slot.condition not in ("ended", "failed")
-        return is_open and self.name in (slot.name, short_name(slot))
+        names = [slot.name, short_name(slot)]
+        if slot.kind is not SlotKind.CALL:
+            names += [slot.kind.shown, slot.function_id]  # a wait for signals by their name, too
+        return is_open and self.name in names
 
 
 def is_shown_as(key: Any, text: str) -> bool:

@@ -10,6 +10,7 @@ No job and no cluster are needed: a JVM reads the files with Flink's own classes
 key at a time.
 """
 
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.snapshot.content import (
     Invocation,
     KeptState,
@@ -28,6 +29,7 @@ __all__ = [
     "OperatorInfo",
     "Payload",
     "Slot",
+    "SlotKind",
     "Snapshot",
     "SnapshotError",
     "UnclaimedSlot",

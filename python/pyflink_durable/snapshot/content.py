@@ -8,29 +8,13 @@ from datetime import datetime, timezone
 from functools import cached_property
 from typing import Any, Literal
 
-from pyflink_durable.runtime.journal.bridge import (
-    BATCH_TIMER,
-    NOW,
-    PATCH,
-    PENDING,
-    PENDING_SIGNALS,
-    SIGNAL,
-    TIMER,
-)
+from pyflink_durable.runtime.journal.bridge import PENDING, Identity
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.snapshot.plain import plain_value
 
-SlotKind = Literal["call", "timer", "signal", "moment", "patch"]
 SlotCondition = Literal["ended", "failed", "in doubt", "retry", "in line", "waiting"]
 Condition = Literal["in doubt", "retrying", "waiting", "running", "in line"]
 
-_KINDS: dict[str, SlotKind] = {
-    TIMER.function_id: "timer",
-    BATCH_TIMER.function_id: "timer",
-    SIGNAL: "signal",
-    NOW.function_id: "moment",
-    PENDING_SIGNALS: "moment",
-    PATCH: "patch",
-}
 _NUMBERED_BELOW = 2**62
 """Operators with an ``invocation_id`` number their inputs from here on, in order to order them."""
 
@@ -85,7 +69,8 @@ class Slot:
 
     Attributes:
         number: Its place, from 0.
-        function_id: The function, or the ``durable_id``.
+        function_id: The function, or the ``durable_id``; the name of the signals that are waited
+            for; else empty.
         args_digest: The digest of the arguments.
         status: PENDING, SUCCEEDED or FAILED.
         attempt: The attempt that the status is of, from 1.
@@ -96,6 +81,7 @@ class Slot:
         repeatable: Whether it may simply run again.
         result: What it returned, if it did.
         exception: What it raised, if it did.
+        kind: What it holds.
     """
 
     number: int
@@ -109,18 +95,12 @@ class Slot:
     repeatable: bool
     result: Payload | None
     exception: Payload | None
-
-    @property
-    def kind(self) -> SlotKind:
-        """A call of the handler's, a durable timer, a wait for a signal, a look, or a patch."""
-        return _KINDS.get(self.function_id, "call")
+    kind: SlotKind = SlotKind.CALL
 
     @property
     def name(self) -> str:
-        """The function or ``durable_id``; of all else, its kind."""
-        if self.kind == "patch":
-            return f"patch {self.args_digest}"
-        return self.function_id if self.kind == "call" else self.kind
+        """The function or ``durable_id``; of all else, its kind, and the name of signals."""
+        return Identity(self.function_id, self.args_digest, self.kind).told[0]
 
     @property
     def in_doubt(self) -> bool:
@@ -132,7 +112,7 @@ class Slot:
         """How it stands, in a word."""
         if self.status != PENDING:
             return "failed" if self.exception is not None else "ended"
-        if self.kind in ("timer", "signal"):
+        if self.kind is not SlotKind.CALL:
             return "waiting"
         if self.due is None:
             return "in doubt"

@@ -6,6 +6,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from typing import Any
 
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.snapshot.content import (
     Content,
     Invocation,
@@ -72,7 +73,7 @@ def _invocations(
 
 def _slot(fields: list[Any]) -> Slot:
     number, function_id, digest, status, attempt, completion, due, ended = fields[:8]
-    repeatable, result_size, result, exception_size, exception = fields[9:]
+    repeatable, result_size, result, exception_size, exception, kind = fields[9:]
     return Slot(
         number,
         function_id,
@@ -85,6 +86,7 @@ def _slot(fields: list[Any]) -> Slot:
         repeatable,
         _payload(result_size, result),
         _payload(exception_size, exception),
+        SlotKind(kind),
     )
 
 

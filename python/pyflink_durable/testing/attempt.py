@@ -64,7 +64,6 @@ class Attempt:
         self._at_gate: list[tuple[int, int]] = []
         self._at_log: list[tuple[int, int]] = []
         self.waiting = Waiting(self, restored)
-        self.journals.name_of_signal = self.waiting.waits.name_of
         self._outside = Outside(world, self)
         self.loop = VirtualLoop(world.telemetry.warning, self._outside.run_here)
         executor: Any = self._outside  # it has the methods that are used

@@ -10,7 +10,8 @@ from typing import Any
 from pyflink_durable.payload.described import Owner
 from pyflink_durable.payload.frame import is_pickle
 from pyflink_durable.payload.payloads import Payloads
-from pyflink_durable.runtime.journal.bridge import PENDING, SIGNAL, is_own
+from pyflink_durable.runtime.journal.bridge import PENDING
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.testing.crashes import fits, name_of
 from pyflink_durable.testing.memory_journal import Slot, Slots
 
@@ -104,7 +105,7 @@ class RunCalls:
     def close(self, input: int, slots: Slots, owner: Owner) -> None:
         """Takes what the journal of an input holds in the end."""
         for number, slot in enumerate(slots):
-            if not is_own(slot) and slot.function_id != SIGNAL:
+            if slot.kind is SlotKind.CALL:
                 self.note(slot.function_id, input, number).close(slot, self._payloads, owner)
 
     def __getitem__(self, call: Any) -> RunCall:

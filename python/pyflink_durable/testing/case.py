@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, get_args
 
 from pyflink_durable.handler import Handler
 from pyflink_durable.options import Durability, DurableOptions
+from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.signals import Signal
 from pyflink_durable.testing.crashes import Crashes, NumberedCrashes, Point
 from pyflink_durable.testing.finished import finished
@@ -181,5 +182,5 @@ def _told(snapshot: Snapshot) -> str:
 
 
 def _slots_told(slots: Slots) -> str:
-    told = [f"{slot.function_id.rpartition('.')[2]} {slot.status}" for slot in slots]
+    told = [f"{Identity.of(slot).shown.rpartition('.')[2]} {slot.status}" for slot in slots]
     return f"[{', '.join(told)}]"

@@ -6,7 +6,7 @@ import traceback
 
 from pyflink_durable.dead_letter import DeadLetter, JournaledCall
 from pyflink_durable.payload.payloads import Payloads
-from pyflink_durable.runtime.journal.bridge import is_own
+from pyflink_durable.runtime.journal.bridge import Identity, kind_of
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.testing.memory_journal import Slots
 
@@ -39,11 +39,12 @@ def dead_letter_of(
         traceback="".join(traceback.format_exception(type(error), error, error.__traceback__)),
         calls=tuple(
             JournaledCall(
-                *slot[:3],
+                *Identity.of(slot).told,
+                slot.status,
                 payloads.open(slot.result, "result", owner, number),
                 payloads.open(slot.exception, "error", owner, number),
             )
             for number, slot in enumerate(slots)
-            if not is_own(slot)
+            if kind_of(slot).is_from_outside
         ),
     )

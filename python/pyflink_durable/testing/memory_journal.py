@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from pyflink_durable.runtime.journal.bridge import NO_TIME, PENDING, HoldKind
-from pyflink_durable.runtime.journal.step_journal import (
-    ATTEMPT,
+from pyflink_durable.runtime.journal.bridge import NO_TIME, PENDING
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
+from pyflink_durable.runtime.journal.writes import (
     CLEARED,
     FINALIZED,
     RECORDED,
     SCHEDULED,
     WRITE_FIELDS,
+    Write,
 )
 
 
@@ -31,6 +32,7 @@ class Slot(NamedTuple):
         ended_at: When it ended, in microseconds since the epoch.
         began: In the first slot when the invocation began, in microseconds since the epoch.
         repeatable: Whether it may simply run again (1).
+        kind: What it is.
     """
 
     function_id: str
@@ -44,12 +46,13 @@ class Slot(NamedTuple):
     ended_at: int | None = None
     began: int | None = None
     repeatable: int = 0
+    kind: SlotKind = SlotKind.CALL
 
 
 Slots = tuple[Slot, ...]
 
-Write = tuple[Any, ...]
-"""One write of a step: the `WRITE_FIELDS` fields of `JournalWrites`."""
+_OF_CALLS = (PENDING, SCHEDULED, RECORDED)
+_OPENING = {*_OF_CALLS, *(kind.value for kind in SlotKind if kind is not SlotKind.CALL)}
 
 
 def writes_of(flat: Sequence[Any]) -> Iterator[Write]:
@@ -59,7 +62,7 @@ def writes_of(flat: Sequence[Any]) -> Iterator[Write]:
 
 
 class MemoryJournal:
-    """The slot methods that the operator's bridge has for one invocation.
+    """The slots of one invocation, as what is written to them leaves them.
 
     Args:
         slots: What it holds at first.
@@ -74,141 +77,50 @@ class MemoryJournal:
         self.slots = list(slots)
         self._completions = max((slot.completion + 1 for slot in slots), default=0)
 
-    def apply(self, write: Write) -> None:
-        """Takes one write of a step."""
-        _, slot, function_id, digest, what, result, exception, attempt, due, at, *more = write
-        began, repeatable, hold = more
-        if what == PENDING:
-            self.appendPendingCallAt(slot, function_id, digest, began, repeatable, hold)
-        elif what == FINALIZED:
-            self.finalizeCallAt(slot, function_id, digest, result, exception, at, hold)
-        elif what == RECORDED:
-            outcome = (result, exception, at, began, repeatable)
-            self.recordCallCompletionAt(slot, function_id, digest, *outcome)
-        elif what == ATTEMPT:
-            self.startAttemptAt(slot, function_id, digest, attempt, hold)
-        elif what == SCHEDULED:
-            self.scheduleCallAt(slot, function_id, digest, attempt, due, began, repeatable)
-        else:
-            assert what == CLEARED, what
-            self.clearCallResultsFrom(slot)
-
-    # ---------------------------------------------------------------- as Java names them
-
-    def getCallResultFieldsAt(self, slot: int) -> Slot | None:
+    def read(self, slot: int) -> Slot | None:
         """The call in a slot."""
         return self.slots[slot] if slot < len(self.slots) else None
 
-    def appendPendingCallAt(
-        self,
-        slot: int,
-        function_id: str,
-        args_digest: str,
-        began: int | None = None,
-        repeatable: int = 0,
-        hold: HoldKind | None = None,
-    ) -> None:
-        """Announces a call behind the last slot."""
-        self._require_end(slot)
-        new = Slot(function_id, args_digest, began=_known(began), repeatable=repeatable)
-        self.slots.append(new)
+    def apply(self, write: Write) -> None:
+        """Takes one write.
 
-    def startAttemptAt(
-        self, slot: int, function_id: str, digest: str, attempt: int, hold: HoldKind | None = None
-    ) -> None:
-        """Announces an attempt of a pending call."""
-        found = self._pending(slot, function_id, digest)
-        self.slots[slot] = found._replace(attempt=attempt, due=None)
+        Raises:
+            RuntimeError: The slot is not as the write wants it.
+        """
+        slot, what = write[1], write[4]
+        if what == CLEARED:
+            del self.slots[slot:]
+        elif slot == len(self.slots) and what in _OPENING:
+            kind = SlotKind.CALL if what in _OF_CALLS else SlotKind(what)
+            self.slots.append(self._written(Slot(write[2], write[3], kind=kind), write))
+        else:
+            self.slots[slot] = self._written(self._pending(write), write)
 
-    def scheduleCallAt(
-        self,
-        slot: int,
-        function_id: str,
-        digest: str,
-        attempt: int,
-        due: int,
-        began: int | None = None,
-        repeatable: int = 0,
-    ) -> None:
-        """Writes when an attempt is to start."""
-        if slot == len(self.slots):
-            self.slots.append(Slot(function_id, digest, began=_known(began)))
-        found = self._pending(slot, function_id, digest)
-        self.slots[slot] = found._replace(attempt=attempt, due=due, repeatable=repeatable)
-
-    def recordCallCompletionAt(
-        self,
-        slot: int,
-        function_id: str,
-        digest: str,
-        result: bytes | None,
-        exception: bytes | None,
-        at: int | None = None,
-        began: int | None = None,
-        repeatable: int = 0,
-    ) -> None:
-        """Writes a call that has ended behind the last slot."""
-        self._require_end(slot)
-        self.slots.append(
-            Slot(
-                function_id,
-                digest,
-                "SUCCEEDED" if exception is None else "FAILED",
-                result,
-                exception,
-                self._complete(),
-                1,
-                None,
-                _known(at),
-                _known(began),
-                repeatable,
+    def _written(self, slot: Slot, write: Write) -> Slot:
+        _, _, _, _, what, result, exception, attempt, due, at, began, repeatable, _ = write
+        if began is not None:
+            slot = slot._replace(began=began)
+        if repeatable is not None:
+            slot = slot._replace(repeatable=repeatable)
+        if what in (FINALIZED, RECORDED):
+            return slot._replace(
+                status="SUCCEEDED" if exception is None else "FAILED",
+                result=result,
+                exception=exception,
+                completion=self._complete(),
+                due=None,
+                ended_at=None if at == NO_TIME else at,
             )
-        )
+        return slot._replace(attempt=slot.attempt if attempt is None else attempt, due=due)
 
-    def finalizeCallAt(
-        self,
-        slot: int,
-        function_id: str,
-        digest: str,
-        result: bytes | None,
-        exception: bytes | None,
-        at: int | None = None,
-        hold: HoldKind | None = None,
-    ) -> None:
-        """Writes the outcome of a pending call."""
-        found = self._pending(slot, function_id, digest)
-        self.slots[slot] = Slot(
-            function_id,
-            digest,
-            "SUCCEEDED" if exception is None else "FAILED",
-            result,
-            exception,
-            self._complete(),
-            found.attempt,
-            None,
-            _known(at),
-            found.began,
-            found.repeatable,
-        )
-
-    def clearCallResultsFrom(self, slot: int) -> None:
-        """Drops a slot and all after it."""
-        del self.slots[slot:]
-
-    def _pending(self, slot: int, function_id: str, digest: str) -> Slot:
-        found = self.slots[slot] if slot < len(self.slots) else None
-        if found is None or found.status != PENDING or found[:2] != (function_id, digest):
-            raise RuntimeError(f"slot {slot} holds {found}, and not {function_id}({digest})")
+    def _pending(self, write: Write) -> Slot:
+        slot, identity, what = write[1], write[2:4], write[4]
+        found = self.read(slot)
+        new = what != SCHEDULED and what in _OPENING
+        if new or found is None or found.status != PENDING or found[:2] != identity:
+            raise RuntimeError(f"slot {slot} holds {found}, and takes no {what} of {identity}")
         return found
 
     def _complete(self) -> int:
         self._completions += 1
         return self._completions - 1
-
-    def _require_end(self, slot: int) -> None:
-        if slot != len(self.slots):
-            raise RuntimeError(f"slot {slot} is not behind the last of {len(self.slots)}")
-
-
-def _known(time: int | None) -> int | None:
-    return None if time == NO_TIME else time

@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from pyflink_durable.runtime.journal.bridge import PENDING, SIGNAL
+from pyflink_durable.runtime.journal.bridge import PENDING
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.runtime.journal.times import NEVER
 from pyflink_durable.testing.memory_journal import Slot
 
@@ -110,4 +111,4 @@ class Parking:
 
 def waits_for_signal(slots: Sequence[Slot]) -> bool:
     """Whether a journal holds a wait for a signal that is not over."""
-    return any((slot.status, slot.function_id) == (PENDING, SIGNAL) for slot in slots)
+    return any((slot.status, slot.kind) == (PENDING, SlotKind.SIGNAL) for slot in slots)

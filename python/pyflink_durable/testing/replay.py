@@ -9,8 +9,9 @@ from typing import Any
 from pyflink_durable.errors import JournalMismatch
 from pyflink_durable.handler import DurableProcessFunction, Handler
 from pyflink_durable.options import DurableOptions
-from pyflink_durable.runtime.journal.bridge import PATCH, Identity
+from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.runtime.journal.call_options import OptionsResolver, ResolvedOptions
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.runtime.journal.times import NEVER
 from pyflink_durable.testing.attempt import Attempt
 from pyflink_durable.testing.crashes import Crashed, Crashes
@@ -102,10 +103,11 @@ def _run(attempt: Attempt, world: World, journal: SavedJournal, input: Input) ->
     slots = tuple(attempt.journals.of[0].slots) if context else world.journals.get(0, ())
     ended = context is None or world.failure is not None
     used = len(slots) if context is None else context.slots
-    if any(slot.function_id != PATCH for slot in journal.slots[used:]):
+    if any(slot.kind is not SlotKind.PATCH for slot in journal.slots[used:]):
         raise _not_reached(journal, used, input)
     known = len(journal.slots)
-    more = tuple(Identity(*slot[:2]) for slot in slots[known:] if slot[0] != PATCH)
+    new = [slot for slot in slots[known:] if slot.kind is not SlotKind.PATCH]
+    more = tuple(map(Identity.of, new))
     if journal.ended and more:
         raise _too_many(journal, more[0], input)
     if journal.ended and not ended:
@@ -138,9 +140,9 @@ def _who(input: Input) -> str:
 
 def _not_reached(journal: SavedJournal, used: int, input: Input) -> JournalMismatch:
     slot = journal.slots[used]
-    return JournalMismatch(used, slot[:2], None, slot.status, _who(input))
+    return JournalMismatch(used, Identity.of(slot).told, None, slot.status, _who(input))
 
 
 def _too_many(journal: SavedJournal, call: Identity, input: Input) -> JournalMismatch:
     nothing = ("nothing: the handler had ended", "")
-    return JournalMismatch(len(journal), nothing, call, "", _who(input))
+    return JournalMismatch(len(journal), nothing, call.told, "", _who(input))

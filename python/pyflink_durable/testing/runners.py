@@ -7,7 +7,6 @@ from typing import Any, Protocol
 
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.journal.bridge import Identity
-from pyflink_durable.runtime.journal.step_journal import StepJournal
 from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
@@ -19,40 +18,39 @@ class Bridge(Protocol):
 
     def getCallResultFieldsAt(self, number: int, slot: int) -> Any: ...
 
-    def note_replayed(self, number: int, slot: int, name: str) -> None: ...
+    def applyJournalWrites(self, executed: int, writes: Any) -> None: ...
+
+    def note_replayed(self, number: int, slot: int, identity: Identity) -> None: ...
 
 
 class StepRunner(AsyncHandlerRunner):
     """Runs ``async def`` handlers on the loop."""
 
     def journal_of(self, bridge: Bridge, invocation: int, size: int) -> JournalAccess:
-        return _StepJournal(bridge, invocation, size=size, writes=self._writes)
+        return _ToldJournal(bridge, invocation, size=size, write=self._writes.add)
 
     def running(self) -> list[Invocation]:
         """Those that have not ended."""
         return list(self._running.values())
 
 
-class _StepJournal(StepJournal):
-    __slots__ = ()
-
-    def replayed(self, slot: int, identity: Identity) -> None:
-        self._bridge.note_replayed(self._id, slot, identity[0])
-
-
 class ThreadRunner(ThreadHandlerRunner):
     """Runs ``def`` handlers on threads, of which one runs at a time."""
 
     def journal_of(self, bridge: Bridge, invocation: int, size: int) -> JournalAccess:
-        return _ThreadJournal(bridge, invocation, size=size)
+        return _ToldJournal(bridge, invocation, size=size)
 
     def state_of(self, backend: StateBackend) -> StateBackend:
         return backend
 
 
-class _ThreadJournal(SlotJournal):
+class _ToldJournal(SlotJournal):
+    """Tells its bridge of each slot that is answered."""
+
+    __slots__ = ()
+
     def replayed(self, slot: int, identity: Identity) -> None:
-        self._bridge.note_replayed(*self._invocation, slot, identity[0])
+        self._bridge.note_replayed(self._id, slot, identity)
 
 
 class ValuesOfKey:

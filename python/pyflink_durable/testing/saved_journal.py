@@ -13,6 +13,7 @@ from typing import Any
 
 from pyflink_durable.payload.frame import is_pickle
 from pyflink_durable.payload.results import load_exception, load_result
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.testing.memory_journal import Slot, Slots
 from pyflink_durable.testing.world import UID, Input, inputs_of
 
@@ -126,7 +127,7 @@ def _bytes(text: str) -> bytes:
 
 def _readable(slot: Slot) -> dict[str, Any]:
     """A slot as JSON; what is shown of its payload is for readers of a diff."""
-    fields: dict[str, Any] = slot._asdict()
+    fields: dict[str, Any] = slot._asdict() | {"kind": slot.kind.value}
     for name, load in (("result", load_result), ("exception", load_exception)):
         payload = fields[name]
         if payload is not None:
@@ -141,6 +142,7 @@ def _slot(fields: dict[str, Any]) -> Slot:
     for name in ("result", "exception"):
         if fields[name] is not None:
             fields[name] = _bytes(fields[name])
+    fields["kind"] = SlotKind(fields["kind"])
     return Slot(**fields)
 
 

@@ -12,8 +12,6 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from pyflink_durable.identity.digest import compute_args_digest
-from pyflink_durable.runtime.journal.bridge import SIGNAL
-from pyflink_durable.runtime.journal.signals import SignalWaits, WaitForSignal
 from pyflink_durable.signals import Signal
 
 
@@ -242,23 +240,3 @@ class SignalsInState:
     def _lane_of(self, invocation: int) -> str:
         lane: str = self._world.inputs[invocation].lane
         return lane
-
-
-class NamedWaits(SignalWaits):
-    """Waits of handlers, which are told by the names of their signals.
-
-    Attributes:
-        names: Of signals, by the digest that a journal has in their place.
-    """
-
-    def __init__(self, source: SignalsInState, logged: bool) -> None:
-        super().__init__(source, logged)
-        self.names: dict[str, str] = {}
-
-    def add(self, wait: WaitForSignal) -> None:
-        self.names[wait.identity.args_digest] = wait.name
-        super().add(wait)
-
-    def name_of(self, function_id: str, args_digest: str) -> str | None:
-        """The name of the signal that a slot waits for; None if it is another slot."""
-        return self.names.get(args_digest) if function_id == SIGNAL else None

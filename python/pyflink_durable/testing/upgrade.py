@@ -10,13 +10,13 @@ from pathlib import Path
 from pyflink_durable.errors import ConfigurationError, JournalMismatch
 from pyflink_durable.handler import Handler, check_versions
 from pyflink_durable.options import DurableOptions
-from pyflink_durable.runtime.journal.bridge import Identity
 from pyflink_durable.snapshot import Invocation, OperatorInfo, read_snapshot
 from pyflink_durable.snapshot import Slot as ReadSlot
 from pyflink_durable.testing.memory_journal import Slot
 from pyflink_durable.testing.replay import replay
 from pyflink_durable.testing.saved_journal import SavedJournal
 from pyflink_durable.testing.sealed_inputs import input_of
+from pyflink_durable.wording.one_line import one_line
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ def _check(
         found.replayed += 1
         replay(handler, journal_of(invocation, invocation.key_data, value), options)
     except JournalMismatch as error:
-        now = "has ended" if error.found is None else Identity(*error.found).shown
+        now = "has ended" if error.found is None else one_line(error.found[0])
         if error.found is not None and error.found[0] == error.expected[0]:
             now += " with other arguments"
-        then = Identity(*error.expected).shown
+        then = one_line(error.expected[0])
         found.mismatches.append(_mismatch(invocation, error.slot, then, now, error.line))
     except Exception as error:
         now = f"raises {type(error).__name__}: {error}"
@@ -175,6 +175,7 @@ def _slots_of(invocation: Invocation) -> Iterator[Slot]:
             slot.ended,
             invocation.began if place == 0 else None,
             int(slot.repeatable),
+            slot.kind,
         )
 
 

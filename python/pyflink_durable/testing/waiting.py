@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.signals import UNCLAIMED_SIGNAL, UnclaimedSignal
 from pyflink_durable.testing.parking import Parking, waits_for_signal
-from pyflink_durable.testing.signals import Arrival, NamedWaits, SignalsInState
+from pyflink_durable.testing.signals import Arrival, SignalsInState
 
 if TYPE_CHECKING:
     from pyflink_durable.testing.attempt import Attempt
@@ -30,7 +31,7 @@ class Waiting:
         self._attempt = attempt
         self._world = world
         self.signals = SignalsInState(restored.signals, world)
-        self.waits = NamedWaits(self.signals, world.logged is not None)
+        self.waits = SignalWaits(self.signals, world.logged is not None)
         self.parking = Parking(world, attempt.journals)
 
     def next_due(self, before: float | None) -> float | None:

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 from crowd import Crowd
 from loops import PATIENCE, Operator, wait_until
 
 from pyflink_durable import DurableCall
 from pyflink_durable.batch import CallPool
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 MakeExecutor = Callable[..., CallExecutor]
@@ -37,7 +36,7 @@ def make_executor() -> Iterator[MakeExecutor]:
 
 def context(executor: CallExecutor, tools: CallExecutor | None = None) -> FlinkRunnerContext:
     executors: dict[CallPool, CallExecutor] = {"calls": executor, "tools": tools or executor}
-    return FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executors)
+    return FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executors)
 
 
 def run(ctx: FlinkRunnerContext, form: str, *args: Any, **limits: Any) -> Any:

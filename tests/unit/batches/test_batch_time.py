@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from batch_kit import act, batch_of, blocking, by_id, call, ended, in_doubt, statuses
-from bridges import SixMethods, Slot
+from bridges import SixMethods, own_slot
 from handler_bench import ByHand, HandlerBench
 from loops import Clock, wait_until
 
@@ -26,9 +26,6 @@ from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.loop import loop as loop_module
 from pyflink_durable.runtime.loop import wake_ups
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
-
-BATCH_TIMER = ("pyflink_durable.timer", "0" * 16)
-
 
 # ---------------------------------------------------------------- the time of a batch
 
@@ -80,7 +77,7 @@ def test_a_time_that_passed_while_the_job_was_down_starts_nothing(clock: Clock) 
 
 
 def test_a_call_between_two_attempts_has_not_happened_for_certain(clock: Clock) -> None:
-    slots = [in_doubt("a")._replace(attempt=2, due=2**50), Slot(*BATCH_TIMER, due=1)]
+    slots = [in_doubt("a")._replace(attempt=2, due=2**50), own_slot("TIMER", due=1, repeatable=0)]
     bench = HandlerBench(batch_of(by_id("a"), timeout=5), ByHand(), slots=slots).start()
     [outcome] = bench.ended
     assert (statuses(outcome.value), outcome.value[0].attempt) == (["TIMED_OUT"], 1)
@@ -119,7 +116,7 @@ def test_the_time_of_a_def_handler_is_the_same_in_each_run(executor: Any) -> Non
 
 
 def test_what_ended_after_the_time_was_over_stays_given_up(executor: Any) -> None:
-    timer = Slot("pyflink_durable.batch_timer", "0" * 16, "SUCCEEDED", dump_result(None), None, 1)
+    timer = own_slot("BATCH_TIMER", status="SUCCEEDED", result=dump_result(None), completion=1)
     slots = [ended("a", 0), ended("b", 2), timer]
     bench = HandlerBench(blocking(by_id("a", "b"), timeout=9), executor, slots=slots)
     assert statuses(bench.run()) == ["SUCCEEDED", "TIMED_OUT"]

@@ -8,13 +8,12 @@ from functools import partial
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 from loops import Operator
 from outside import FORMS
 
 from pyflink_durable import DurableCall, RetryPolicy
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
@@ -68,7 +67,7 @@ class Runs:
 
     def __call__(self, handler: Handler) -> Any:
         subtask = Subtask(self._executor, telemetry=self.telemetry)
-        access = SlotJournal(self._journal, size=len(self._journal.slots))
+        access = slot_journal(self._journal, size=len(self._journal.slots))
         ctx = FlinkRunnerContext(access, subtask=subtask)
         return Operator().run(handler(ctx, self.bank))
 
@@ -155,7 +154,7 @@ def test_the_calls_of_a_batch(runs: Runs, limit: int | None) -> None:
 
 
 def test_outputs_are_taken_as_they_are(executor: CallExecutor) -> None:
-    ctx = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+    ctx = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
     reused: dict[str, int] = {}
     for number in range(3):
         reused["number"] = number

@@ -9,7 +9,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 from handler_bench import HandlerBench
 from loops import PATIENCE, Operator
 from opentelemetry import trace
@@ -20,7 +20,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from pyflink_durable import DurableCall, LocalRunnerContext, RetryPolicy, current_call
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
@@ -119,7 +118,7 @@ def test_a_def_handler_sees_nothing_of_the_one_before_it_on_its_thread(
     ended: list[Invocation] = []
     runner = ThreadHandlerRunner(handler, operator.loop, executor, pool, ended.append)
     for number in range(2):
-        context = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+        context = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
         runner.start(Invocation(number, "value", context))
     operator.drain_until(lambda: len(ended) == 2)
     assert [one.outcome and one.outcome.value for one in ended] == ["nobody", "nobody"]

@@ -8,14 +8,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 from loops import Operator
 
 from pyflink_durable import NotInInvocation
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
@@ -34,7 +33,7 @@ def test_a_call_that_was_interrupted_leaves_its_invocation_broken() -> None:
     contexts: list[FlinkRunnerContext] = []
 
     async def handle() -> None:
-        ctx = FlinkRunnerContext(SlotJournal(slots, size=0))
+        ctx = FlinkRunnerContext(slot_journal(slots, size=0))
         contexts.append(ctx)
         with pytest.raises(KeyboardInterrupt):
             ctx.durable_execute(interrupted)
@@ -55,7 +54,7 @@ def test_a_function_that_returns_a_coroutine_is_refused() -> None:
         return made[-1]
 
     async def handle() -> None:
-        ctx = FlinkRunnerContext(SlotJournal(slots, size=0))
+        ctx = FlinkRunnerContext(slot_journal(slots, size=0))
         with pytest.raises(TypeError, match="durable_execute_async"):
             ctx.durable_execute(make)
 
@@ -68,7 +67,7 @@ def test_a_def_handler_that_returns_a_coroutine_has_failed() -> None:
     ended: list[Invocation] = []
     on_end: Callable[[Invocation], None] = ended.append
     runner = ThreadHandlerRunner(lambda value, ctx: answer(), operator.loop, executor, pool, on_end)
-    runner.start(Invocation(0, None, FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0))))
+    runner.start(Invocation(0, None, FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0))))
     operator.drain_until(lambda: bool(ended))
     outcome = ended[0].outcome
     assert isinstance(outcome, Outcome)

@@ -16,7 +16,7 @@ from uuid import UUID
 import numpy as np
 import pydantic
 import pytest
-from bridges import Slot, SlotsInMemory
+from bridges import Slot, SlotsInMemory, slot_journal
 
 from pyflink_durable import DurableCall
 from pyflink_durable.identity.digest import compute_args_digest
@@ -24,7 +24,6 @@ from pyflink_durable.identity.digest_rule_1 import RULE_1
 from pyflink_durable.identity.versions import older_rule_of
 from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -148,7 +147,7 @@ class Runs:
     def __init__(self, executor: CallExecutor, *slots: Slot) -> None:
         self.telemetry = LocalTelemetry()
         self.journal = SlotsInMemory(slots)
-        access = SlotJournal(self.journal, size=len(slots))
+        access = slot_journal(self.journal, size=len(slots))
         self.ctx = FlinkRunnerContext(access, subtask=Subtask(executor, telemetry=self.telemetry))
 
     def call(self, func: Any, *args: Any, **options: Any) -> Any:

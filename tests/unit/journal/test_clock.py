@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bridges import Slot
+from bridges import Slot, own_slot
 from handler_bench import ByHand, HandlerBench
 from loops import Clock, Operator
 from virtual_time import History, stop_the_clock
@@ -282,7 +282,7 @@ def test_a_journal_of_release_0_1_has_no_times_and_timers_reach_their_deadline(
         return [after_call - began, now() - began]
 
     call = Slot("builtins.str", compute_args_digest(("first",), {}), "SUCCEEDED")
-    timer = Slot("pyflink_durable.timer", "0" * 16, "SUCCEEDED")
+    timer = own_slot("TIMER", status="SUCCEEDED", repeatable=0)
     slots = [
         slot._replace(result=dump_result(None), completion=completion)
         for completion, slot in enumerate((call, timer))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bridges import Slot
+from bridges import Slot, own_slot
 from handler_bench import ByHand, HandlerBench
 from loops import Clock
 
@@ -20,8 +20,6 @@ from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.loop import loop as loop_module
 from pyflink_durable.runtime.loop import wake_ups
-
-TIMER = ("pyflink_durable.timer", "0" * 16)
 
 
 @pytest.fixture
@@ -37,7 +35,7 @@ def millis(clock: Clock, seconds: float = 0) -> int:
 
 
 def fired(completion: int) -> Slot:
-    return Slot(*TIMER, "SUCCEEDED", dump_result(None), None, completion, repeatable=1)
+    return own_slot("TIMER", status="SUCCEEDED", result=dump_result(None), completion=completion)
 
 
 def charged(name: str, completion: int) -> Slot:
@@ -95,7 +93,7 @@ def test_the_deadline_is_in_the_journal_and_the_fired_timer_after_it(
     clock: Clock, handler: Callable[..., Any]
 ) -> None:
     bench = HandlerBench(handler, ByHand()).start()
-    assert bench.slots == [Slot(*TIMER, due=millis(clock, 5), repeatable=1)]
+    assert bench.slots == [own_slot("TIMER", due=millis(clock, 5))]
     clock.now += 4.9
     bench.operator.loop.drain()
     assert bench.ended == []
@@ -138,7 +136,7 @@ def test_a_deadline_that_has_passed_during_the_failure_fires_at_once(clock: Cloc
 def test_a_deadline_that_has_passed_comes_before_a_call_in_doubt_and_after_what_has_ended(
     clock: Clock,
 ) -> None:
-    deadline = Slot(*TIMER, due=millis(clock, 5), repeatable=1)
+    deadline = own_slot("TIMER", due=millis(clock, 5))
     pending = charged("order", 0)._replace(status="PENDING", result=None, completion=-1)
     clock.now += 3_600
     for slot, path in [(pending, "timed out"), (charged("order", 0), "charged order")]:
@@ -279,7 +277,7 @@ def test_timers_of_the_clean_up_after_the_end_are_not_journaled(clock: Clock) ->
 def test_another_call_in_the_place_of_a_timer_is_a_mismatch(clock: Clock) -> None:
     slots = [charged(name, n)._replace(repeatable=1) for n, name in enumerate("ab")]
     bench = HandlerBench(sleeps, ByHand(), slots=slots).start()
-    assert bench.slots == [Slot(*TIMER, due=millis(clock, 5), repeatable=1)]
+    assert bench.slots == [own_slot("TIMER", due=millis(clock, 5))]
     assert bench.telemetry.counters["mismatched"] == 1
 
 

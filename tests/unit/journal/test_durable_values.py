@@ -7,13 +7,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from bridges import Slot
+from bridges import Slot, own_slot
 from handler_bench import HandlerBench
 
 from pyflink_durable import LocalRunnerContext, NestedDurableCall, NotInInvocation
 from pyflink_durable.runtime.execution.executors import CallExecutor
 
-NOW = "pyflink_durable.now"
+CALL, MOMENT = "CALL", "MOMENT"
 
 
 def taken(ctx: Any) -> list[Any]:
@@ -73,13 +73,13 @@ def test_the_time_is_the_time_in_utc(executor: CallExecutor) -> None:
     assert before <= now <= datetime.now(timezone.utc)
     assert now.utcoffset() == timedelta(0)
     [slot] = bench.slots
-    assert (slot.function_id, slot.status) == (NOW, "SUCCEEDED")
+    assert (slot.kind, slot.function_id, slot.status) == (MOMENT, "", "SUCCEEDED")
 
 
 def test_the_time_that_a_failure_caught_between_its_two_writes_is_taken_anew(
     executor: CallExecutor,
 ) -> None:
-    slots = [Slot(NOW, "0" * 16, due=1_000)]
+    slots = [own_slot(MOMENT, due=1_000)]
     bench = HandlerBench(takes_on_a_thread, executor, slots=slots)
     assert bench.run()[0].year > 2000
     assert bench.statuses == ["SUCCEEDED"]
@@ -93,7 +93,7 @@ def test_the_time_has_its_place_among_the_calls(executor: CallExecutor) -> None:
 
     bench = HandlerBench(handler, executor)
     first = bench.run()
-    assert [slot.function_id for slot in bench.slots] == [NOW, "builtins.str", NOW]
+    assert [slot.kind for slot in bench.slots] == [MOMENT, CALL, MOMENT]
     # the failure came before the last of them was safe
     again = bench.again(slots=bench.slots[:2]).run()
     assert again[0] == first[0]
@@ -104,7 +104,7 @@ def test_another_call_in_its_place_is_a_mismatch(executor: CallExecutor) -> None
     slots = [Slot(name, "2:0", "SUCCEEDED", repeatable=1) for name in ("charge", "refund")]
     bench = HandlerBench(takes, executor, slots=slots)
     bench.run()
-    assert [slot.function_id for slot in bench.slots] == [NOW]
+    assert [slot.kind for slot in bench.slots] == [MOMENT]
     assert bench.telemetry.counters["mismatched"] == 1
 
 

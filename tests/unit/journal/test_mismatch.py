@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from batch_kit import batch_of, blocking, on_the_loop
-from bridges import Slot, SlotsInMemory, TestedJournal
+from bridges import Slot, SlotsInMemory, TestedJournal, own_slot
 from handler_bench import HandlerBench
 
 from pyflink_durable import DurableCall, DurableOptions, JournalMismatch
@@ -37,8 +37,9 @@ MAY_RUN_AGAIN = [
     ended(status="FAILED", repeatable=1),
     pending(due=0),  # it has not started
     pending(due=0, repeatable=1),
-    ended("pyflink_durable.timer", args_digest="0" * 16),
-    pending("pyflink_durable.now", args_digest="0" * 16),
+    # as release 0.1 left them
+    own_slot("TIMER", status="SUCCEEDED", result=dump_result(None), repeatable=0),
+    own_slot("MOMENT", repeatable=0),
 ]
 MUST_NOT = [
     (ended(), "SUCCEEDED, and not to be made again"),
@@ -46,7 +47,15 @@ MUST_NOT = [
     (pending(), "in doubt"),
     (pending(repeatable=1), "in doubt"),
     (pending(repeatable=1, attempt=3), "in doubt"),
+    # the signal is in it
+    (
+        own_slot("SIGNAL", "yes", status="SUCCEEDED", result=dump_result(None), repeatable=0),
+        "SUCCEEDED, and not to be made again",
+    ),
 ]
+
+
+IN_WORDS = {"TIMER": "timer", "MOMENT": "moment", "SIGNAL": "signal yes", "CALL": "charge"}
 
 
 async def calls(value: Any, ctx: Any) -> Any:
@@ -109,7 +118,8 @@ def test_what_may_run_again_is_cleared_with_a_warning(
     assert [one.function_id for one in bench.slots] == ["refund"]
     assert bench.telemetry.counters["mismatched"] == 1
     [record] = caplog.records
-    assert f"journaled={slot.function_id}({slot.args_digest})" in record.getMessage()
+    words = IN_WORDS[slot.kind] + (f"({DIGEST})" if slot.kind == "CALL" else "")
+    assert f"journaled={words} called=refund(2:" in record.getMessage()
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
@@ -123,10 +133,11 @@ def test_what_must_not_get_lost_fails_the_task(
     assert bench.slots == [slot]
     assert bench.telemetry.counters["mismatched"] == 1
     error = caught.value
-    assert (error.slot, error.expected, error.status) == (0, slot[:2], slot.status)
+    words = IN_WORDS[slot.kind]
+    assert (error.slot, error.expected, error.status) == (0, (words, slot[1]), slot.status)
     assert error.found is not None
     assert error.found[0] == "refund"
-    assert error.lost == (f"slot 0, charge: {reason}",)
+    assert error.lost == (f"slot 0, {words}: {reason}",)
     assert error.invocation == "key='k' invocation=3"
     lines, first = inspect.getsourcelines(handler)
     [number] = [n for n, line in enumerate(lines, first) if "# this line" in line]
@@ -207,7 +218,7 @@ def test_a_handler_that_ends_before_its_calls(executor: CallExecutor, handler: A
         with pytest.raises(JournalMismatch, match="the handler has ended") as caught:
             bench.run()
         assert caught.value.found is None
-        assert caught.value.lost == (f"slot 0, charge: {reason}",)
+        assert caught.value.lost == (f"slot 0, {IN_WORDS[slot.kind]}: {reason}",)
         assert bench_of(handler, executor, slot, on_mismatch="clear").run() == "nothing"
     for slot in MAY_RUN_AGAIN:
         bench = bench_of(handler, executor, slot)

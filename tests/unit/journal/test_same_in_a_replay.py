@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory, TestedJournal
+from bridges import SlotsInMemory, TestedJournal, slot_journal
 from outside import FORMS, Outside
 
 from pyflink_durable import DurableCall, ResultNotSerializable
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 
@@ -173,7 +172,7 @@ def test_what_a_batch_gives(executor: CallExecutor, kind: str) -> None:
     journal = SlotsInMemory()
 
     def context() -> FlinkRunnerContext:
-        return FlinkRunnerContext(SlotJournal(journal, size=len(journal.slots)), executor)
+        return FlinkRunnerContext(slot_journal(journal, size=len(journal.slots)), executor)
 
     async def handle() -> Any:
         if kind == "on the loop":
@@ -197,7 +196,7 @@ def test_a_call_of_a_def_handler(executor: CallExecutor) -> None:
     outside.answers["refund"] = declined_by(ConnectionError("reset"))
     journal = SlotsInMemory()
     for _ in range(2):
-        ctx = FlinkRunnerContext(SlotJournal(journal, size=len(journal.slots)), executor)
+        ctx = FlinkRunnerContext(slot_journal(journal, size=len(journal.slots)), executor)
         assert ctx.durable_execute(outside.charge).connection is None
         with pytest.raises(Declined) as caught:
             ctx.durable_execute(outside.refund)

@@ -296,7 +296,7 @@ def test_a_signal_in_the_journal_is_not_dropped_with_another_path() -> None:
     bench.signal(approval("yes"))
     path[0] = "changed"
     again = bench.crash()
-    with pytest.raises(JournalMismatch, match=r"slot 0, pyflink_durable\.signal: SUCCEEDED"):
+    with pytest.raises(JournalMismatch, match=r"slot 0, signal approval: SUCCEEDED"):
         _ = again.answer
 
 

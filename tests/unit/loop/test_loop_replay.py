@@ -8,7 +8,15 @@ from functools import partial
 from typing import Any
 
 import pytest
-from bridges import ATTEMPT_METHODS, SLOT_METHODS, Recording, Slot, SlotsInMemory
+from bridges import (
+    ATTEMPT_METHODS,
+    SLOT_METHODS,
+    OneInvocation,
+    Recording,
+    Slot,
+    SlotsInMemory,
+    slot_journal,
+)
 from loops import Operator
 from outside import Outside
 
@@ -17,7 +25,7 @@ from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.journal.access import SlotJournal
-from pyflink_durable.runtime.journal.step_journal import WRITE_FIELDS, JournalWrites, StepJournal
+from pyflink_durable.runtime.journal.writes import WRITE_FIELDS, JournalWrites
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
 NO_ARGUMENTS = compute_args_digest((), {})
@@ -48,7 +56,7 @@ class Bench:
         self.operator = Operator()
         self.journal = SlotsInMemory(slots)
         self.bridge = Recording(self.journal, (*SLOT_METHODS.values(), *ATTEMPT_METHODS))
-        self.ctx = FlinkRunnerContext(SlotJournal(self.bridge, size=len(slots)), executor)
+        self.ctx = FlinkRunnerContext(slot_journal(self.bridge, size=len(slots)), executor)
 
 
 def test_a_synchronous_call_is_written_once_when_it_has_ended() -> None:
@@ -184,14 +192,9 @@ def test_each_completion_is_journaled_when_it_comes_not_with_the_last() -> None:
 
 def test_what_a_mismatch_dropped_in_this_step_answers_no_later_call() -> None:
     ended_before = [ended(name, n)._replace(repeatable=1) for n, name in enumerate("abc")]
-    stale = SlotsInMemory(ended_before)
-    writes = JournalWrites()
-
-    class Bridge:
-        def getCallResultFieldsAt(self, invocation: int, slot: int) -> Any:
-            return stale.getCallResultFieldsAt(slot)  # the step's writes come later
-
-    ctx = FlinkRunnerContext(StepJournal(Bridge(), 7, size=3, writes=writes))
+    stale, writes = OneInvocation(SlotsInMemory(ended_before)), JournalWrites()
+    # the step's writes come later
+    ctx = FlinkRunnerContext(SlotJournal(stale, 7, size=3, write=writes.add))
 
     async def handler() -> list[str]:
         def call(name: str) -> str:

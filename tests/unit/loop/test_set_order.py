@@ -7,11 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 from handler_bench import NUMBER, ByHand, HandlerBench
 from loops import Operator
 
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.loop.invocation_tasks import (
     InvocationTasks,
     NumberedTask,
@@ -115,7 +114,7 @@ def slots_of(handler: Callable[..., Any], invocation: int) -> tuple[str, ...]:
 
     async def run() -> None:
         invocation_tasks.set(InvocationTasks(invocation))
-        await handler(FlinkRunnerContext(SlotJournal(journal, size=0)))
+        await handler(FlinkRunnerContext(slot_journal(journal, size=0)))
 
     Operator().run(run())
     del ballast

@@ -6,12 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 from handler_bench import ByHand, HandlerBench
 from loops import Clock, Operator
 from virtual_time import stop_the_clock
 
-from pyflink_durable.runtime.journal.access import SlotJournal
 from pyflink_durable.runtime.loop import spinning
 from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks, invocation_tasks
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
@@ -151,7 +150,7 @@ def test_others_go_on_without_it(clock: Clock) -> None:
 
     async def handler(number: int, spins: bool) -> None:
         invocation_tasks.set(
-            InvocationTasks(number, FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0)))
+            InvocationTasks(number, FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0)))
         )
         while spins:
             seen.append("round")

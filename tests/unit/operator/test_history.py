@@ -10,7 +10,7 @@ from typing import Any
 
 import host_bench
 import pytest
-from bridges import Slot
+from bridges import Slot, own_slot
 from click.testing import CliRunner
 from host_bench import PICKLED, Task
 
@@ -25,7 +25,7 @@ DIGEST = compute_args_digest((), {})
 PAID = dump_result("paid")
 SLOTS = (
     Slot("charge", DIGEST, "SUCCEEDED", PAID, completion=0, attempt=2, ended_at=5, began=1),
-    Slot("pyflink_durable.timer", "0" * 16, "SUCCEEDED", b"", completion=1),
+    own_slot("TIMER", status="SUCCEEDED", result=b"", completion=1),
 )
 
 
@@ -67,6 +67,7 @@ def test_a_line_tells_the_calls_without_their_payloads(task: Task) -> None:
         "slots": [
             {
                 "slot": 0,
+                "kind": "call",
                 "name": "charge",
                 "status": "SUCCEEDED",
                 "attempt": 2,
@@ -77,10 +78,11 @@ def test_a_line_tells_the_calls_without_their_payloads(task: Task) -> None:
             },
             {
                 "slot": 1,
-                "name": "pyflink_durable.timer",
+                "kind": "timer",
+                "name": "timer",
                 "status": "SUCCEEDED",
                 "attempt": 1,
-                "digest": "0" * 16,
+                "digest": "",
                 "endedMicros": None,
                 "resultBytes": 0,
                 "exceptionBytes": None,

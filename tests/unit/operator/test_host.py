@@ -19,7 +19,7 @@ from loops import wait_until
 from pyflink_durable import DeadLetter, FileCallLog, HandlerFailed, OutcomeUnknown
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload import results
-from pyflink_durable.runtime.journal.step_journal import WRITE_FIELDS
+from pyflink_durable.runtime.journal.writes import WRITE_FIELDS
 from pyflink_durable.runtime.loop import spinning
 
 

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from bridges import SlotsInMemory
+from bridges import SlotsInMemory, slot_journal
 from loops import PATIENCE, Operator, wait_until
 
 from pyflink_durable import DurableCall
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.access import SlotJournal
+from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
@@ -40,15 +41,21 @@ def test_a_finished_invocation_leaves_no_cycle(no_collector: None, executor: Cal
     seen = []
 
     async def handle() -> None:
-        ctx = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+        ctx = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
         seen.append(weakref.ref(ctx))
         ctx.durable_execute(int)
         ctx.state["visits"] = 1
         ctx.collect(await ctx.durable_execute_async(int))
         ctx.end()
 
+    journals = count_journals()
     Operator().run(handle())
     assert seen[0]() is None
+    assert count_journals() == journals
+
+
+def count_journals() -> int:
+    return sum(isinstance(one, (CallJournal, SlotJournal)) for one in gc.get_objects())
 
 
 class Payload:
@@ -74,7 +81,7 @@ def test_a_failed_call_leaves_no_cycle(
     seen = []
 
     async def handle() -> None:
-        ctx = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+        ctx = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
         payload = Payload()
         seen.append(weakref.ref(payload))
         with pytest.raises(ValueError, match="declined"):
@@ -89,7 +96,7 @@ def test_a_call_with_a_timeout_leaves_no_cycle(no_collector: None, executor: Cal
     seen = []
 
     async def handle() -> None:
-        ctx = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+        ctx = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
         payload = Payload()
         seen.append(weakref.ref(payload))
         await ctx.durable_execute_async(succeed, payload, timeout=PATIENCE)
@@ -101,7 +108,7 @@ def test_a_call_with_a_timeout_leaves_no_cycle(no_collector: None, executor: Cal
 
 def test_a_failed_sync_call_leaves_no_cycle(no_collector: None, executor: CallExecutor) -> None:
     def make_one() -> weakref.ref[Payload]:
-        ctx = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+        ctx = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
         payload = Payload()
         with pytest.raises(ValueError, match="declined"):
             ctx.durable_execute(fail, payload)
@@ -117,7 +124,7 @@ def test_a_failed_sync_call_leaves_no_cycle(no_collector: None, executor: CallEx
 
 def test_a_failed_sync_batch_leaves_no_cycle(no_collector: None, executor: CallExecutor) -> None:
     async def handle() -> weakref.ref[Payload]:
-        ctx = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+        ctx = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
         payload = Payload()
         [outcome] = ctx.durable_execute_all([DurableCall(fail, (payload,))])
         assert str(outcome.error) == "declined"
@@ -145,7 +152,7 @@ def test_a_def_handler_that_fails_leaves_no_cycle(
     payload = Payload()
     seen = weakref.ref(payload)
     runner = ThreadHandlerRunner(handler, operator.loop, executor, pool, on_end)
-    context = FlinkRunnerContext(SlotJournal(SlotsInMemory(), size=0), executor)
+    context = FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0), executor)
     runner.start(Invocation(1, payload, context))
     del payload
     operator.drain_until(lambda: bool(ended))

@@ -20,9 +20,9 @@ def text(value: Any) -> str:
     return b64encode(pickle.dumps(value)).decode()
 
 
-def slot(number: int, name: str, status: str, **other: Any) -> list[Any]:
+def slot(number: int, name: str, status: str, kind: str = "CALL", **other: Any) -> list[Any]:
     fields = {"attempt": 1, "completion": -1, "due": -1, "ended": -1, "began": -1} | other
-    return [number, name, "00", status, *list(fields.values())[:5], False, *NONE, *NONE]
+    return [number, name, "00", status, *list(fields.values())[:5], False, *NONE, *NONE, kind]
 
 
 def read(**line: Any) -> list[Any]:
@@ -57,11 +57,11 @@ def test_the_journal_is_that_of_the_first_input_of_a_key() -> None:
         (slot(0, "f", "PENDING", attempt=2), "in doubt", "in doubt"),
         (slot(0, "f", "PENDING", attempt=2, due=99), "retry", "retrying"),
         (slot(0, "f", "PENDING", due=0), "in line", "running"),
-        (slot(0, "pyflink_durable.timer", "PENDING", due=99), "waiting", "waiting"),
-        (slot(0, "pyflink_durable.batch_timer", "PENDING", due=99), "waiting", "waiting"),
-        (slot(0, "pyflink_durable.signal", "PENDING"), "waiting", "waiting"),
-        (slot(0, "pyflink_durable.signal", "PENDING", due=99), "waiting", "waiting"),
-        (slot(0, "pyflink_durable.now", "SUCCEEDED", completion=0), "ended", "running"),
+        (slot(0, "", "PENDING", "TIMER", due=99), "waiting", "waiting"),
+        (slot(0, "", "PENDING", "BATCH_TIMER", due=99), "waiting", "waiting"),
+        (slot(0, "yes", "PENDING", "SIGNAL"), "waiting", "waiting"),
+        (slot(0, "yes", "PENDING", "SIGNAL", due=99), "waiting", "waiting"),
+        (slot(0, "", "SUCCEEDED", "MOMENT", completion=0), "ended", "running"),
     ],
 )
 def test_how_a_slot_stands(fields: list[Any], condition: str, of_the_invocation: str) -> None:

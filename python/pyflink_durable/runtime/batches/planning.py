@@ -14,10 +14,12 @@ from pyflink_durable.runtime.journal.bridge import (
     due_of,
     ended_at,
     is_repeatable,
+    kind_of,
 )
 from pyflink_durable.runtime.journal.call import Call, CallProgress, PlannedCall
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.planning import Plan
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.runtime.journal.times import AT_ONCE
 
 _Found = dict[int, CallFields | None]
@@ -66,12 +68,16 @@ def reserve(journal: CallJournal, planned: PlannedCall) -> None:
 
 
 def _reserved(identity: Identity) -> CallFields:
-    return [*identity, PENDING, None, None, -1, 1, AT_ONCE]
+    return [*identity[:2], PENDING, None, None, -1, 1, AT_ONCE]
 
 
 def _place(calls: Sequence[Call], found: _Found) -> dict[int, Call]:
     """The call of each slot."""
-    slot_of_id = {fields[0]: slot for slot, fields in reversed(found.items()) if fields is not None}
+    slot_of_id = {
+        fields[0]: slot
+        for slot, fields in reversed(found.items())
+        if fields is not None and kind_of(fields) is SlotKind.CALL
+    }
     placed: dict[int, Call] = {}
     for call in calls:
         if call.durable_id is not None:

@@ -5,16 +5,12 @@ An ``async def`` handler has timers of its loop for that, see `DurableTimers`.
 
 from __future__ import annotations
 
-from pyflink_durable.runtime.journal.bridge import (
-    BATCH_TIMER,
-    PENDING,
-    HoldKind,
-    completion_of,
-    due_of,
-)
+from pyflink_durable.runtime.journal.bridge import HoldKind
 from pyflink_durable.runtime.journal.call import PlannedCall
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.holds import Hold
+from pyflink_durable.runtime.journal.own_slot import OwnSlot
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.runtime.journal.times import due_in, now
 
 
@@ -31,16 +27,14 @@ class BatchTimer:
 
     def __init__(self, journal: CallJournal, seconds: float) -> None:
         self._journal = journal
-        self._slot, found = journal.take_slot(BATCH_TIMER)
+        self._slot = OwnSlot(journal, SlotKind.BATCH_TIMER)
         self._completion: int | None = None
-        if found is not None and found[2] != PENDING:
-            self._completion = completion_of(found)
-            journal.access.replayed(self._slot, BATCH_TIMER)
+        if self._slot.is_filled:
+            self._completion = self._slot.completion
             journal.note_replayed()
-        due = None if found is None else due_of(found)
+        due = self._slot.due
         self.due = due_in(seconds) if due is None else due
-        if found is None:
-            journal.access.schedule(self._slot, BATCH_TIMER, 1, self.due, repeatable=True)
+        self._slot.open(self.due)
 
     @property
     def is_over(self) -> bool:
@@ -60,7 +54,4 @@ class BatchTimer:
         if self._completion is not None:
             return None
         self._journal.check_open()
-        waits = self._journal.expect(self._slot, hold)
-        fired = self._journal.dump_own(None, None, self._slot)
-        self._journal.access.finalize(self._slot, BATCH_TIMER, fired, None, now(), hold)
-        return waits
+        return self._slot.fill(None, None, now(), hold)

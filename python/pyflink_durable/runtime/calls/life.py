@@ -26,8 +26,9 @@ from pyflink_durable.runtime.calls.storing import look_at_store, store
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
 from pyflink_durable.runtime.journal.call import PlannedCall
-from pyflink_durable.runtime.journal.call_journal import CallJournal, Passed
+from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.holds import Hold
+from pyflink_durable.runtime.journal.passed import Passed
 from pyflink_durable.runtime.journal.planning import Plan
 from pyflink_durable.runtime.journal.times import AT_ONCE, due_in
 
@@ -264,7 +265,7 @@ def _unknown(
     journal.observer.call_unknown(journal.identity, planned, attempt, reason)
     call = planned.call
     key = journal.identity.idempotency_key(planned.slot, call.durable_id, planned.occurrence)
-    return OutcomeUnknown(*call.identity, key, attempt, reason)
+    return OutcomeUnknown(*call.identity.told, key, attempt, reason)
 
 
 def _check(journal: CallJournal, planned: PlannedCall, error: str | None) -> None:

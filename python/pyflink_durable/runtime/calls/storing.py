@@ -14,7 +14,8 @@ from pyflink_durable.runtime.calls.steps import SleepUntil
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.call import PlannedCall
-from pyflink_durable.runtime.journal.call_journal import CallJournal, Passed
+from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.passed import Passed
 from pyflink_durable.runtime.journal.times import due_in
 
 PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)

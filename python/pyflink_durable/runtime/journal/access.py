@@ -1,26 +1,36 @@
-"""Slot-wise access to the journal of one invocation, over any bridge; written to at once."""
+"""The journal of one invocation, by slot."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from pyflink_durable.errors import DurableExecutionError
 from pyflink_durable.runtime.journal.bridge import (
-    NO_TIME,
-    Bridge,
+    PENDING,
     CallFields,
     HoldKind,
     Identity,
     began_at,
 )
 from pyflink_durable.runtime.journal.times import now
+from pyflink_durable.runtime.journal.writes import (
+    ATTEMPT,
+    CLEARED,
+    FINALIZED,
+    RECORDED,
+    SCHEDULED,
+    Write,
+    calls_made,
+)
 
 
 class JournalAccess(ABC):
-    """The journal of one invocation, by slot.
+    """What may be read and written; a journal behind it takes each write as a `Write`.
 
     Attributes:
+        concurrent: Whether several slots may be pending at a time.
         began: When the invocation began, in microseconds since the epoch: the same in every run of
             it that finds the first slot.
         kept: How many slots earlier runs have left; 0 where that is not known.
@@ -29,16 +39,22 @@ class JournalAccess(ABC):
     __slots__ = ()
 
     concurrent: bool
-    """Whether several slots may be pending at a time."""
-
     began: int
     kept: int
+
+    _id = 0  # the invocation's, where a bridge serves many
+    _write: Callable[[Write], object]
 
     @abstractmethod
     def read(self, slot: int) -> CallFields | None:
         """The call in a slot, None if there is none."""
 
     @abstractmethod
+    def replayed(self, slot: int, identity: Identity) -> None:
+        """Tells that a call was answered from its slot."""
+
+    # ---------------------------------------------------------------- writes
+
     def append_pending(
         self, slot: int, identity: Identity, repeatable: bool, hold: HoldKind | None = None
     ) -> None:
@@ -50,14 +66,32 @@ class JournalAccess(ABC):
             repeatable: Whether the call may simply run again, see `ResolvedOptions.repeatable`.
             hold: What it waits for.
         """
+        # what each call writes is told field by field: a star costs a list more
+        self._write(
+            (
+                self._id,
+                slot,
+                identity[0],
+                identity[1],
+                PENDING,
+                None,
+                None,
+                None,
+                None,
+                None,
+                self.began if slot == 0 else None,
+                int(repeatable),
+                hold,
+            )
+        )
 
-    @abstractmethod
     def start_attempt(
         self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
     ) -> None:
         """Announces an attempt of a pending call."""
+        call = (self._id, slot, identity[0], identity[1], ATTEMPT, None, None, attempt)
+        self._write((*call, None, None, None, None, hold))
 
-    @abstractmethod
     def schedule(
         self, slot: int, identity: Identity, attempt: int, due: int, repeatable: bool
     ) -> None:
@@ -65,8 +99,23 @@ class JournalAccess(ABC):
 
         The slot is a pending one, or the one behind the last.
         """
+        call = (self._id, slot, identity[0], identity[1], SCHEDULED, None, None, attempt, due, None)
+        began = self.began if slot == 0 else None
+        self._write((*call, began, int(repeatable), None))
 
-    @abstractmethod
+    def open(self, slot: int, identity: Identity, due: int, repeatable: bool = True) -> None:
+        """Opens a slot of another kind than a call's, behind the last one.
+
+        Args:
+            slot: The slot.
+            identity: What it is to hold.
+            due: When it will be filled at the latest (epoch milliseconds).
+            repeatable: Whether nothing is lost when the slot is dropped.
+        """
+        opened = (self._id, slot, identity[0], identity[1], identity[2].value)
+        began = self.began if slot == 0 else None
+        self._write((*opened, None, None, None, due, None, began, int(repeatable), None))
+
     def finalize(
         self,
         slot: int,
@@ -76,9 +125,25 @@ class JournalAccess(ABC):
         at: int,
         hold: HoldKind | None = None,
     ) -> None:
-        """Writes the outcome of a pending call, which came at a time (epoch microseconds)."""
+        """Fills a pending slot with an outcome, which came at a time (epoch microseconds)."""
+        self._write(
+            (
+                self._id,
+                slot,
+                identity[0],
+                identity[1],
+                FINALIZED,
+                result,
+                exception,
+                None,
+                None,
+                at,
+                None,
+                None,
+                hold,
+            )
+        )
 
-    @abstractmethod
     def record(
         self,
         slot: int,
@@ -89,128 +154,62 @@ class JournalAccess(ABC):
         repeatable: bool,
     ) -> None:
         """Writes a call that has already ended in the slot behind the last one."""
+        self._write(
+            (
+                self._id,
+                slot,
+                identity[0],
+                identity[1],
+                RECORDED,
+                result,
+                exception,
+                None,
+                None,
+                at,
+                self.began if slot == 0 else None,
+                int(repeatable),
+                None,
+            )
+        )
 
-    @abstractmethod
     def clear_from(self, slot: int) -> None:
         """Drops a slot and all after it."""
-
-    @abstractmethod
-    def replayed(self, slot: int, identity: Identity) -> None:
-        """Tells that a call was answered from its slot."""
+        self._write((self._id, slot, "", "", CLEARED, *(None,) * 8))
 
 
-class CursorJournal(JournalAccess):
-    """A journal behind the six methods: slots one after another.
-
-    It knows nothing of attempts and times, nor of what is repeatable: that of a call is forgotten
-    with the process.
-    """
-
-    concurrent = False
-    kept = 0
-
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-        self.began = now()
-        self._cursor = 0
-        self._announced = False
-
-    def read(self, slot: int) -> CallFields | None:
-        self._require_cursor(slot)
-        found = self._bridge.getCurrentCallResultFields()
-        self._announced = found is not None
-        return found
-
-    def append_pending(
-        self, slot: int, identity: Identity, repeatable: bool, hold: HoldKind | None = None
-    ) -> None:
-        self._require_cursor(slot)
-        self._bridge.appendPendingCall(*identity)
-        self._announced = True
-
-    def start_attempt(
-        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
-    ) -> None:
-        self._require_cursor(slot)
-
-    def schedule(
-        self, slot: int, identity: Identity, attempt: int, due: int, repeatable: bool
-    ) -> None:
-        if not self._announced:
-            self.append_pending(slot, identity, repeatable)
-
-    def finalize(
-        self,
-        slot: int,
-        identity: Identity,
-        result: bytes | None,
-        exception: bytes | None,
-        at: int,
-        hold: HoldKind | None = None,
-    ) -> None:
-        self._require_cursor(slot)
-        self._bridge.finalizeCurrentCall(*identity, result, exception)
-        self._move()
-
-    def record(
-        self,
-        slot: int,
-        identity: Identity,
-        result: bytes | None,
-        exception: bytes | None,
-        at: int,
-        repeatable: bool,
-    ) -> None:
-        self._require_cursor(slot)
-        self._bridge.recordCallCompletion(*identity, result, exception)
-        self._move()
-
-    def clear_from(self, slot: int) -> None:
-        self._require_cursor(slot)
-        self._bridge.clearCallResultsFromCurrentIndexAndPersist()
-        self._announced = False
-
-    def replayed(self, slot: int, identity: Identity) -> None:
-        self._require_cursor(slot)
-        if self._bridge.matchNextOrClearSubsequentCallResult(*identity) is None:
-            raise DurableExecutionError(
-                f"the bridge lost slot {slot} of {identity} between reading and replaying it"
-            )
-        self._move()
-
-    def _move(self) -> None:
-        self._cursor += 1
-        self._announced = False
-
-    def _require_cursor(self, slot: int) -> None:
-        if slot != self._cursor:
-            raise DurableExecutionError(
-                f"slot {slot} was asked for while slot {self._cursor} is still pending: this "
-                "bridge takes calls one after another; await each before you make the next"
-            )
-
-
-class SlotAccess(JournalAccess):
-    """By slot, over a journal of which it is known how many slots are filled.
+class SlotJournal(JournalAccess):
+    """A journal behind the slot-addressed methods of Java, several calls at a time.
 
     The first slot is read when the invocation begins, since it tells when that was; it is kept for
     the call that will ask for it.
+
+    Args:
+        bridge: A `DurableBridge`, or what has its methods for journals.
+        invocation: The invocation's id.
+        size: How many slots are filled; slots behind them are not asked for.
+        write: Takes the writes, those of a step until it ends; by default the bridge does, at once.
     """
 
-    __slots__ = ("_first", "_size", "began", "kept")
+    __slots__ = ("_bridge", "_first", "_id", "_size", "_write", "began", "kept")
 
     concurrent = True
 
-    def _begin(self, size: int) -> None:
-        self._size = size
-        self.kept = size
-        self._first = self._read(0) if size else None
+    def __init__(
+        self,
+        bridge: Any,
+        invocation: int = 0,
+        *,
+        size: int,
+        write: Callable[[Write], object] | None = None,
+    ) -> None:
+        self._bridge = bridge
+        self._id = invocation
+        # no method of its own: a cycle would leave each invocation to the garbage collector
+        self._write = partial(_write_at_once, bridge) if write is None else write
+        self._size = self.kept = size
+        self._first = self._ask(0) if size else None
         began = began_at(self._first)
         self.began = now() if began is None else began
-
-    @abstractmethod
-    def _read(self, slot: int) -> CallFields | None:
-        """The call in a slot, asked of the bridge."""
 
     def read(self, slot: int) -> CallFields | None:
         if slot >= self._size:
@@ -218,75 +217,19 @@ class SlotAccess(JournalAccess):
         if slot == 0 and self._first is not None:
             first, self._first = self._first, None
             return first
-        return self._read(slot)
+        return self._ask(slot)
+
+    def _ask(self, slot: int) -> CallFields | None:
+        fields: CallFields | None = self._bridge.getCallResultFieldsAt(self._id, slot)
+        return fields
+
+    def clear_from(self, slot: int) -> None:
+        super().clear_from(slot)
+        self._size = slot
 
     def replayed(self, slot: int, identity: Identity) -> None:
         """Nothing to tell: a slot needs no cursor."""
 
 
-class SlotJournal(SlotAccess):
-    """A journal behind the slot-addressed methods of Java, written to at once.
-
-    Args:
-        bridge: A `DurableBridge`, or one journal with the same methods.
-        *invocation: The invocation's id for a `DurableBridge`, which serves many; nothing for
-            one journal.
-        size: How many slots are filled; slots behind them are not asked for.
-    """
-
-    def __init__(self, bridge: Any, *invocation: int, size: int) -> None:
-        self._bridge = bridge
-        self._invocation = invocation
-        self._begin(size)
-
-    def _read(self, slot: int) -> CallFields | None:
-        fields: CallFields | None = self._bridge.getCallResultFieldsAt(*self._invocation, slot)
-        return fields
-
-    def _began(self, slot: int) -> int:
-        return self.began if slot == 0 else NO_TIME
-
-    def append_pending(
-        self, slot: int, identity: Identity, repeatable: bool, hold: HoldKind | None = None
-    ) -> None:
-        more = (self._began(slot), int(repeatable), hold)
-        self._bridge.appendPendingCallAt(*self._invocation, slot, *identity, *more)
-
-    def start_attempt(
-        self, slot: int, identity: Identity, attempt: int, hold: HoldKind | None = None
-    ) -> None:
-        self._bridge.startAttemptAt(*self._invocation, slot, *identity, attempt, hold)
-
-    def schedule(
-        self, slot: int, identity: Identity, attempt: int, due: int, repeatable: bool
-    ) -> None:
-        more = (attempt, due, self._began(slot), int(repeatable))
-        self._bridge.scheduleCallAt(*self._invocation, slot, *identity, *more)
-
-    def finalize(
-        self,
-        slot: int,
-        identity: Identity,
-        result: bytes | None,
-        exception: bytes | None,
-        at: int,
-        hold: HoldKind | None = None,
-    ) -> None:
-        outcome = (result, exception, at, hold)
-        self._bridge.finalizeCallAt(*self._invocation, slot, *identity, *outcome)
-
-    def record(
-        self,
-        slot: int,
-        identity: Identity,
-        result: bytes | None,
-        exception: bytes | None,
-        at: int,
-        repeatable: bool,
-    ) -> None:
-        outcome = (result, exception, at, self._began(slot), int(repeatable))
-        self._bridge.recordCallCompletionAt(*self._invocation, slot, *identity, *outcome)
-
-    def clear_from(self, slot: int) -> None:
-        self._bridge.clearCallResultsFrom(*self._invocation, slot)
-        self._size = slot
+def _write_at_once(bridge: Any, write: Write) -> None:
+    bridge.applyJournalWrites(calls_made((write,)), write)

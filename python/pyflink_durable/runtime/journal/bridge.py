@@ -9,29 +9,51 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol
 
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.wording.one_line import one_line
 
 
 class Identity(NamedTuple):
-    """What tells one call from another."""
+    """What tells what one slot holds from what another does.
+
+    Attributes:
+        function_id: The function of a call, or its durable_id; the name of signals, or of a patch;
+            empty for all else.
+        args_digest: The digest of the arguments of a call.
+        kind: What it is.
+    """
 
     function_id: str
     args_digest: str
+    kind: SlotKind = SlotKind.CALL
+
+    @classmethod
+    def of(cls, found: CallFields) -> Identity:
+        """That of what a slot holds."""
+        return cls(found[0], found[1], kind_of(found))
 
     @property
     def shown(self) -> str:
-        """The function, or the durable_id, in log lines and errors."""
-        return one_line(self.function_id)
+        """The function, the durable_id, or what it is else, in log lines and errors."""
+        if self.kind is SlotKind.CALL:
+            return one_line(self.function_id)
+        return one_line(f"{self.kind.shown} {self.function_id}".rstrip())
+
+    @property
+    def told(self) -> tuple[str, str]:
+        """As errors have it: what is shown, and the digest."""
+        return (self.function_id if self.kind is SlotKind.CALL else self.shown), self.args_digest
 
     def __str__(self) -> str:
-        return f"{self.shown}({self.args_digest})"
+        return f"{self.shown}({self.args_digest})" if self.args_digest else self.shown
 
 
 CallFields = Sequence[Any]
 """``[function_id, args_digest, status, result, exception]``, and where they are known the order of
 completion, the number of the attempt, and for a call that has not started the time at which it is
 to start (milliseconds since the epoch); then when it ended, and in the first slot when the
-invocation began (both in microseconds since the epoch); last whether it is repeatable (1)."""
+invocation began (both in microseconds since the epoch); whether it is repeatable (1); last the kind
+of slot."""
 
 NO_TIME = -1
 """In place of a time that is not told."""
@@ -64,25 +86,15 @@ class Bridge(Protocol):
     def clearCallResultsFromCurrentIndexAndPersist(self) -> None: ...
 
 
-_NO_ARGUMENTS = "0" * 16
-TIMER = Identity("pyflink_durable.timer", _NO_ARGUMENTS)
-BATCH_TIMER = Identity("pyflink_durable.batch_timer", _NO_ARGUMENTS)
-NOW = Identity("pyflink_durable.now", _NO_ARGUMENTS)
-
-SIGNAL = "pyflink_durable.signal"
-PENDING_SIGNALS = "pyflink_durable.pending_signals"
-"""Functions whose argument is the name of the signals."""
-
-PATCH = "pyflink_durable.patch"
-"""In a slot that no call has to match: the handler took the new code of a patch, see `patches`."""
+def kind_of(found: CallFields) -> SlotKind:
+    """What a slot holds; one that tells no kind holds a call."""
+    return SlotKind(found[11]) if len(found) > 11 else SlotKind.CALL
 
 
-def is_own(found: CallFields) -> bool:
-    """Whether a slot holds something of the runtime's own, and no call of the handler's."""
-    return (found[0], found[1]) in (TIMER, BATCH_TIMER, NOW) or found[0] in (
-        PENDING_SIGNALS,
-        PATCH,
-    )
+def holds(found: CallFields, identity: Identity) -> bool:
+    """Whether a slot holds what has this identity."""
+    kind = found[11] if len(found) > 11 else SlotKind.CALL
+    return (found[0], found[1], kind) == identity
 
 
 def completion_of(found: CallFields) -> int:

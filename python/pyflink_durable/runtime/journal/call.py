@@ -21,10 +21,12 @@ from pyflink_durable.runtime.journal.bridge import (
     attempt_of,
     completion_of,
     due_of,
+    kind_of,
 )
 from pyflink_durable.runtime.journal.call_options import ResolvedOptions
 from pyflink_durable.runtime.journal.call_site import CallSite, call_site
 from pyflink_durable.runtime.journal.planning import Plan
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 
 _LEVELS: dict[HoldKind | None, Durability] = {
     None: "checkpoint",
@@ -99,6 +101,8 @@ class Call:
         What an older release has written is compared by that release's rule. Arguments that either
         side leaves out are not compared.
         """
+        if kind_of(found) is not SlotKind.CALL:
+            return False
         identity = Identity(found[0], found[1])
         if identity == self.identity:
             return True

@@ -12,8 +12,8 @@ from pyflink_durable.runtime.journal.bridge import (
     CallFields,
     Identity,
     due_of,
-    is_own,
     is_repeatable,
+    kind_of,
 )
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 
@@ -53,12 +53,11 @@ class Mismatch:
         """
         telemetry.count("mismatched")
         lost = tuple(self._losses(access, kept))
-        expected = Identity(self._found[0], self._found[1])
+        expected = Identity.of(self._found)
         if policy == "fail" or (lost and policy == "protect"):
             status = str(self._found[2])
-            return JournalMismatch(
-                self._slot, expected, self._called, status, who, self._line, lost
-            )
+            called = None if self._called is None else self._called.told
+            return JournalMismatch(self._slot, expected.told, called, status, who, self._line, lost)
         did = "has ended" if self._called is None else f"called={self._called}"
         telemetry.warning(
             f"{who} slot={self._slot} journaled={expected} {did} line={self._line or 'unknown'} "
@@ -73,7 +72,7 @@ class Mismatch:
         while found is not None:
             reason = None if slot in kept else _reason_to_keep(found)
             if reason is not None:
-                yield f"slot {slot}, {found[0]}: {reason}"
+                yield f"slot {slot}, {Identity.of(found).told[0]}: {reason}"
             if not access.concurrent:
                 return  # the slots behind cannot be asked for
             slot += 1
@@ -81,7 +80,7 @@ class Mismatch:
 
 
 def _reason_to_keep(found: CallFields) -> str | None:
-    if is_own(found):
+    if not kind_of(found).is_from_outside:
         return None
     if found[2] == PENDING:
         # one that is scheduled has not started

@@ -9,41 +9,47 @@ asks no more passes it over.
 from __future__ import annotations
 
 from pyflink_durable.runtime.journal import times
-from pyflink_durable.runtime.journal.bridge import PATCH, CallFields, Identity
-from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.bridge import CallFields, Identity, holds, kind_of
+from pyflink_durable.runtime.journal.invocation_journal import InvocationJournal
+from pyflink_durable.runtime.journal.own_slot import OwnSlot
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 
 _LONGEST = 100
 
 
-def is_patched(calls: CallJournal, patch: str) -> bool:
+def is_patched(journal: InvocationJournal, patch: str) -> bool:
     """Whether an invocation takes the new code of a patch; once decided, everywhere.
 
     Raises:
         ValueError: The name is none.
     """
-    patches = calls.patches
+    patches = journal.patches
     if patch not in patches:
-        _, found = _look_ahead(calls, patch)
-        patches[patch] = found is None or found[1] == patch
+        _, found = _look_ahead(journal, patch)
+        patches[patch] = found is None or holds(found, _identity_of(patch))
         if patches[patch]:
-            _keep(calls, patch)
+            _keep(journal, patch)
     return patches[patch]
 
 
-def require_patched(calls: CallJournal, patch: str) -> None:
+def require_patched(journal: InvocationJournal, patch: str) -> None:
     """Refuses an invocation that has taken the old code of a patch, which is gone.
 
     Raises:
         JournalMismatch: It has.
         ValueError: The name is none.
     """
-    if patch not in calls.patches:
-        slot, found = _look_ahead(calls, patch)
-        if found is not None and found[0] != PATCH:
-            calls.drop_mismatch(slot, found, Identity(PATCH, patch))
+    if patch not in journal.patches:
+        slot, found = _look_ahead(journal, patch)
+        if found is not None and kind_of(found) is not SlotKind.PATCH:
+            journal.drop_mismatch(slot, found, _identity_of(patch))
 
 
-def _look_ahead(calls: CallJournal, patch: str) -> tuple[int, CallFields | None]:
+def _identity_of(patch: str) -> Identity:
+    return Identity(patch, "", SlotKind.PATCH)
+
+
+def _look_ahead(journal: InvocationJournal, patch: str) -> tuple[int, CallFields | None]:
     """What an earlier run has done next: the patch itself, or what is no patch; None for nothing.
 
     Of a journal without slots nothing is known, and it outlives no release.
@@ -52,26 +58,24 @@ def _look_ahead(calls: CallJournal, patch: str) -> tuple[int, CallFields | None]
         raise ValueError(
             f"a patch has a name of 1 to {_LONGEST} printable characters, not {patch!r}"
         )
-    calls.check_open()
-    slot, access = calls.size, calls.access
+    journal.check_open()
+    slot, access = journal.size, journal.access
     if not access.concurrent:
         return slot, None
     found = access.read(slot)
-    while found is not None and found[0] == PATCH and found[1] != patch:
+    while found and kind_of(found) is SlotKind.PATCH and not holds(found, _identity_of(patch)):
         slot += 1
         found = access.read(slot)
     return slot, found
 
 
-def _keep(calls: CallJournal, patch: str) -> None:
-    if not calls.access.concurrent:
+def _keep(journal: InvocationJournal, patch: str) -> None:
+    if not journal.access.concurrent:
         return
-    identity = Identity(PATCH, patch)
-    slot, found = calls.take_slot(identity)
-    if found is not None:
-        calls.access.replayed(slot, identity)
-        calls.note_replayed()
+    slot = OwnSlot(journal, SlotKind.PATCH, patch)
+    if slot.is_filled:
+        journal.note_replayed()
         return
-    at = max(times.now(), calls.clock.micros)
-    calls.access.schedule(slot, identity, 1, at // 1000, repeatable=True)
-    calls.access.finalize(slot, identity, calls.dump_own(True, bool, slot), None, at)
+    at = max(times.now(), journal.clock.micros)
+    slot.open(at // 1000)
+    slot.fill(True, bool, at)

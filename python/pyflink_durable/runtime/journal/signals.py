@@ -10,21 +10,12 @@ from functools import partial
 from typing import Any, Protocol
 
 from pyflink_durable.errors import CallLogError, SignalTimedOut
-from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload.results import load_result
 from pyflink_durable.payload.script_classes import ScriptClasses
-from pyflink_durable.runtime.journal.bridge import (
-    PENDING,
-    PENDING_SIGNALS,
-    SIGNAL,
-    CallFields,
-    HoldKind,
-    Identity,
-    completion_of,
-    due_of,
-    ended_at,
-)
-from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.bridge import HoldKind
+from pyflink_durable.runtime.journal.invocation_journal import InvocationJournal
+from pyflink_durable.runtime.journal.own_slot import OwnSlot
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.runtime.journal.timers import OVERDUE, TimerLoop
 from pyflink_durable.runtime.journal.times import NEVER, due_in, now
 from pyflink_durable.signals import Signal
@@ -115,12 +106,8 @@ class SignalWaits:
         return signal
 
 
-def _named(function: str, name: str) -> Identity:
-    return Identity(function, compute_args_digest((name,), {}))
-
-
 async def wait_for_signal(
-    calls: CallJournal,
+    journal: InvocationJournal,
     number: int,
     waits: SignalWaits,
     loop: SignalLoop,
@@ -131,7 +118,7 @@ async def wait_for_signal(
     """Waits for the next signal of a name.
 
     Args:
-        calls: The invocation's journal.
+        journal: The invocation's.
         number: The invocation's number in this attempt of the subtask.
         waits: Those of the subtask.
         loop: That of the handler.
@@ -146,14 +133,12 @@ async def wait_for_signal(
         Exception: What the signal raises.
         SignalTimedOut: None has come in time.
     """
-    identity = _named(SIGNAL, name)
-    slot, found = calls.take_slot(identity)
-    wait = WaitForSignal(calls, number, waits, loop, name, slot, identity, hold)
-    if found is not None and found[2] != PENDING:
-        calls.access.replayed(slot, identity)
-        loop.replay_in_turn(completion_of(found), partial(wait.replay, found))
+    slot = OwnSlot(journal, SlotKind.SIGNAL, name)
+    wait = WaitForSignal(journal, number, waits, loop, name, slot, hold)
+    if slot.is_filled:
+        loop.replay_in_turn(slot.completion, wait.replay)
     else:
-        wait.begin(None if found is None else due_of(found), timeout)
+        wait.begin(timeout)
     try:
         taken: Taken | None = await wait.future
     finally:
@@ -172,44 +157,41 @@ class WaitForSignal:
     Attributes:
         number: The invocation's number in this attempt of the subtask.
         name: That of the signal.
-        identity: That of its slot.
         future: Gets what the slot holds.
     """
 
     def __init__(
         self,
-        calls: CallJournal,
+        journal: InvocationJournal,
         number: int,
         waits: SignalWaits,
         loop: Any,
         name: str,
-        slot: int,
-        identity: Identity,
+        slot: OwnSlot,
         hold: HoldKind | None,
     ) -> None:
         self.number = number
         self.future: asyncio.Future[Taken | None] = loop.create_future()
-        self._calls = calls
+        self._journal = journal
         self._waits = waits
         self._loop = loop
         self.name = name
         self._slot = slot
-        self.identity = identity
         self._hold = hold
         self._time_is_up = asyncio.TimerHandle(0, self._give_up, (), loop)
 
-    def begin(self, due: int | None, timeout: float | None) -> None:
+    def begin(self, timeout: float | None) -> None:
         """Has the slot filled by whichever comes first, the signal or the deadline.
 
         Args:
-            due: The deadline that an earlier run wrote.
-            timeout: Seconds until it, where none did.
+            timeout: Seconds until the deadline, where no earlier run wrote one.
         """
         self._waits.add(self)
+        due = self._slot.due
         if due is None:
             due = due_in(math.inf if timeout is None else timeout)
             # not repeatable: who drops the slot would lose the signal in it
-            self._calls.access.schedule(self._slot, self.identity, 1, due, repeatable=False)
+            self._slot.open(due, repeatable=False)
         elif due <= due_in(0):
             self._loop.replay_in_turn(OVERDUE + due, self._give_up)
             return
@@ -220,9 +202,9 @@ class WaitForSignal:
 
     def take(self) -> bool:
         """Takes a signal, if there is one."""
-        if self._calls.closed:
+        if self._journal.closed:
             return False
-        invocation = str(self._calls.identity.id)
+        invocation = str(self._journal.identity.id)
         taken = self._waits.source.takeSignal(self.number, self.name, invocation)
         if taken is None:
             return False
@@ -232,15 +214,13 @@ class WaitForSignal:
 
     def _give_up(self) -> None:
         """The time is up; a signal that is there all the same has come first."""
-        if not (self.future.done() or self._calls.closed or self.take()):
+        if not (self.future.done() or self._journal.closed or self.take()):
             self._fill(None)
 
     def _fill(self, taken: Taken | None) -> None:
         self.end()
         at = now()
-        hold = self._calls.expect(self._slot, self._hold)
-        payload = self._calls.dump_own(taken, _TAKEN, self._slot)
-        self._calls.access.finalize(self._slot, self.identity, payload, None, at, self._hold)
+        hold = self._slot.fill(taken, _TAKEN, at, self._hold)
         if hold is None:
             self._resolve(taken, at)
         else:
@@ -253,21 +233,22 @@ class WaitForSignal:
             CallLogError: It has not. The signal is taken, so the task fails, which gives it back.
         """
         if error is not None:
-            raise CallLogError(f"slot {self._slot}: a wait for a signal is not safe: {error}")
+            raise CallLogError(
+                f"slot {self._slot.number}: a wait for a signal is not safe: {error}"
+            )
         self._resolve(taken, at)
 
     def _resolve(self, taken: Taken | None, at: int | None) -> None:
-        self._calls.clock.move(at)
+        self._journal.clock.move(at)
         if not self.future.done():
             self.future.set_result(taken)
 
-    def replay(self, found: CallFields) -> None:
+    def replay(self) -> None:
         """Gives what an earlier run of the handler got."""
-        self._calls.note_replayed()
-        taken = self._calls.load_own(bytes(found[3]), _TAKEN, self._slot)
+        taken = self._slot.replay(_TAKEN)
         if taken is not None and self._waits.logged:
             self._waits.source.signalTaken(self.number, taken[0], taken[1])
-        self._resolve(taken, ended_at(found))
+        self._resolve(taken, self._slot.ended_at)
 
     def end(self) -> None:
         """Nothing is waited for any more."""
@@ -275,22 +256,20 @@ class WaitForSignal:
         self._time_is_up.cancel()
 
 
-def pending_signals(calls: CallJournal, number: int, waits: SignalWaits, name: str) -> list[Signal]:
+def pending_signals(
+    journal: InvocationJournal, number: int, waits: SignalWaits, name: str
+) -> list[Signal]:
     """The signals of a name that are there, or were when an earlier run of the handler looked."""
-    identity = _named(PENDING_SIGNALS, name)
-    slot, found = calls.take_slot(identity)
-    if found is not None and found[2] != PENDING:
-        calls.access.replayed(slot, identity)
-        calls.note_replayed()
-        contents = calls.load_own(bytes(found[3]), list[str], slot)
-        at = ended_at(found)
+    slot = OwnSlot(journal, SlotKind.PENDING_SIGNALS, name)
+    if slot.is_filled:
+        contents = slot.replay(list[str])
+        at = slot.ended_at
     else:
-        source, invocation = waits.source, str(calls.identity.id)
-        contents = [_text_of(bytes(one)) for one in source.lookForSignals(number, name, invocation)]
-        at = max(now(), calls.clock.micros)
-        if found is None:  # scheduled and not announced: it is no call, and counts as none
-            calls.access.schedule(slot, identity, 1, at // 1000, repeatable=True)
-        payload = calls.dump_own(contents, list[str], slot)
-        calls.access.finalize(slot, identity, payload, None, at)
-    calls.clock.move(at)
+        invocation = str(journal.identity.id)
+        there = waits.source.lookForSignals(number, name, invocation)
+        contents = [_text_of(bytes(one)) for one in there]
+        at = max(now(), journal.clock.micros)
+        slot.open(at // 1000)
+        slot.fill(contents, list[str], at)
+    journal.clock.move(at)
     return [waits.load(b64decode(content)) for content in contents]

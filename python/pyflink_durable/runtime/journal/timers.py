@@ -12,16 +12,11 @@ from functools import partial
 from typing import Any, Protocol
 
 from pyflink_durable.errors import CallLogError
-from pyflink_durable.runtime.journal.bridge import (
-    PENDING,
-    TIMER,
-    HoldKind,
-    completion_of,
-    due_of,
-    ended_at,
-)
-from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.bridge import HoldKind
 from pyflink_durable.runtime.journal.clock import InvocationClock, micros_of
+from pyflink_durable.runtime.journal.invocation_journal import InvocationJournal
+from pyflink_durable.runtime.journal.own_slot import OwnSlot
+from pyflink_durable.runtime.journal.slot_kind import SlotKind
 from pyflink_durable.runtime.journal.times import due_in, now
 
 OVERDUE = sys.maxsize // 2
@@ -49,18 +44,18 @@ class DurableTimers:
     its turn; one that has not goes on waiting for the deadline that it had.
 
     Args:
-        calls: The invocation's journal.
+        journal: The invocation's.
         hold: What an outcome waits for before the handler sees it.
     """
 
-    def __init__(self, calls: CallJournal, hold: HoldKind | None = None) -> None:
-        self._calls = calls
+    def __init__(self, journal: InvocationJournal, hold: HoldKind | None = None) -> None:
+        self._journal = journal
         self._hold = hold
 
     @property
     def open(self) -> bool:
         """Whether the invocation runs; its clean-up sleeps without a journal."""
-        return not self._calls.closed
+        return not self._journal.closed
 
     def start(
         self,
@@ -82,57 +77,51 @@ class DurableTimers:
             args: With which arguments.
             context: In which context, None for that of the caller.
         """
-        clock = self._calls.clock
-        slot, found = self._calls.take_slot(TIMER)
-        timer = _Timer(loop, clock, when, callback, args, context)
-        if found is not None and found[2] != PENDING:
-            self._calls.access.replayed(slot, TIMER)
-            at = ended_at(found)
-            # release 0.1 wrote no time: it was the deadline at least
-            fire = partial(self._fire_again, timer, micros_of(when) if at is None else at)
-            loop.replay_in_turn(completion_of(found), fire)
+        slot = OwnSlot(self._journal, SlotKind.TIMER)
+        timer = _Timer(slot, self._journal.clock, loop, when, callback, args, context)
+        if slot.is_filled:
+            loop.replay_in_turn(slot.completion, partial(self._fire_again, timer))
             return timer.handle
-        due = None if found is None else due_of(found)
+        due = slot.due
         if due is None:
-            due = due_in(when - clock.time())
-            self._calls.access.schedule(slot, TIMER, 1, due, repeatable=True)
+            due = due_in(when - self._journal.clock.time())
+            slot.open(due)
         elif due <= due_in(0):
-            fire = partial(self._fire_unless_cancelled, slot, timer)
-            loop.replay_in_turn(OVERDUE + due, fire)
+            loop.replay_in_turn(OVERDUE + due, partial(self._fire_unless_cancelled, timer))
             return timer.handle
-        loop.wake_up_at(due, partial(self._fire, slot, timer), timer.handle)
+        loop.wake_up_at(due, partial(self._fire, timer), timer.handle)
         return timer.handle
 
-    def _fire_again(self, timer: _Timer, at: int) -> None:
-        self._calls.note_replayed()
-        timer.run(at)
+    def _fire_again(self, timer: _Timer) -> None:
+        self._journal.note_replayed()
+        at = timer.slot.ended_at
+        # release 0.1 wrote no time: it was the deadline at least
+        timer.run(micros_of(timer.handle.when()) if at is None else at)
 
-    def _fire_unless_cancelled(self, slot: int, timer: _Timer) -> None:
+    def _fire_unless_cancelled(self, timer: _Timer) -> None:
         if not timer.handle.cancelled():
-            self._fire(slot, timer)
+            self._fire(timer)
 
-    def _fire(self, slot: int, timer: _Timer) -> None:
+    def _fire(self, timer: _Timer) -> None:
         """The time has come: journals it, so that a replay has it fire at the same point."""
         at = max(now(), micros_of(timer.handle.when()))
-        self._calls.replaying = False
-        hold = None
-        if self.open:
-            hold = self._calls.expect(slot, self._hold)
-            fired = self._calls.dump_own(None, None, slot)
-            self._calls.access.finalize(slot, TIMER, fired, None, at, self._hold)
+        self._journal.replaying = False
+        hold = timer.slot.fill(None, None, at, self._hold) if self.open else None
         if hold is None:
             timer.run(at)
         else:
-            hold.on_release(lambda error: self._released(slot, timer, at, error))
+            hold.on_release(partial(self._released, timer, at))
 
-    def _released(self, slot: int, timer: _Timer, at: int, error: str | None) -> None:
+    def _released(self, timer: _Timer, at: int, error: str | None) -> None:
         """Has the handler see that the time has come, if the log has taken it.
 
         Raises:
             CallLogError: It has not. A timer has nobody to give an error to, so the task fails.
         """
         if error is not None:
-            raise CallLogError(f"slot {slot}: that a timer has fired is not safe: {error}")
+            raise CallLogError(
+                f"slot {timer.slot.number}: that a timer has fired is not safe: {error}"
+            )
         timer.run(at)
 
 
@@ -141,13 +130,15 @@ class _Timer:
 
     def __init__(
         self,
-        loop: Any,
+        slot: OwnSlot,
         clock: InvocationClock,
+        loop: Any,
         when: float,
         callback: Callable[..., Any],
         args: tuple[Any, ...],
         context: Any,
     ) -> None:
+        self.slot = slot
         self.handle = asyncio.TimerHandle(when, callback, args, loop, context)
         self._clock = clock
 

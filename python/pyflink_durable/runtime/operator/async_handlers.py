@@ -8,8 +8,8 @@ from typing import Any
 
 from pyflink_durable.handler import HandlerFunction
 from pyflink_durable.runtime.execution.outcome import Outcome
-from pyflink_durable.runtime.journal.access import JournalAccess
-from pyflink_durable.runtime.journal.step_journal import JournalWrites, StepJournal
+from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal.writes import JournalWrites
 from pyflink_durable.runtime.loop.anyio_scopes import order_cancel_scopes
 from pyflink_durable.runtime.loop.invocation_tasks import NumberedTask, invocation_tasks
 from pyflink_durable.runtime.loop.loop import DurableLoop
@@ -38,7 +38,7 @@ class AsyncHandlerRunner:
         return self
 
     def journal_of(self, bridge: Any, invocation: int, size: int) -> JournalAccess:
-        return StepJournal(bridge, invocation, size=size, writes=self._writes)
+        return SlotJournal(bridge, invocation, size=size, write=self._writes.add)
 
     def take_writes(self) -> tuple[int, tuple[Any, ...]]:
         return self._writes.take()

@@ -13,7 +13,7 @@ from pyflink_durable.errors import ConfigurationError, HandlerFailed
 from pyflink_durable.history import HISTORY
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.payloads import Payloads
-from pyflink_durable.runtime.journal.bridge import is_own
+from pyflink_durable.runtime.journal.bridge import Identity, kind_of
 from pyflink_durable.runtime.journal.holds import Holds
 from pyflink_durable.runtime.operator.handler_host import NO_TIMESTAMP, HandlerHost
 from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
@@ -185,9 +185,9 @@ class Endings:
     def _journaled(self, invocation: Invocation, calls: Sequence[Any]) -> Iterator[JournaledCall]:
         owner, opened = invocation.context.identity, self._payloads.open
         for slot, call in enumerate(calls):
-            if not is_own(call):
+            if kind_of(call).is_from_outside:
                 payloads = (
                     opened(call[3], "result", owner, slot),
                     opened(call[4], "error", owner, slot),
                 )
-                yield JournaledCall(call[0], call[1], call[2], *payloads)
+                yield JournaledCall(*Identity.of(call).told, call[2], *payloads)

@@ -276,7 +276,7 @@ class HandlerHost:
             is flat, which is cheap to convert.
 
             - executed: how many calls were made for the first time
-            - writes, twelve fields each, see `pyflink_durable.runtime.journal.step_journal`
+            - writes, twelve fields each, see `pyflink_durable.runtime.journal.writes`
             - ended, four fields each: invocation, place of its first output, names and pickled
               values of its state writes
             - outputs: pickles, see `StepOutputs`

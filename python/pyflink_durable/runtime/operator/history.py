@@ -13,6 +13,7 @@ from typing import Any
 
 from pyflink_durable.runtime.journal.bridge import (
     CallFields,
+    Identity,
     attempt_of,
     began_at,
     ended_at,
@@ -51,10 +52,12 @@ def history_line(
 
 
 def _slot(number: int, fields: CallFields) -> dict[str, Any]:
-    function_id, digest, status, result, exception = fields[:5]
+    _, digest, status, result, exception = fields[:5]
+    identity = Identity.of(fields)
     return {
         "slot": number,
-        "name": function_id,
+        "kind": identity.kind.shown,
+        "name": identity.told[0],
         "status": status,
         "attempt": attempt_of(fields),
         "digest": digest,

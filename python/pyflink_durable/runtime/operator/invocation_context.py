@@ -14,10 +14,11 @@ from pyflink_durable.errors import JournalMismatch
 from pyflink_durable.runtime.calls.async_call import CallLine
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.outcome import Outcome
-from pyflink_durable.runtime.journal.access import CursorJournal, JournalAccess
+from pyflink_durable.runtime.journal.access import JournalAccess
 from pyflink_durable.runtime.journal.bridge import Bridge
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.clock import InvocationClock
+from pyflink_durable.runtime.journal.cursor_journal import CursorJournal
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.journal.timers import DurableTimers
 from pyflink_durable.runtime.journal.unmade import not_awaited, to_be_awaited

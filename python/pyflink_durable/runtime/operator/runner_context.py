@@ -14,7 +14,7 @@ from uuid import UUID
 from pyflink_durable.checks.arguments import check_seconds
 from pyflink_durable.errors import DurableExecutionError
 from pyflink_durable.payload.copies import copy_of
-from pyflink_durable.runtime.journal.current_time import read_time
+from pyflink_durable.runtime.journal.moments import read_time
 from pyflink_durable.runtime.journal.patches import is_patched, require_patched
 from pyflink_durable.runtime.journal.signals import (
     SignalWaits,

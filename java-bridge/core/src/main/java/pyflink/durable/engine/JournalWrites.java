@@ -3,6 +3,7 @@ package pyflink.durable.engine;
 import javax.annotation.Nullable;
 import pyflink.durable.journal.Call;
 import pyflink.durable.journal.Journal;
+import pyflink.durable.journal.SlotKind;
 
 /**
  * The journal writes of one step as Python reports them, taken one by one.
@@ -10,7 +11,8 @@ import pyflink.durable.journal.Journal;
  * <p>They come flat, thirteen fields each: invocation, slot, function id, digest of the arguments,
  * what to do, result, exception, attempt, due (milliseconds since the epoch), ended at and
  * invocation began (both in microseconds), repeatable (1 if it is), hold; null where one means
- * nothing. Flat, which is cheap to convert.
+ * nothing. Flat, which is cheap to convert. What to do is one of the six things that are done to
+ * calls, or the name of another {@link SlotKind}, of which a slot is opened.
  */
 final class JournalWrites {
 
@@ -79,7 +81,8 @@ final class JournalWrites {
                 journal.clearCallResultsFrom(slot());
                 break;
             default:
-                throw new IllegalArgumentException("Unknown journal write " + fields[at + 4]);
+                SlotKind kind = SlotKind.valueOf((String) fields[at + 4]);
+                journal.openAt(slot(), kind, functionId, due, repeatable);
         }
     }
 

@@ -11,7 +11,7 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.journal.Call;
-import pyflink.durable.journal.CallStatus;
+import pyflink.durable.journal.SlotKind;
 import pyflink.durable.state.InFlightState;
 import pyflink.durable.state.Input;
 import pyflink.durable.state.ParkedHead;
@@ -179,7 +179,7 @@ final class Parking<K, IN> {
         boolean forSignal = false;
         boolean waits = false;
         for (Call call : invocation.journal().calls()) {
-            if (call.status() != CallStatus.PENDING) {
+            if (call.status().isTerminal()) {
                 continue;
             }
             if (call.due() < now + SOON) {
@@ -187,7 +187,7 @@ final class Parking<K, IN> {
             }
             waits = true;
             wakesAt = Math.min(wakesAt, call.due());
-            forSignal |= call.functionId().equals(Signals.WAIT);
+            forSignal |= call.kind() == SlotKind.SIGNAL;
         }
         return waits ? new ParkedHead(wakesAt, invocation.lane().nextSequence(), forSignal) : null;
     }

@@ -9,6 +9,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.journal.Call;
 import pyflink.durable.journal.CallStatus;
+import pyflink.durable.journal.SlotKind;
 import pyflink.durable.state.Signal;
 import pyflink.durable.state.SignalState;
 
@@ -32,9 +33,6 @@ import pyflink.durable.state.SignalState;
  * </ul>
  */
 public final class Signals<K, IN> {
-
-    /** The function that a wait for a signal has in the journal. */
-    static final String WAIT = "pyflink_durable.signal";
 
     /** So many go to the side output in a mail. */
     private static final int MOST = 512;
@@ -115,7 +113,7 @@ public final class Signals<K, IN> {
 
     private static boolean waits(Invocation<?, ?> invocation) {
         for (Call call : invocation.journal().calls()) {
-            if (call.status() == CallStatus.PENDING && call.functionId().equals(WAIT)) {
+            if (call.status() == CallStatus.PENDING && call.kind() == SlotKind.SIGNAL) {
                 return true;
             }
         }

@@ -1,8 +1,6 @@
 package pyflink.durable.engine;
 
-/**
- * Applies the journal writes of a step to the journals of running invocations. Task thread only.
- */
+/** Applies journal writes to the journals of running invocations. Any thread. */
 public final class StepWrites {
 
     private final RunningInvocations invocations;
@@ -17,14 +15,17 @@ public final class StepWrites {
     }
 
     /**
-     * Applies them in order, and tells the engine of each.
+     * Applies them in order, and tells the engine of each once it is in its journal: a hold must
+     * not be known before what it waits for.
      *
-     * @param executed how many calls were made in the step
+     * @param executed how many calls are made by them
      * @param writes see {@link JournalWrites}
+     * @return whether one of the calls, or its outcome, has to wait
      */
-    public void apply(long executed, Object[] writes) {
+    public boolean apply(long executed, Object[] writes) {
         invocations.requireOpen();
         counters.add("executed", executed);
+        boolean held = false;
         for (JournalWrites write = new JournalWrites(writes); write.next(); ) {
             Invocation<?, ?> invocation = invocations.get(write.invocation());
             write.apply(invocation.journal());
@@ -32,7 +33,9 @@ public final class StepWrites {
                 engine.cleared(invocation, write.slot());
             } else {
                 engine.written(invocation, write.slot(), write.hold());
+                held |= write.hold() != null;
             }
         }
+        return held;
     }
 }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.TreeSet;
 import pyflink.durable.journal.Call;
 import pyflink.durable.journal.CallStatus;
+import pyflink.durable.journal.SlotKind;
 
 /**
  * What the invocations in flight wait for, as far as the operator can tell. Walks all of them: for
@@ -68,8 +69,7 @@ final class Waits {
         for (Call call : invocation.journal().calls()) {
             if (held.get(slot)) {
                 name(functionsAtGate, call);
-            } else if (call.status() == CallStatus.PENDING
-                    && call.functionId().equals(Signals.WAIT)) {
+            } else if (call.status() == CallStatus.PENDING && call.kind() == SlotKind.SIGNAL) {
                 signals++;
             } else if (call.status() == CallStatus.PENDING && call.due() > now) {
                 timers++;

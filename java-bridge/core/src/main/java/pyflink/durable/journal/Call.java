@@ -5,8 +5,10 @@ import java.util.Objects;
 import javax.annotation.Nullable;
 
 /**
- * One call in a slot of a {@link Journal}: its identity, status and payload. Immutable, so that a
- * snapshot may keep a reference while the journal goes on.
+ * What a slot of a {@link Journal} holds: a call, mostly, with its identity, status and payload; or
+ * something else that a handler waits for or sees, see {@link SlotKind}, which is pending while it
+ * is open and succeeds when it is filled. Immutable, so that a snapshot may keep a reference while
+ * the journal goes on.
  */
 public final class Call {
 
@@ -21,6 +23,7 @@ public final class Call {
 
     static final int FIRST_ATTEMPT = 1;
 
+    private final SlotKind kind;
     private final String functionId;
     private final String argsDigest;
     private final CallStatus status;
@@ -34,6 +37,7 @@ public final class Call {
     private final boolean repeatable;
 
     Call(
+            SlotKind kind,
             String functionId,
             String argsDigest,
             CallStatus status,
@@ -45,6 +49,7 @@ public final class Call {
             long endedAt,
             long invocationBegan,
             boolean repeatable) {
+        this.kind = Objects.requireNonNull(kind, "kind");
         this.functionId = Objects.requireNonNull(functionId, "functionId");
         this.argsDigest = Objects.requireNonNull(argsDigest, "argsDigest");
         this.status = Objects.requireNonNull(status, "status");
@@ -63,7 +68,18 @@ public final class Call {
     }
 
     static Call scheduled(String functionId, String argsDigest, int attempt, long due) {
+        return waiting(SlotKind.CALL, functionId, argsDigest, attempt, due);
+    }
+
+    /** What is open until it is filled, at a time at the latest; no call. */
+    static Call opened(SlotKind kind, String name, long due) {
+        return waiting(kind, name, "", FIRST_ATTEMPT, due);
+    }
+
+    private static Call waiting(
+            SlotKind kind, String functionId, String argsDigest, int attempt, long due) {
         return new Call(
+                kind,
                 functionId,
                 argsDigest,
                 CallStatus.PENDING,
@@ -85,19 +101,29 @@ public final class Call {
             int completion,
             int attempt,
             long endedAt) {
-        CallStatus status = exception == null ? CallStatus.SUCCEEDED : CallStatus.FAILED;
+        return pending(functionId, argsDigest, attempt)
+                .ended(result, exception, completion, endedAt);
+    }
+
+    /** The same call, with its outcome. */
+    Call ended(
+            @Nullable byte[] itsResult,
+            @Nullable byte[] itsException,
+            int place,
+            long endedMicros) {
         return new Call(
+                kind,
                 functionId,
                 argsDigest,
-                status,
-                result,
-                exception,
-                completion,
+                itsException == null ? CallStatus.SUCCEEDED : CallStatus.FAILED,
+                itsResult,
+                itsException,
+                place,
                 attempt,
                 NOT_SCHEDULED,
-                endedAt,
-                NO_TIME,
-                false);
+                endedMicros,
+                invocationBegan,
+                repeatable);
     }
 
     /** The same call, as that of the first slot of an invocation. */
@@ -112,6 +138,7 @@ public final class Call {
 
     private Call with(long began, boolean mayRunAgain) {
         return new Call(
+                kind,
                 functionId,
                 argsDigest,
                 status,
@@ -129,6 +156,11 @@ public final class Call {
         return functionId.equals(otherFunctionId) && argsDigest.equals(otherArgsDigest);
     }
 
+    public SlotKind kind() {
+        return kind;
+    }
+
+    /** That of a call, or its durable_id; the name of the signals of a wait; else empty. */
     public String functionId() {
         return functionId;
     }
@@ -202,8 +234,8 @@ public final class Call {
      * The call as Python reads it.
      *
      * @return {@code [function_id, args_digest, status, result, exception, completion, attempt,
-     *     due, ended_at, invocation_began, repeatable]}, where due is null for a call that is not
-     *     scheduled, and the other times where they are not known
+     *     due, ended_at, invocation_began, repeatable, kind]}, where due is null for a call that is
+     *     not scheduled, and the other times where they are not known
      */
     public Object[] fields() {
         return new Object[] {
@@ -217,7 +249,8 @@ public final class Call {
             due == NOT_SCHEDULED ? null : due,
             endedAt == NO_TIME ? null : endedAt,
             invocationBegan == NO_TIME ? null : invocationBegan,
-            repeatable ? 1 : 0
+            repeatable ? 1 : 0,
+            kind.name()
         };
     }
 
@@ -227,7 +260,8 @@ public final class Call {
             return false;
         }
         Call that = (Call) other;
-        return functionId.equals(that.functionId)
+        return kind == that.kind
+                && functionId.equals(that.functionId)
                 && argsDigest.equals(that.argsDigest)
                 && status == that.status
                 && completion == that.completion
@@ -248,6 +282,7 @@ public final class Call {
     /** Identity and status only: payloads may be personal or secret. */
     @Override
     public String toString() {
-        return functionId + "(" + argsDigest + ") " + status;
+        String what = functionId + "(" + argsDigest + ")";
+        return (kind == SlotKind.CALL ? what : (kind + " " + functionId).trim()) + " " + status;
     }
 }

@@ -7,9 +7,9 @@ import java.util.SortedMap;
 import javax.annotation.Nullable;
 
 /**
- * The ordered calls of one invocation. The methods that end in <b>At</b> name the slot, since calls
- * run at the same time and end in any order; see {@link CursorJournal} for calls made one after
- * another.
+ * The ordered slots of one invocation, which hold its calls and what is {@linkplain SlotKind not a
+ * call}. The methods that end in <b>At</b> name the slot, since calls run at the same time and end
+ * in any order; see {@link CursorJournal} for calls made one after another.
  *
  * <p>Rules, and the failure each prevents:
  *
@@ -109,14 +109,8 @@ public class Journal {
             boolean repeatable) {
         requireEnd(slot, functionId);
         Call call =
-                Call.completed(
-                        functionId,
-                        argsDigest,
-                        result,
-                        exception,
-                        completions++,
-                        Call.FIRST_ATTEMPT,
-                        endedAt);
+                Call.pending(functionId, argsDigest, Call.FIRST_ATTEMPT)
+                        .ended(result, exception, completions++, endedAt);
         put(slot, call.repeatable(repeatable));
     }
 
@@ -167,6 +161,20 @@ public class Journal {
     }
 
     /**
+     * Opens something else than a call in the slot behind the last one, to be finalized when it is
+     * filled.
+     *
+     * @param name that of the signals that are waited for; empty for other kinds
+     * @param due when it is filled at the latest, in milliseconds since the epoch
+     * @param repeatable whether nothing is lost when the slot is dropped
+     */
+    public synchronized void openAt(
+            int slot, SlotKind kind, String name, long due, boolean repeatable) {
+        requireEnd(slot, kind.name());
+        put(slot, Call.opened(kind, name, due).repeatable(repeatable));
+    }
+
+    /**
      * Makes the pending call in a slot terminal. The attempt stays, so that the journal tells which
      * one had this outcome.
      *
@@ -180,16 +188,7 @@ public class Journal {
             @Nullable byte[] exception,
             long endedAt) {
         Call pending = requirePending(slot, functionId, argsDigest, "the outcome");
-        Call call =
-                Call.completed(
-                        functionId,
-                        argsDigest,
-                        result,
-                        exception,
-                        completions++,
-                        pending.attempt(),
-                        endedAt);
-        put(slot, call.repeatable(pending.repeatable()));
+        put(slot, pending.ended(result, exception, completions++, endedAt));
     }
 
     private void put(int slot, Call call) {

@@ -8,7 +8,6 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.engine.DurableCounters;
 import pyflink.durable.engine.HostRequests;
-import pyflink.durable.engine.Invocation;
 import pyflink.durable.engine.RunningInvocations;
 import pyflink.durable.engine.StepWrites;
 import pyflink.durable.journal.Call;
@@ -31,12 +30,14 @@ public final class DurableBridge {
     private final RunningInvocations invocations;
     private final HostRequests engine;
     private final DurableCounters counters;
+    private final StepWrites writes;
 
     public DurableBridge(
             RunningInvocations invocations, HostRequests engine, DurableCounters counters) {
         this.invocations = invocations;
         this.engine = engine;
         this.counters = counters;
+        this.writes = new StepWrites(invocations, engine, counters);
     }
 
     /** Has the operator call the operation's {@code resume} soon. Any thread. */
@@ -77,129 +78,17 @@ public final class DurableBridge {
     }
 
     /**
-     * @param began when the invocation began, in microseconds since the epoch, for its first slot;
-     *     {@link Call#NO_TIME} for the others
-     * @param repeatable 1 if the call may simply run again, 0 if not; see {@link Call#repeatable}
-     * @param hold what the call waits for before it starts: {@code CHECKPOINT}, {@code LOG}, or
-     *     null for nothing
-     */
-    public void appendPendingCallAt(
-            long id,
-            int slot,
-            String functionId,
-            String argsDigest,
-            long began,
-            int repeatable,
-            @Nullable String hold) {
-        Invocation<?, ?> invocation = invocations.get(id);
-        invocation.journal().begin(began);
-        invocation.journal().appendPendingCallAt(slot, functionId, argsDigest, repeatable == 1);
-        counters.add("executed", 1);
-        written(invocation, slot, hold);
-    }
-
-    public void startAttemptAt(
-            long id,
-            int slot,
-            String functionId,
-            String argsDigest,
-            int attempt,
-            @Nullable String hold) {
-        Invocation<?, ?> invocation = invocations.get(id);
-        invocation.journal().startAttemptAt(slot, functionId, argsDigest, attempt);
-        written(invocation, slot, hold);
-    }
-
-    /**
-     * @param due in milliseconds since the epoch
-     * @param began see {@link #appendPendingCallAt}
-     * @param repeatable see there
-     */
-    public void scheduleCallAt(
-            long id,
-            int slot,
-            String functionId,
-            String argsDigest,
-            int attempt,
-            long due,
-            long began,
-            int repeatable) {
-        Invocation<?, ?> invocation = invocations.get(id);
-        invocation.journal().begin(began);
-        invocation
-                .journal()
-                .scheduleCallAt(slot, functionId, argsDigest, attempt, due, repeatable == 1);
-        written(invocation, slot, null);
-    }
-
-    /**
-     * @param endedAt when the outcome came, in microseconds since the epoch
-     * @param hold what the outcome waits for before the handler sees it
-     */
-    public void finalizeCallAt(
-            long id,
-            int slot,
-            String functionId,
-            String argsDigest,
-            @Nullable byte[] result,
-            @Nullable byte[] exception,
-            long endedAt,
-            @Nullable String hold) {
-        Invocation<?, ?> invocation = invocations.get(id);
-        invocation
-                .journal()
-                .finalizeCallAt(slot, functionId, argsDigest, result, exception, endedAt);
-        written(invocation, slot, hold);
-    }
-
-    /**
-     * @param endedAt when the outcome came, in microseconds since the epoch
-     * @param began see {@link #appendPendingCallAt}
-     * @param repeatable see there
-     */
-    public void recordCallCompletionAt(
-            long id,
-            int slot,
-            String functionId,
-            String argsDigest,
-            @Nullable byte[] result,
-            @Nullable byte[] exception,
-            long endedAt,
-            long began,
-            int repeatable) {
-        Invocation<?, ?> invocation = invocations.get(id);
-        invocation.journal().begin(began);
-        invocation
-                .journal()
-                .recordCallCompletionAt(
-                        slot, functionId, argsDigest, result, exception, endedAt, repeatable == 1);
-        counters.add("executed", 1);
-        written(invocation, slot, null);
-    }
-
-    public void clearCallResultsFrom(long id, int slot) {
-        Invocation<?, ?> invocation = invocations.get(id);
-        invocation.journal().clearCallResultsFrom(slot);
-        engine.cleared(invocation, slot);
-    }
-
-    /** A hold must not be known before what it waits for is in the journal. */
-    private void written(Invocation<?, ?> invocation, int slot, @Nullable String hold) {
-        engine.written(invocation, slot, hold);
-        if (hold != null) {
-            wake();
-        }
-    }
-
-    /**
-     * Applies writes of a step before its end, for who reads the journal there: a dead letter tells
-     * the calls of the same step, too. Task thread only.
+     * Applies writes at once, and not with the report of a step: those of {@code def} handlers,
+     * whose threads write while a snapshot may be taken, and those that a dead letter tells. Any
+     * thread.
      *
-     * @param executed how many calls were made
-     * @param writes as in the report of a step
+     * @param executed how many calls are made by them
+     * @param fields as in the report of a step
      */
-    public void applyJournalWrites(long executed, Object[] writes) {
-        new StepWrites(invocations, engine, counters).apply(executed, writes);
+    public void applyJournalWrites(long executed, Object[] fields) {
+        if (writes.apply(executed, fields)) {
+            wake(); // what it waits for comes by a mail
+        }
     }
 
     /** All calls of an invocation as {@code [function_id, args_digest, status, ...]} by slot. */

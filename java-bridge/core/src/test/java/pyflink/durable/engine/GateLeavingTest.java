@@ -72,7 +72,7 @@ class GateLeavingTest {
             handler.callGated(2, "ship");
             harness.runMails();
             long checkpoint = harness.checkpoint();
-            harness.operator.bridge().clearCallResultsFrom(handler.id(), 1);
+            handler.clearFrom(1);
             handler.callGated(1, "refund");
 
             harness.complete(checkpoint);

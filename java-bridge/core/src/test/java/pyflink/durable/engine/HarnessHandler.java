@@ -1,12 +1,11 @@
 package pyflink.durable.engine;
 
-import static pyflink.durable.journal.Call.NO_TIME;
-
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.apache.flink.types.Row;
+import pyflink.durable.journal.SlotKind;
 import pyflink.durable.operator.DurableBridge;
 
 /** A handler driven by the test: it makes calls, gets their outcomes, ends. */
@@ -81,12 +80,12 @@ public final class HarnessHandler {
 
     /** Announces a call at once, as {@code def} handlers do from their worker threads. */
     public void call(int slot, String function) {
-        bridge.appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, null);
+        write(slot, function, "PENDING").to(bridge);
     }
 
     /** Announces a call that waits for a checkpoint, from a worker thread. */
     public void callGated(int slot, String function) {
-        bridge.appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, "CHECKPOINT");
+        write(slot, function, "PENDING").hold("CHECKPOINT").to(bridge);
     }
 
     /** The same with the report of the step that runs. */
@@ -100,7 +99,7 @@ public final class HarnessHandler {
     }
 
     public void startAttemptGated(int slot, String function, int attempt) {
-        bridge.startAttemptAt(id, slot, function, "digest", attempt, "CHECKPOINT");
+        write(slot, function, "ATTEMPT").attempt(attempt).hold("CHECKPOINT").to(bridge);
     }
 
     /** As an {@code async} handler retries a call that was found in doubt. */
@@ -109,22 +108,21 @@ public final class HarnessHandler {
     }
 
     public void startAttempt(int slot, String function, int attempt) {
-        bridge.startAttemptAt(id, slot, function, "digest", attempt, null);
+        write(slot, function, "ATTEMPT").attempt(attempt).to(bridge);
     }
 
     public void schedule(int slot, String function, int attempt, long due) {
-        bridge.scheduleCallAt(id, slot, function, "digest", attempt, due, NO_TIME, 0);
+        write(slot, function, "SCHEDULED").attempt(attempt).due(due).to(bridge);
     }
 
     /** Announces a call that waits for the call log. */
     public void callLogged(int slot, String function) {
-        bridge.appendPendingCallAt(id, slot, function, "digest", NO_TIME, 0, "LOG");
+        write(slot, function, "PENDING").hold("LOG").to(bridge);
     }
 
     /** Gives an outcome that waits for the call log. */
     public void succeedLogged(int slot, String function, String result) {
-        bridge.finalizeCallAt(
-                id, slot, function, "digest", result.getBytes(), null, NO_TIME, "LOG");
+        write(slot, function, "FINALIZED").result(result.getBytes()).hold("LOG").to(bridge);
     }
 
     /** Does not let itself be parked. */
@@ -138,12 +136,16 @@ public final class HarnessHandler {
 
     /** Sleeps until a time. */
     public void sleepUntil(int slot, long due) {
-        schedule(slot, "pyflink_durable.timer", 1, due);
+        open(slot, SlotKind.TIMER, "").due(due).to(bridge);
     }
 
-    /** Waits for a signal, for ever. */
+    /** Waits for an approval, for ever. */
     public void waitForSignal(int slot) {
-        schedule(slot, Signals.WAIT, 1, Long.MAX_VALUE);
+        open(slot, SlotKind.SIGNAL, "approval").due(Long.MAX_VALUE).to(bridge);
+    }
+
+    private JournalWrite open(int slot, SlotKind kind, String ofSignals) {
+        return new JournalWrite(id, slot, ofSignals, "", kind.name());
     }
 
     /** Takes the first signal of a name into the slot of its wait; its content, or null. */
@@ -152,21 +154,21 @@ public final class HarnessHandler {
         if (taken == null) {
             return null;
         }
-        succeed(slot, Signals.WAIT, new String((byte[]) taken[2]));
+        String wait = (String) bridge.getCallResultFieldsAt(id, slot)[0];
+        new JournalWrite(id, slot, wait, "", "FINALIZED").result((byte[]) taken[2]).to(bridge);
         return new String((byte[]) taken[2]);
     }
 
     public void clearFrom(int slot) {
-        bridge.clearCallResultsFrom(id, slot);
+        write(slot, null, "CLEARED").to(bridge);
     }
 
     public void succeed(int slot, String function, String result) {
-        bridge.finalizeCallAt(id, slot, function, "digest", result.getBytes(), null, NO_TIME, null);
+        write(slot, function, "FINALIZED").result(result.getBytes()).to(bridge);
     }
 
     public void fail(int slot, String function, String exception) {
-        bridge.finalizeCallAt(
-                id, slot, function, "digest", null, exception.getBytes(), NO_TIME, null);
+        write(slot, function, "FINALIZED").exception(exception.getBytes()).to(bridge);
     }
 
     /** The journal as {@code function STATUS payload attempt n due t}, by slot. */
@@ -176,7 +178,7 @@ public final class HarnessHandler {
             Object[] fields = (Object[]) call;
             byte[] payload = (byte[]) (fields[3] != null ? fields[3] : fields[4]);
             calls.add(
-                    fields[0]
+                    (fields[11].equals("CALL") ? fields[0] : (fields[11] + " " + fields[0]).trim())
                             + " "
                             + fields[2]
                             + (payload == null ? "" : " " + new String(payload))

@@ -1,7 +1,6 @@
 package pyflink.durable.engine;
 
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static pyflink.durable.journal.Call.NO_TIME;
 
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -31,10 +30,9 @@ class HoldRefusalTest {
             long id = harness.operator.host().handler("a:1").id();
             assertThatThrownBy(
                             () ->
-                                    harness.operator
-                                            .bridge()
-                                            .appendPendingCallAt(
-                                                    id, 0, "charge", "d", NO_TIME, 0, "LOG"))
+                                    new JournalWrite(id, 0, "charge", "d", "PENDING")
+                                            .hold("LOG")
+                                            .to(harness.operator.bridge()))
                     .isInstanceOf(IllegalStateException.class)
                     .hasMessageContaining("key a: charge(d) PENDING waits for the call log")
                     .hasMessageContaining("durability=\"gated\"");
@@ -48,10 +46,9 @@ class HoldRefusalTest {
             long id = harness.operator.host().handler("a:1").id();
             assertThatThrownBy(
                             () ->
-                                    harness.operator
-                                            .bridge()
-                                            .appendPendingCallAt(
-                                                    id, 0, "f", "d", NO_TIME, 0, "LUNCH"))
+                                    new JournalWrite(id, 0, "f", "d", "PENDING")
+                                            .hold("LUNCH")
+                                            .to(harness.operator.bridge()))
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessage("There is no hold LUNCH");
         }

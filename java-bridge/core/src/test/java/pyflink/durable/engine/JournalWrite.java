@@ -1,5 +1,7 @@
 package pyflink.durable.engine;
 
+import pyflink.durable.operator.DurableBridge;
+
 /** A journal write as Python reports it at the end of a step; see {@link JournalWrites}. */
 public final class JournalWrite {
 
@@ -18,7 +20,7 @@ public final class JournalWrite {
         return with(5, result);
     }
 
-    JournalWrite exception(byte[] exception) {
+    public JournalWrite exception(byte[] exception) {
         return with(6, exception);
     }
 
@@ -26,15 +28,15 @@ public final class JournalWrite {
         return with(7, attempt);
     }
 
-    JournalWrite due(Number millis) {
+    public JournalWrite due(Number millis) {
         return with(8, millis);
     }
 
-    JournalWrite endedAt(Number micros) {
+    public JournalWrite endedAt(Number micros) {
         return with(9, micros);
     }
 
-    JournalWrite began(Number micros) {
+    public JournalWrite began(Number micros) {
         return with(10, micros);
     }
 
@@ -53,5 +55,11 @@ public final class JournalWrite {
 
     public Object[] build() {
         return fields.clone();
+    }
+
+    /** Writes it at once, as the thread of a {@code def} handler does. */
+    public void to(DurableBridge bridge) {
+        boolean made = fields[4].equals("PENDING") || fields[4].equals("RECORDED");
+        bridge.applyJournalWrites(made ? 1 : 0, build());
     }
 }

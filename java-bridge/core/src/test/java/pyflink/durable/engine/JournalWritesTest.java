@@ -2,7 +2,6 @@ package pyflink.durable.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static pyflink.durable.journal.Call.NO_TIME;
 
 import java.util.Arrays;
 import java.util.stream.Stream;
@@ -16,10 +15,10 @@ class JournalWritesTest extends BridgeFixture {
     private static final long BEGAN = 1_700_000_000_000_001L;
 
     @Test
-    void theSlotMethodsReachTheJournalOfTheInvocation() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, null);
-        bridge.recordCallCompletionAt(id, 1, "g", "d", new byte[] {1}, null, NO_TIME, NO_TIME, 0);
-        bridge.finalizeCallAt(id, 0, "f", "d", null, new byte[] {2}, NO_TIME, null);
+    void whatAWorkerWritesReachesTheJournalOfTheInvocation() {
+        write(0, "f", "PENDING").to(bridge);
+        write(1, "g", "RECORDED").result(new byte[] {1}).to(bridge);
+        write(0, "f", "FINALIZED").exception(new byte[] {2}).to(bridge);
 
         assertThat(bridge.getCallResultFieldsAt(id, 0))
                 .containsExactly(call("f", "FAILED", null, new byte[] {2}, 1, 1, null, null, null));
@@ -29,7 +28,7 @@ class JournalWritesTest extends BridgeFixture {
                         call("g", "SUCCEEDED", new byte[] {1}, null, 0, 1, null, null, null));
         assertThat(host.invocation.journal().size()).isEqualTo(2);
 
-        bridge.clearCallResultsFrom(id, 1);
+        write(1, null, "CLEARED").to(bridge);
         assertThat(bridge.getCallResultFieldsAt(id, 1)).isNull();
     }
 
@@ -79,25 +78,8 @@ class JournalWritesTest extends BridgeFixture {
         }
         apply(1, write(1, "g", "RECORDED").endedAt(BEGAN + 9).build());
 
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN, 0);
-        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null, 0);
-    }
-
-    @Test
-    void workersTellTheSameTimes() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", BEGAN, 0, null);
-        bridge.finalizeCallAt(id, 0, "f", "d", null, null, BEGAN + 5, null);
-        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, BEGAN + 9, NO_TIME, 0);
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN, 0);
-        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null, 0);
-
-        bridge.clearCallResultsFrom(id, 0);
-        bridge.scheduleCallAt(id, 0, "f", "d", 1, 7, BEGAN + 1, 0);
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(7L, null, BEGAN + 1, 0);
-
-        bridge.clearCallResultsFrom(id, 0);
-        bridge.recordCallCompletionAt(id, 0, "f", "d", null, null, BEGAN + 5, BEGAN + 2, 0);
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN + 2, 0);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(null, BEGAN + 5, BEGAN, 0, "CALL");
+        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(null, BEGAN + 9, null, 0, "CALL");
     }
 
     @ParameterizedTest
@@ -106,19 +88,29 @@ class JournalWritesTest extends BridgeFixture {
         apply(1, write(0, "f", first).attempt(1).due(7).repeatable().build());
         apply(1, write(1, "g", first).attempt(1).due(7).build());
 
-        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(1);
-        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(0);
+        assertThat(bridge.getCallResultFieldsAt(id, 0)).endsWith(1, "CALL");
+        assertThat(bridge.getCallResultFieldsAt(id, 1)).endsWith(0, "CALL");
     }
 
     @Test
-    void workersTellWhatMaySimplyRunAgain() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 1, null);
-        bridge.scheduleCallAt(id, 1, "f", "d", 1, 7, NO_TIME, 1);
-        bridge.recordCallCompletionAt(id, 2, "f", "d", null, null, NO_TIME, NO_TIME, 1);
-        bridge.appendPendingCallAt(id, 3, "f", "d", NO_TIME, 0, null);
+    void whatIsNoCallIsOpenedByTheNameOfItsKindAndFilled() {
+        apply(
+                0,
+                open(0, "TIMER", "").due(7_000).began(BEGAN).repeatable().build(),
+                open(1, "SIGNAL", "approval").due(8_000).build(),
+                new JournalWrite(id, 0, "", "", "FINALIZED").endedAt(BEGAN + 7).build());
 
-        assertThat(Arrays.stream(bridge.getCalls(id)).map(call -> ((Object[]) call)[10]))
-                .containsExactly(1, 1, 1, 0);
+        assertThat(bridge.getCallResultFieldsAt(id, 0))
+                .startsWith("", "", "SUCCEEDED")
+                .endsWith(null, BEGAN + 7, BEGAN, 1, "TIMER");
+        assertThat(bridge.getCallResultFieldsAt(id, 1))
+                .startsWith("approval", "", "PENDING")
+                .endsWith(8_000L, null, null, 0, "SIGNAL");
+        assertThat(host.invocation.journal().begun().isEmpty()).as("none is a call").isTrue();
+    }
+
+    private JournalWrite open(int slot, String kind, String name) {
+        return new JournalWrite(id, slot, name, "", kind);
     }
 
     @Test
@@ -139,13 +131,22 @@ class JournalWritesTest extends BridgeFixture {
     }
 
     @Test
+    void whatAWorkerWritesIsCountedAsInAStep() {
+        write(0, "f", "PENDING").to(bridge);
+        write(1, "g", "RECORDED").to(bridge);
+        write(0, "f", "FINALIZED").to(bridge);
+
+        assertThat(counters.toJsonMembers()).startsWith("\"executed\": 2,");
+    }
+
+    @Test
     void aHoldOfAWorkerThreadWakesTheOperator() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, "CHECKPOINT");
-        bridge.scheduleCallAt(id, 0, "f", "d", 2, 5_000, NO_TIME, 0);
-        bridge.startAttemptAt(id, 0, "f", "d", 2, "CHECKPOINT");
-        bridge.finalizeCallAt(id, 0, "f", "d", null, null, NO_TIME, "LOG");
-        bridge.recordCallCompletionAt(id, 1, "g", "d", null, null, NO_TIME, NO_TIME, 0);
-        bridge.clearCallResultsFrom(id, 1);
+        write(0, "f", "PENDING").hold("CHECKPOINT").to(bridge);
+        write(0, "f", "SCHEDULED").attempt(2).due(5_000).to(bridge);
+        write(0, "f", "ATTEMPT").attempt(2).hold("CHECKPOINT").to(bridge);
+        write(0, "f", "FINALIZED").hold("LOG").to(bridge);
+        write(1, "g", "RECORDED").to(bridge);
+        write(1, null, "CLEARED").to(bridge);
 
         assertThat(host.calls)
                 .containsExactly(
@@ -162,7 +163,7 @@ class JournalWritesTest extends BridgeFixture {
 
     @Test
     void aWriteThatTheJournalRefusesIsNotTold() {
-        assertThatThrownBy(() -> bridge.startAttemptAt(id, 0, "f", "d", 2, "CHECKPOINT"))
+        assertThatThrownBy(() -> write(0, "f", "ATTEMPT").attempt(2).hold("LOG").to(bridge))
                 .isInstanceOf(IllegalStateException.class);
 
         assertThat(host.calls).isEmpty();
@@ -182,7 +183,7 @@ class JournalWritesTest extends BridgeFixture {
     void anUnknownWriteIsRefused() {
         assertThatThrownBy(() -> apply(1, write(0, "f", "LOST").build()))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessage("Unknown journal write LOST");
+                .hasMessageContaining("SlotKind.LOST");
     }
 
     private void apply(long executed, Object[]... writes) {
@@ -194,7 +195,7 @@ class JournalWritesTest extends BridgeFixture {
     }
 
     private static Object[] call(String functionId, Object... fields) {
-        return Stream.of(Stream.of(functionId, "d"), Arrays.stream(fields), Stream.of(0))
+        return Stream.of(Stream.of(functionId, "d"), Arrays.stream(fields), Stream.of(0, "CALL"))
                 .flatMap(field -> field)
                 .toArray();
     }

@@ -2,7 +2,6 @@ package pyflink.durable.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static pyflink.durable.journal.Call.NO_TIME;
 
 import java.lang.reflect.Method;
 import java.lang.reflect.Modifier;
@@ -42,7 +41,7 @@ class LateCallTest extends BridgeFixture {
 
     @Test
     void anUnknownInvocationIsRefused() {
-        assertThatThrownBy(() -> bridge.appendPendingCallAt(1_000, 0, "f", "d", NO_TIME, 0, null))
+        assertThatThrownBy(() -> new JournalWrite(1_000, 0, "f", "d", "PENDING").to(bridge))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("Invocation 1000 has ended; its journal takes no more calls.");
         assertThatThrownBy(() -> bridge.getCalls(1_000)).isInstanceOf(IllegalStateException.class);
@@ -50,11 +49,11 @@ class LateCallTest extends BridgeFixture {
 
     @Test
     void anInvocationThatHasEndedIsRefused() {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, null);
+        new JournalWrite(id, 0, "f", "d", "PENDING").to(bridge);
 
         invocations.end(host.invocation);
 
-        assertThatThrownBy(() -> bridge.finalizeCallAt(id, 0, "f", "d", null, null, NO_TIME, null))
+        assertThatThrownBy(() -> new JournalWrite(id, 0, "f", "d", "FINALIZED").to(bridge))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessage("Invocation 17 has ended; its journal takes no more calls.");
     }
@@ -62,7 +61,7 @@ class LateCallTest extends BridgeFixture {
     @ParameterizedTest
     @MethodSource("methodsRefusedAfterClose")
     void afterTheCloseItIsRefused(Method method) {
-        bridge.appendPendingCallAt(id, 0, "f", "d", NO_TIME, 0, null);
+        new JournalWrite(id, 0, "f", "d", "PENDING").to(bridge);
         host.calls.clear();
 
         invocations.close();

@@ -19,7 +19,7 @@ class ParkingTest {
 
     private static final long PARK_AFTER = 10_000;
     private static final long DAY = 86_400_000;
-    private static final String TIMER = "pyflink_durable.timer";
+    private static final String TIMER = "TIMER";
 
     private static DurableHarness.Setup setup() {
         return DurableHarness.setup()

@@ -142,9 +142,7 @@ class RandomFailuresTest {
                 int slot = pending.get(random.nextInt(pending.size()));
                 handler.succeed(slot, journal.get(slot).split(" ")[0], "r" + random.nextInt());
             } else if (dice < 8 && !journal.isEmpty()) {
-                harness.operator
-                        .bridge()
-                        .clearCallResultsFrom(handler.id(), random.nextInt(journal.size()));
+                handler.clearFrom(random.nextInt(journal.size()));
             } else {
                 handler.end();
             }

@@ -139,9 +139,7 @@ class RandomGateTest {
             if (dice < 6) {
                 handler.callGated(journal.size(), "f" + random.nextInt(1_000));
             } else if (dice < 7 && !journal.isEmpty()) {
-                harness.operator
-                        .bridge()
-                        .clearCallResultsFrom(handler.id(), random.nextInt(journal.size()));
+                handler.clearFrom(random.nextInt(journal.size()));
             } else if (dice < 9 && !journal.isEmpty()) {
                 int slot = random.nextInt(journal.size());
                 if (journal.get(slot).endsWith("PENDING")) {

@@ -133,14 +133,14 @@ class SignalsTest {
         try (DurableHarness harness = setup().backend(backend).open(before)) {
             harness.runMails();
             HarnessHandler handler = harness.operator.host().handler("k:order");
-            assertThat(handler.journal()).containsExactly(Signals.WAIT + " PENDING due " + NEVER);
+            assertThat(handler.journal()).containsExactly("SIGNAL approval PENDING due " + NEVER);
             assertThat(handler.take(0, "approval")).isEqualTo("approval yes id7");
         }
         try (DurableHarness harness = setup().backend(backend).open(after)) {
             harness.runMails();
             HarnessHandler handler = harness.operator.host().handler("k:order");
             assertThat(handler.journal())
-                    .containsExactly(Signals.WAIT + " SUCCEEDED approval yes id7");
+                    .containsExactly("SIGNAL approval SUCCEEDED approval yes id7");
             handler.waitForSignal(1);
             assertThat(handler.take(1, "approval")).isNull();
             signal(harness, "k", "approval again id7");

@@ -181,7 +181,7 @@ class SnapshotWritesTest {
                 handler.call(slot, "f" + slot);
             }
             harness.snapshot();
-            harness.operator.bridge().clearCallResultsFrom(handler.id(), 1);
+            handler.clearFrom(1);
             handler.call(1, "g");
             snapshot = harness.snapshot();
         }
@@ -204,7 +204,7 @@ class SnapshotWritesTest {
         try (DurableHarness harness = DurableHarness.setup().open(snapshot)) {
             harness.runMails();
             HarnessHandler handler = harness.operator.host().handler("a:1");
-            harness.operator.bridge().clearCallResultsFrom(handler.id(), 0);
+            handler.clearFrom(0);
             handler.call(0, "h");
             handler.end();
             harness.runMails();

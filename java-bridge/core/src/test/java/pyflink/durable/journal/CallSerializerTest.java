@@ -76,8 +76,7 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
     }
 
     /** The calls of the golden file {@code golden/v3/calls.bin}, in order. Never change them. */
-    @Override
-    protected Call[] getTestData() {
+    private static List<Call> callsOfVersion3() {
         List<Call> calls = callsOfVersion2();
         Call ended =
                 Call.completed(
@@ -96,6 +95,25 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
         calls.add(Call.pending("shop.charge", "2:00112233445566ff", 1).repeatable(true));
         calls.add(ended.repeatable(true));
         calls.add(ended.ofInvocationThatBegan(1_799_999_999_999_999L).repeatable(true));
+        return calls;
+    }
+
+    /** The calls of the golden file {@code golden/v4/calls.bin}, in order. Never change them. */
+    @Override
+    protected Call[] getTestData() {
+        List<Call> calls = callsOfVersion3();
+        calls.add(Call.opened(SlotKind.TIMER, "", 1_800_000_000_000L).repeatable(true));
+        calls.add(Call.opened(SlotKind.BATCH_TIMER, "", 7).ended(new byte[] {1}, null, 9, 7_001));
+        calls.add(Call.opened(SlotKind.MOMENT, "", 8).ended(new byte[] {2}, null, 10, 8_001));
+        calls.add(Call.opened(SlotKind.SIGNAL, "approval", Long.MAX_VALUE));
+        calls.add(
+                Call.opened(SlotKind.PENDING_SIGNALS, "승인", 9)
+                        .ended(new byte[] {3}, null, 11, 9_001)
+                        .ofInvocationThatBegan(6));
+        calls.add(
+                Call.opened(SlotKind.PATCH, "new-prices", 9)
+                        .ended(new byte[] {4}, null, 12, 9_002)
+                        .repeatable(true));
         return calls.toArray(new Call[0]);
     }
 
@@ -125,7 +143,7 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
     @Test
     void aNewerVersionIsRefused() throws Exception {
         byte[] record = serialize(Call.pending("f", "d", 1));
-        record[0] = 4;
+        record[0] = 5;
 
         assertThatThrownBy(
                         () ->
@@ -133,8 +151,8 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
                                         new DataInputDeserializer(record)))
                 .isInstanceOf(IOException.class)
                 .hasMessage(
-                        "A journaled call has format version 4; this pyflink-durable reads up to"
-                                + " 3. The state was written by a newer release: use that one, or"
+                        "A journaled call has format version 5; this pyflink-durable reads up to"
+                                + " 4. The state was written by a newer release: use that one, or"
                                 + " newer.");
     }
 
@@ -181,23 +199,68 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
 
     @Test
     void callsWrittenByVersion3AreRead() throws Exception {
-        assertThat(read(golden("v3"))).containsExactly(getTestData());
+        assertThat(read(golden("v3"))).isEqualTo(callsOfVersion3());
+    }
+
+    @Test
+    void whatIsNoCallWasToldByItsFunction() throws Exception {
+        String none = "0000000000000000";
+        assertThat(List.of("timer", "batch_timer", "now"))
+                .extracting(name -> readAsVersion3("pyflink_durable." + name, none))
+                .extracting(Call::kind)
+                .containsExactly(SlotKind.TIMER, SlotKind.BATCH_TIMER, SlotKind.MOMENT);
+        assertThat(readAsVersion3("pyflink_durable.timer", none))
+                .isEqualTo(Call.opened(SlotKind.TIMER, "", 7));
+        assertThat(readAsVersion3("pyflink_durable.timer", "2:0011223344556677"))
+                .as("a call whose durable_id is so")
+                .isEqualTo(Call.scheduled("pyflink_durable.timer", "2:0011223344556677", 1, 7));
+    }
+
+    @Test
+    void aCallIsACallWhateverItsDurableId() throws Exception {
+        Call call = Call.scheduled("pyflink_durable.timer", "0000000000000000", 1, 7);
+
+        assertThat(roundTrip(call)).isEqualTo(call);
+    }
+
+    @Test
+    void aKindThatIsNotKnownIsRefused() throws Exception {
+        byte[] record = serialize(Call.pending("f", "d", 1));
+        record[1] = 100;
+
+        assertThatThrownBy(() -> read(record))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("kind 100")
+                .hasMessageContaining("newer release");
+    }
+
+    /** What version 3 wrote of a pending call that is due at 7. */
+    private static Call readAsVersion3(String functionId, String argsDigest) {
+        try {
+            byte[] record = serialize(Call.scheduled(functionId, argsDigest, 1, 7));
+            byte[] old = new byte[record.length - 1]; // the kind is behind the version
+            System.arraycopy(record, 1, old, 0, old.length);
+            old[0] = 3;
+            return CallSerializer.INSTANCE.deserialize(new DataInputDeserializer(old));
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
     }
 
     /** A change of the format needs a new version; then this test goes, the ones above stay. */
     @Test
-    void version3IsWrittenByteForByteAsInTheGoldenFile() throws Exception {
-        assertThat(CallSerializer.VERSION).isEqualTo(3);
-        assertThat(serialize(getTestData())).isEqualTo(golden("v3"));
+    void version4IsWrittenByteForByteAsInTheGoldenFile() throws Exception {
+        assertThat(CallSerializer.VERSION).isEqualTo(4);
+        assertThat(serialize(getTestData())).isEqualTo(golden("v4"));
     }
 
     @Test
-    void timesCostAByteInAllSlotsButTheFirst() throws Exception {
+    void kindAndTimesCostTwoBytesInAllSlotsButTheFirst() throws Exception {
         Call ended = Call.completed("f", "d", null, null, 0, 1, 1_800_000_000_000_001L);
 
-        assertThat(serialize(ended).length).isEqualTo(sizeInVersion2(ended) + 1);
+        assertThat(serialize(ended).length).isEqualTo(sizeInVersion2(ended) + 2);
         assertThat(serialize(ended.ofInvocationThatBegan(5)).length)
-                .isEqualTo(sizeInVersion2(ended) + 9);
+                .isEqualTo(sizeInVersion2(ended) + 10);
     }
 
     private static int sizeInVersion2(Call call) {
@@ -220,7 +283,7 @@ public class CallSerializerTest extends SerializerTestBase<Call> {
         assertThat(snapshot.resolveSchemaCompatibility(restored).isCompatibleAsIs()).isTrue();
     }
 
-    /** What {@code golden/v3/calls.bin} was made of; see {@code GoldenFiles}. */
+    /** What {@code golden/v4/calls.bin} was made of; see {@code GoldenFiles}. */
     public static byte[] goldenCalls() throws IOException {
         return serialize(new CallSerializerTest().getTestData());
     }

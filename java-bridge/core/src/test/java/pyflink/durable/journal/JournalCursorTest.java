@@ -64,9 +64,9 @@ class JournalCursorTest extends JournalFixture {
         CursorJournal again = CursorJournal.restore(saved(journal));
 
         assertThat(again.matchNextOrClearSubsequentCallResult(F, X))
-                .containsExactly(fields(true, RESULT, null));
+                .containsExactly(true, RESULT, null);
         assertThat(again.matchNextOrClearSubsequentCallResult(G, Y))
-                .containsExactly(fields(true, null, ERROR));
+                .containsExactly(true, null, ERROR);
         assertThat(again.matchNextOrClearSubsequentCallResult(F, X)).isNull();
         assertThat(again.size()).isEqualTo(2);
     }

@@ -1,6 +1,7 @@
 package pyflink.durable.journal;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.TreeMap;
 
@@ -51,7 +52,10 @@ abstract class JournalFixture {
         return state.slots;
     }
 
+    /** Those of a call. */
     static Object[] fields(Object... fields) {
-        return fields;
+        Object[] withKind = Arrays.copyOf(fields, fields.length + 1);
+        withKind[fields.length] = "CALL";
+        return withKind;
     }
 }

@@ -26,16 +26,18 @@ class GoldenSnapshotTest {
             Map.of(
                     "v1", List.of(),
                     "v2", CALLS_OF_BOB,
-                    "v3", CALLS_OF_BOB);
+                    "v3", CALLS_OF_BOB,
+                    "v4", CALLS_OF_BOB);
 
     private static final Map<String, List<Long>> TIMES_OF_ALICE =
             Map.of(
                     "v1", Arrays.asList(null, null),
                     "v2", Arrays.asList(null, null),
-                    "v3", List.of(GoldenFiles.ENDED, GoldenFiles.BEGAN));
+                    "v3", List.of(GoldenFiles.ENDED, GoldenFiles.BEGAN),
+                    "v4", List.of(GoldenFiles.ENDED, GoldenFiles.BEGAN));
 
     @ParameterizedTest
-    @ValueSource(strings = {"v1", "v2", "v3"})
+    @ValueSource(strings = {"v1", "v2", "v3", "v4"})
     void anOperatorSnapshotRestores(String version) throws Exception {
         try (DurableHarness harness =
                 DurableHarness.keyedBy(KeyKind.STRING).open(goldenSnapshot(version))) {
@@ -69,7 +71,7 @@ class GoldenSnapshotTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"v1", "v2", "v3"})
+    @ValueSource(strings = {"v1", "v2", "v3", "v4"})
     void whatIsKeptOfIdleKeysIsGivenATime(String version) throws Exception {
         try (DurableHarness harness =
                 DurableHarness.setup()
@@ -86,7 +88,7 @@ class GoldenSnapshotTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"v1", "v2", "v3"})
+    @ValueSource(strings = {"v1", "v2", "v3", "v4"})
     void numbersGoOnBehindATimeWithIds(String version) throws Exception {
         OperatorSubtaskState snapshot;
         try (DurableHarness harness =
@@ -110,7 +112,7 @@ class GoldenSnapshotTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"v1", "v2", "v3"})
+    @ValueSource(strings = {"v1", "v2", "v3", "v4"})
     void aSnapshotIsRedistributedWhenTheJobIsRescaled(String version) throws Exception {
         int restored = 0;
         for (int subtask = 0; subtask < 4; subtask++) {

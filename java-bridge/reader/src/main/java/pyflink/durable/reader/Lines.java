@@ -145,6 +145,7 @@ final class Lines {
         json.writeBoolean(call.repeatable());
         payload(call.result());
         payload(call.exception());
+        json.writeString(call.kind().name());
     }
 
     private void begin(String kind) throws IOException {
