@@ -6,12 +6,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
-from pyflink_durable.call_log import FileCallLog
 from pyflink_durable.handler import Handler, check_handler
-from pyflink_durable.options import Durability, DurableOptions
+from pyflink_durable.options import DurableOptions
 from pyflink_durable.signals import Signal
 from pyflink_durable.testing.crashes import Crash, Crashes, NamedCrashes
 from pyflink_durable.testing.finished import finished
@@ -288,16 +286,6 @@ class Durable:
         for run in self._open:
             run.close()
         self._stack.close()
-
-
-def with_level(options: DurableOptions | None, level: Durability) -> DurableOptions:
-    """Options at another level; the log is in memory."""
-    changes: dict[str, Any] = {"durability": level}
-    if level == "write-ahead" and (options is None or options.call_log is None):
-        changes["call_log"] = FileCallLog(directory=Path("/in-memory"))
-    elif level != "write-ahead":
-        changes["call_log"] = None
-    return (options or DurableOptions()).model_copy(update=changes)
 
 
 def _name_file(error: BaseException, name: str) -> None:

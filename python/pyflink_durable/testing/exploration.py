@@ -17,7 +17,7 @@ import pytest
 from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.options import Durability, DurableOptions
 from pyflink_durable.testing.case import Case, Cuts, Settings
-from pyflink_durable.testing.durable import with_level
+from pyflink_durable.testing.levels import with_level
 from pyflink_durable.testing.virtual_clock import VirtualClock
 from pyflink_durable.testing.world import inputs_of
 

@@ -10,8 +10,8 @@ from typing import Any
 from pyflink_durable.handler import Handler, check_handler
 from pyflink_durable.options import Durability, DurableOptions
 from pyflink_durable.testing.crashes import Crashes, Point
-from pyflink_durable.testing.durable import with_level
 from pyflink_durable.testing.finished import finished
+from pyflink_durable.testing.levels import with_level
 from pyflink_durable.testing.run import Run
 from pyflink_durable.testing.signals import SentSignal
 from pyflink_durable.testing.stubs import Stub, Stubs

@@ -18,7 +18,7 @@ from pyflink_durable import (
 )
 from pyflink_durable.testing import CrashNotReached, Durable, crash
 from pyflink_durable.testing.crashes import WHENS
-from pyflink_durable.testing.durable import with_level
+from pyflink_durable.testing.levels import with_level
 
 
 class Payments:

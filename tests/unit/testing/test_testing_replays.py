@@ -25,7 +25,7 @@ from pyflink_durable import (
     RunnerContext,
 )
 from pyflink_durable.testing import Durable, NotDeterministic, SavedJournal, reads
-from pyflink_durable.testing.durable import with_level
+from pyflink_durable.testing.levels import with_level
 
 NAMES = ["ann", "bob", "cid", "dan", "eve", "fay", "gus"]
 
