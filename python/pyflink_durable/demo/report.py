@@ -17,7 +17,7 @@ _UNDER_WAY_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """Everything the table shows.
 
     Attributes:
@@ -63,7 +63,7 @@ class Outcome:
         return once and self.answered == set(self.orders) and not self.unexplained
 
 
-def results_table(outcome: Outcome) -> Table:
+def results_table(outcome: RunResult) -> Table:
     table = Table(title="What happened", title_justify="left", show_header=False)
     table.add_column("")
     table.add_column("", justify="right")
@@ -78,13 +78,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def explanations(outcome: Outcome) -> list[str]:
+def explanations(outcome: RunResult) -> list[str]:
     """A sentence for each thing in the table that needs one."""
     texts = (_none_doubled(outcome), _doubled(outcome), _unexplained(outcome), _answers(outcome))
     return [text for text in texts if text]
 
 
-def _service_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
+def _service_rows(outcome: RunResult) -> Iterable[tuple[str, str]]:
     stats = outcome.stats
     yield "orders", str(len(outcome.orders))
     yield "orders charged", str(stats.orders_charged)
@@ -95,7 +95,7 @@ def _service_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "charges looked up", str(stats.lookups)
 
 
-def _job_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
+def _job_rows(outcome: RunResult) -> Iterable[tuple[str, str]]:
     counters = outcome.log.counters
     yield "orders answered", str(len(outcome.answered))
     yield "orders answered twice", str(len(outcome.answers) - len(outcome.answered))
@@ -107,7 +107,7 @@ def _job_rows(outcome: Outcome) -> Iterable[tuple[str, str]]:
     yield "seconds", f"{outcome.seconds:.1f}"
 
 
-def _none_doubled(outcome: Outcome) -> str:
+def _none_doubled(outcome: RunResult) -> str:
     if outcome.level == "checkpoint" or outcome.doubled or not outcome.log.restarts:
         return ""
     place = "in a checkpoint" if outcome.level == "gated" else "in the log"
@@ -117,7 +117,7 @@ def _none_doubled(outcome: Outcome) -> str:
     )
 
 
-def _doubled(outcome: Outcome) -> str:
+def _doubled(outcome: RunResult) -> str:
     count = len(outcome.doubled) - len(outcome.unexplained)
     if not count:
         return ""
@@ -129,7 +129,7 @@ def _doubled(outcome: Outcome) -> str:
     )
 
 
-def _unexplained(outcome: Outcome) -> str:
+def _unexplained(outcome: RunResult) -> str:
     if not outcome.unexplained:
         return ""
     return (
@@ -138,7 +138,7 @@ def _unexplained(outcome: Outcome) -> str:
     )
 
 
-def _answers(outcome: Outcome) -> str:
+def _answers(outcome: RunResult) -> str:
     missing = len(set(outcome.orders) - outcome.answered)
     twice = len(outcome.answers) - len(outcome.answered)
     if not missing and not twice:

@@ -31,7 +31,7 @@ from pyflink_durable.demo.job import (
 from pyflink_durable.demo.ledger import Ledger
 from pyflink_durable.demo.orders import Order, write_orders
 from pyflink_durable.demo.processes import DemoError, flink_process, payment_service
-from pyflink_durable.demo.report import Outcome
+from pyflink_durable.demo.report import RunResult
 from pyflink_durable.options import Durability
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Progress:
 Watch = Callable[[Progress], None]
 
 
-def run(plan: Plan, workspace: Path, watch: Watch) -> Outcome:
+def run(plan: Plan, workspace: Path, watch: Watch) -> RunResult:
     """Runs service and job in an empty directory; both are gone when this returns or raises."""
     database = workspace / "payments.db"
     logs = new_folder(workspace, "log")
@@ -83,7 +83,7 @@ def run(plan: Plan, workspace: Path, watch: Watch) -> Outcome:
         seconds = time.monotonic() - started
     # Both processes have ended, so database and log are complete.
     with closing(Ledger(database)) as ledger:
-        return Outcome(
+        return RunResult(
             level=plan.level,
             orders=[order["id"] for order in plan.orders],
             stats=ledger.stats(),

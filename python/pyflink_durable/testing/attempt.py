@@ -1,4 +1,7 @@
-"""One attempt of the task: the real runtime, over journals in memory."""
+"""One attempt of the task: the real runtime, over journals in memory.
+
+Over 300 lines: the order of what happens in a step is all there is to it, and is read in one go.
+"""
 
 from __future__ import annotations
 

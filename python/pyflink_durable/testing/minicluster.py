@@ -1,4 +1,7 @@
-"""The fixture `flink_minicluster`: jobs in Flink's own mini-cluster, which fail and start again."""
+"""The fixture `flink_minicluster`: jobs in Flink's own mini-cluster, which fail and start again.
+
+Over 300 lines: a job, and the little that it asks of PyFlink and of the JVM, in a few lines each.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from pyflink_durable.demo.flinklog import FlinkLog, LogFollower, Restart
 from pyflink_durable.demo.ledger import Charge, Stats
-from pyflink_durable.demo.report import Outcome, explanations, results_table
+from pyflink_durable.demo.report import RunResult, explanations, results_table
 
 STAMP = "2026-03-01 12:00:00,250"
 FAILED = datetime(2026, 3, 1, 12, 0, 0, 250_000).timestamp()
@@ -26,7 +26,7 @@ def counters_line(**counters: int) -> str:
     return f"{STAMP} INFO  pyflink.durable.Op [] - durable-counters {json.dumps(names | counters)}"
 
 
-def outcome(**changes: Any) -> Outcome:
+def outcome(**changes: Any) -> RunResult:
     fields: dict[str, Any] = {
         "level": "checkpoint",
         "orders": ["a", "b"],
@@ -45,7 +45,7 @@ def outcome(**changes: Any) -> Outcome:
         "log": FlinkLog(restarts=[Restart(FAILED, 3, FAILED - 0.2)]),
         "seconds": 12.34,
     }
-    return Outcome(**(fields | changes))
+    return RunResult(**(fields | changes))
 
 
 def doubled(order: str, first_arrived: float) -> dict[str, list[Charge]]:
@@ -53,7 +53,7 @@ def doubled(order: str, first_arrived: float) -> dict[str, list[Charge]]:
     return {order: [Charge(f"charge-{n}", order, 1.0, at) for n, at in enumerate(arrivals)]}
 
 
-def shown(result: Outcome) -> dict[str, str]:
+def shown(result: RunResult) -> dict[str, str]:
     console = Console(width=120, file=StringIO())
     with console.capture() as capture:
         console.print(results_table(result))

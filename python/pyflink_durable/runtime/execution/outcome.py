@@ -1,4 +1,4 @@
-"""How a call ended."""
+"""What a function came to: its value, or what it raised."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ class TimedOut(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """How a call ended: one of both is None."""
+    """What a function came to; without an error it has returned the value, which may be None.
+
+    What users are told of a call that has ended is a `CallOutcome`.
+    """
 
     value: Any
     error: BaseException | None
