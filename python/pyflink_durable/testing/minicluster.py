@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pyflink.common import JobClient
     from pyflink.datastream import DataStream, StreamExecutionEnvironment
 
 Build = Callable[["DataStream"], "DataStream"]
@@ -48,26 +49,7 @@ class FlinkMiniCluster:
             parallelism: Of all operators that do not set their own.
             settings: Further options of Flink.
         """
-        from pyflink.common import Configuration
-        from pyflink.datastream import StreamExecutionEnvironment
-
-        configuration = Configuration()
-        values = {
-            "python.execution-mode": "thread",
-            "python.executable": sys.executable,
-            "python.client.executable": sys.executable,
-            "parallelism.default": str(parallelism),
-            "execution.checkpointing.interval": "100 ms",
-            "execution.checkpointing.storage": "filesystem",
-            "execution.checkpointing.dir": checkpoints.as_uri(),
-            "execution.buffer-timeout.interval": "1 ms",
-            "restart-strategy.type": "fixed-delay",
-            "restart-strategy.fixed-delay.attempts": str(_FAILURES),
-            "restart-strategy.fixed-delay.delay": "10 ms",
-        }
-        for name, value in (values | dict(settings or {})).items():
-            configuration.set_string(name, value)
-        return StreamExecutionEnvironment.get_execution_environment(configuration)
+        return environment(checkpoints, parallelism, settings or {})
 
     def start(
         self, build: Build, *, parallelism: int = 1, settings: Mapping[str, str] | None = None
@@ -123,7 +105,7 @@ class MiniClusterJob:
     def _start(self, settings: Mapping[str, str]) -> None:
         env = self._environment(settings)
         outputs = self._build(_read_lines(env, self._folder / "inputs"))
-        _write_lines(outputs, self._folder / "outputs")
+        write_lines(outputs, self._folder / "outputs", "outputs")
         self._client = env.execute_async("pyflink-durable test")
         self._task_manager = 0
 
@@ -234,11 +216,33 @@ class MiniClusterJob:
         self.close()
 
     def _cluster(self) -> Any:
-        """The Java object; a client of PyFlink cannot ask it for what happens here."""
-        j_client = self._client._j_job_client
-        fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
-        fields["miniCluster"].setAccessible(True)
-        return fields["miniCluster"].get(j_client)
+        return cluster_of(self._client)
+
+
+def environment(
+    checkpoints: Path, parallelism: int, settings: Mapping[str, str]
+) -> StreamExecutionEnvironment:
+    """See `FlinkMiniCluster.environment`."""
+    from pyflink.common import Configuration
+    from pyflink.datastream import StreamExecutionEnvironment
+
+    configuration = Configuration()
+    values = {
+        "python.execution-mode": "thread",
+        "python.executable": sys.executable,
+        "python.client.executable": sys.executable,
+        "parallelism.default": str(parallelism),
+        "execution.checkpointing.interval": "100 ms",
+        "execution.checkpointing.storage": "filesystem",
+        "execution.checkpointing.dir": checkpoints.as_uri(),
+        "execution.buffer-timeout.interval": "1 ms",
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": str(_FAILURES),
+        "restart-strategy.fixed-delay.delay": "10 ms",
+    }
+    for name, value in (values | dict(settings)).items():
+        configuration.set_string(name, value)
+    return StreamExecutionEnvironment.get_execution_environment(configuration)
 
 
 @contextmanager
@@ -275,13 +279,22 @@ def _read_lines(env: StreamExecutionEnvironment, folder: Path) -> DataStream:
     return stream.set_parallelism(1).uid("inputs")
 
 
-def _write_lines(stream: DataStream, folder: Path) -> None:
+def write_lines(stream: DataStream, folder: Path, uid: str) -> None:
+    """Writes strings to files, each visible once the checkpoint behind it is complete."""
     from pyflink.common.serialization import Encoder
     from pyflink.datastream.connectors.file_system import FileSink, RollingPolicy
 
     sink = FileSink.for_row_format(str(folder), Encoder.simple_string_encoder())
     rolling = sink.with_rolling_policy(RollingPolicy.on_checkpoint_rolling_policy())
-    stream.sink_to(rolling.build()).uid("outputs")
+    stream.sink_to(rolling.build()).uid(uid)
+
+
+def cluster_of(client: JobClient) -> Any:
+    """The Java object of a job's cluster; a client of PyFlink cannot ask for all that it can."""
+    j_client = client._j_job_client
+    fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
+    fields["miniCluster"].setAccessible(True)
+    return fields["miniCluster"].get(j_client)
 
 
 def _place_of(part: Path) -> tuple[int, int]:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from pyflink.common import Configuration, JobClient, Types
-from pyflink.common.serialization import Encoder
+from pyflink.common import JobClient, Types
 from pyflink.datastream import DataStream, StreamExecutionEnvironment
-from pyflink.datastream.connectors.file_system import FileSink, RollingPolicy
 from pyflink.java_gateway import get_gateway
 
 from crashkit.world import World
 from pyflink_durable import durable_process
+from pyflink_durable.testing import minicluster
 
 _JOB_SECONDS = 45.0
 _TASKS_ARE_STARTING = "Not all required tasks are currently running"
@@ -36,24 +34,12 @@ def environment(
         **settings: Flink options, with `__` in place of a dot and `_` in place of a dash.
     """
     values = {
-        "python.execution-mode": "thread",
-        "python.executable": sys.executable,
-        "python.client.executable": sys.executable,
-        "parallelism.default": str(parallelism),
-        "execution.checkpointing.interval": "100 ms",
-        "execution.checkpointing.storage": "filesystem",
-        "execution.checkpointing.dir": world.checkpoints.as_uri(),
         "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
-        "execution.buffer-timeout.interval": "1 ms",
         "restart-strategy.type": "fixed-delay" if restarts else "none",
         "restart-strategy.fixed-delay.attempts": str(restarts),
-        "restart-strategy.fixed-delay.delay": "10 ms",
     }
     values |= {name.replace("__", ".").replace("_", "-"): v for name, v in settings.items()}
-    configuration = Configuration()
-    for name, value in values.items():
-        configuration.set_string(name, value)
-    return StreamExecutionEnvironment.get_execution_environment(configuration)
+    return minicluster.environment(world.checkpoints, parallelism, values)
 
 
 def durable(inputs: DataStream, handler: Any, **options: Any) -> DataStream:
@@ -79,12 +65,7 @@ def write_outputs(stream: DataStream, world: World, name: str = "results") -> No
         world: Where to.
         name: By which `World.outputs` finds them.
     """
-    sink = (
-        FileSink.for_row_format(str(world.folder_of(name)), Encoder.simple_string_encoder())
-        .with_rolling_policy(RollingPolicy.on_checkpoint_rolling_policy())
-        .build()
-    )
-    stream.sink_to(sink).uid(f"write-{name}")
+    minicluster.write_lines(stream, world.folder_of(name), f"write-{name}")
 
 
 def start(env: StreamExecutionEnvironment) -> JobClient:
@@ -145,7 +126,7 @@ def take_checkpoint(client: JobClient) -> None:
 
     By way of the mini-cluster itself, since a client of PyFlink cannot ask for one.
     """
-    cluster = _cluster_of(client)
+    cluster = minicluster.cluster_of(client)
     kind = get_gateway().jvm.org.apache.flink.core.execution.CheckpointType.CONFIGURED
     job = client.get_job_id()._j_job_id
     _ask_again_on("CheckpointException", lambda: cluster.triggerCheckpoint(job, kind))
@@ -172,19 +153,19 @@ def _ask_again_on(trouble: str, ask: Callable[[], Any]) -> Any:
 
 def last_failure(client: JobClient) -> str:
     """What the job has last been restarted for."""
-    graph = _cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    graph = minicluster.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
     return str(graph.getFailureInfo().getExceptionAsString())
 
 
 def failed_checkpoints(client: JobClient) -> int:
     """How many checkpoints of a job were aborted."""
-    graph = _cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    graph = minicluster.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
     return int(graph.getCheckpointStatsSnapshot().getCounts().getNumberOfFailedCheckpoints())
 
 
 def finished_subtasks(client: JobClient, operator: str) -> int:
     """How many subtasks of an operator have finished while its job goes on."""
-    graph = _cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    graph = minicluster.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
     vertices = graph.getAllVertices().values()
     tasks = [
         task for one in vertices if operator in one.getName() for task in one.getTaskVertices()
@@ -194,14 +175,7 @@ def finished_subtasks(client: JobClient, operator: str) -> int:
 
 def rest_address(client: JobClient) -> str:
     """Where the mini-cluster of a job answers as a JobManager does: a URL."""
-    return str(_cluster_of(client).getRestAddress().get().toString())
-
-
-def _cluster_of(client: JobClient) -> Any:
-    j_client = client._j_job_client
-    fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
-    fields["miniCluster"].setAccessible(True)
-    return fields["miniCluster"].get(j_client)
+    return str(minicluster.cluster_of(client).getRestAddress().get().toString())
 
 
 def take_savepoint(client: JobClient, world: World, form: str = "canonical") -> str:
