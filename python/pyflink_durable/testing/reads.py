@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime as dt
+import gc
 import linecache
 import sys
 import time
@@ -126,6 +127,8 @@ class Reads:
         Args:
             kind: `SEED` for the order of sets alone, None for all.
         """
+        collects = gc.isenabled()
+        gc.disable()  # who is told of collections reads the clock in the midst of a handler
         profile, trace = sys.getprofile(), sys.gettrace()
         if kind is None:
             sys.setprofile(self._called)
@@ -136,6 +139,8 @@ class Reads:
         finally:
             sys.setprofile(profile)
             sys.settrace(trace)
+            if collects:
+                gc.enable()
         return list(self._found)
 
     def _called(self, frame: FrameType, event: str, function: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import importlib
 import json
 import os
@@ -126,6 +127,24 @@ async def keeps_in_a_default(names: list[str], ctx: RunnerContext, seen: list[An
 def test_what_is_not_found_in_a_line_is_hinted_at(durable: Durable) -> None:
     with pytest.raises(NotDeterministic, match="a mutable default"):
         durable.run(keeps_in_a_default, NAMES, always_replay=True)
+
+
+def test_what_a_collection_of_garbage_reads_is_not_the_handler_s(durable: Durable) -> None:
+    """Hypothesis is told of each, and looks at the clock."""
+
+    def told(phase: str, info: dict[str, int]) -> None:
+        time.perf_counter()
+
+    thresholds = gc.get_threshold()
+    gc.callbacks.append(told)
+    gc.set_threshold(1)
+    try:
+        with pytest.raises(NotDeterministic, match="a mutable default"):
+            durable.run(keeps_in_a_default, NAMES, always_replay=True)
+    finally:
+        gc.set_threshold(*thresholds)
+        gc.callbacks.remove(told)
+    assert gc.isenabled()
 
 
 def test_a_handler_that_cannot_be_pickled_is_told(
