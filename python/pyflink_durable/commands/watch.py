@@ -19,6 +19,7 @@ from pyflink_durable.watch.serving import PageServer
 from pyflink_durable.watch.terminal import render_picture
 from pyflink_durable.watch.watcher import Watcher, find_job
 
+_WIDTH = 160
 _ENDED = ("FINISHED", "CANCELED", "FAILED", "SUSPENDED")
 
 
@@ -107,4 +108,5 @@ def _serve(server: PageServer) -> None:
 
 
 def _console() -> Console:
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    """A file has no width: in the 80 columns that rich takes it to have names would be broken."""
+    return Console(width=None if sys.stdout.isatty() else _WIDTH, highlight=False)
