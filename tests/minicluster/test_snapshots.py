@@ -204,6 +204,7 @@ def test_a_savepoint_of_a_rescaled_job(world: World) -> None:
 
     invocations = [one for one in contents if isinstance(one, Invocation)]
     assert sorted(map(described, invocations)) == STORED
+    assert {one.key for one in invocations if one.parked} == {"retries", "sleeps"}
     kept = {one.key: one.values["seen"].value for one in contents if isinstance(one, KeptState)}
     assert kept == {"idle": 1}
 

@@ -36,11 +36,13 @@ def slot(number: int, name: str, status: str = "PENDING", **other: Any) -> Slot:
     return Slot(number, name, status=status, **(fields | other))
 
 
-def invocation(key: Any, *slots: Slot, hours: float | None = None, place: int = 0) -> Invocation:
+def invocation(
+    key: Any, *slots: Slot, hours: float | None = None, place: int = 0, parked: bool = False
+) -> Invocation:
     began = None if hours is None else micros(NOW - timedelta(hours=hours))
     data = pickle.dumps(key)
     order = payload({"order": key})
-    return Invocation(OPERATOR, data, place, None, place, order, {}, slots, began, 3)
+    return Invocation(OPERATOR, data, place, None, place, order, {}, slots, began, 3, parked=parked)
 
 
 def in_millis(minutes: float) -> int:
@@ -66,7 +68,9 @@ REFUSED = slot(
 IN_DOUBT = invocation("ann", ENDED, slot(1, "shop.charge"), hours=3)
 RETRYING = invocation("ben", slot(0, "shop.charge", attempt=3, due=in_millis(5)), hours=0.5)
 SLEEPING = invocation(
-    "cid", ENDED, REFUSED, slot(2, "", kind=SlotKind.TIMER, due=in_millis(60 * 26)), hours=50
+    *("cid", ENDED, REFUSED, slot(2, "", kind=SlotKind.TIMER, due=in_millis(60 * 26))),
+    hours=50,
+    parked=True,
 )
 RUNNING = invocation("dan")
 IN_LINE = invocation("ann", place=1)

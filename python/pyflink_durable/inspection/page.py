@@ -94,7 +94,7 @@ def _row(number: int, one: Invocation, now: datetime, payloads: bool) -> str:
         f"<tbody id='i{number}'><tr>"
         f"<td>{key}</td><td data-value='{one.sequence}'>{id}</td>"
         f"<td class='{_class(one.condition)}' data-value='{CONDITIONS.index(one.condition)}'>"
-        f"{SIGNS[one.condition]} {one.condition}</td>"
+        f"{SIGNS[one.condition]} {one.condition}{', parked' if one.parked else ''}</td>"
         f"<td data-value='{age}'>{shown_age}</td>"
         f"<td>{escape(one.operator.shown)}</td><td>{names}</td></tr>"
         f"<tr class='more'><td colspan='6'>{_details(one, now, payloads)}</td></tr></tbody>\n"

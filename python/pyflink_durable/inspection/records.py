@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from pyflink_durable.snapshot import Invocation, Payload, Slot
@@ -16,7 +17,9 @@ def record_of(invocation: Invocation) -> dict[str, Any]:
         "place": invocation.place,
         "version": invocation.version,
         "condition": invocation.condition,
-        "began": None if invocation.since is None else invocation.since.isoformat(),
+        "parked": invocation.parked,
+        "began": _moment(invocation.since),
+        "waitsSince": _moment(invocation.waits_since) if invocation.place == 0 else None,
         "timestamp": invocation.timestamp,
         "inputBytes": _size(invocation.input),
         "stateBytes": {name: value.size for name, value in invocation.state.items()},
@@ -26,6 +29,10 @@ def record_of(invocation: Invocation) -> dict[str, Any]:
         record["input"] = _plain(invocation.input.value)
         record["state"] = {name: _plain(value.value) for name, value in invocation.state.items()}
     return record
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
 
 
 def _slot(slot: Slot) -> dict[str, Any]:

@@ -90,11 +90,19 @@ def _table(
         table.add_row(
             escape(repr(one.key)),
             "-" if one.id is None else str(one.id),
-            _colored(one.condition, one.condition),
+            _condition(one, now),
             "-" if one.since is None else shown_duration(now - one.since),
             _slots(one, now, all_slots=all_slots, payloads=payloads),
         )
     return table
+
+
+def _condition(one: Invocation, now: datetime) -> str:
+    """How it stands, and for how long if it waits."""
+    told = _colored(one.condition, one.condition)
+    if one.condition == "waiting" and one.waits_since is not None:
+        told += f" {shown_duration(now - one.waits_since)}"
+    return f"{told}, parked" if one.parked else told
 
 
 def _slots(invocation: Invocation, now: datetime, *, all_slots: bool, payloads: bool) -> str:

@@ -137,6 +137,7 @@ class Invocation:
         key_group: The key's key group.
         version: The version of the handler that accepted it, and handles it to its end; None if
             its job named none.
+        parked: Whether it is not in memory, as it only waits, or is behind one that does.
     """
 
     operator: OperatorInfo
@@ -150,6 +151,7 @@ class Invocation:
     began: int | None
     key_group: int
     version: str | None = field(default=None, kw_only=True)
+    parked: bool = field(default=False, kw_only=True)
 
     @cached_property
     def key(self) -> Any:
@@ -182,6 +184,13 @@ class Invocation:
     def since(self) -> datetime | None:
         """When it began."""
         return None if self.began is None else _from_micros(self.began)
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """When what it has done last had ended; at the latest then its open waits began."""
+        times = [slot.ended for slot in self.slots if slot.ended is not None]
+        known = [*times, *([] if self.began is None else [self.began])]
+        return _from_micros(max(known)) if known else None
 
 
 @dataclass(frozen=True)

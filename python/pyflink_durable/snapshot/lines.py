@@ -68,6 +68,7 @@ def _invocations(
             began if first else None,
             group,
             version=version,
+            parked=line["parked"],
         )
 
 

@@ -113,7 +113,9 @@ class OperatorMetrics:
             for call, of_call in sorted(counts.items(), key=lambda one: one[0] or "")
             if call is not None
         ]
-        return OperatorPicture(operator, dict(sorted(subtasks.items())), counts[None], tuple(calls))
+        return OperatorPicture(
+            operator, dict(sorted(subtasks.items())), counts[None], tuple(calls), vertex.id
+        )
 
 
 class Rates:

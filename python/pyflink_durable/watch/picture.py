@@ -77,12 +77,14 @@ class OperatorPicture:
         subtasks: The gauges of each subtask, by its number; one that has not started has none.
         counts: What was counted, by the metrics' names.
         calls: What is known of calls by their names, with ``call_metrics=True``.
+        vertex: The id of the part of the job that it begins, which is its own id, too.
     """
 
     name: str
     subtasks: Mapping[int, Mapping[str, float]]
     counts: Mapping[str, Count]
     calls: tuple[CallPicture, ...]
+    vertex: str = ""
 
 
 @dataclass(frozen=True)

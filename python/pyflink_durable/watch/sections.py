@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
+from pyflink_durable.inspection.findings import CONDITIONS
 from pyflink_durable.inspection.selection import short_name, shown_duration
-from pyflink_durable.snapshot import Invocation, Slot
+from pyflink_durable.snapshot import Invocation, OperatorInfo, Slot
 from pyflink_durable.watch.picture import (
     CallPicture,
     Count,
@@ -60,7 +61,8 @@ def sections_of(picture: Picture) -> list[Section]:
         sections.append(_counters(operator))
         if operator.calls:
             sections.append(_calls(operator.calls))
-    sections.append(_in_flight(picture.in_flight, picture.moment))
+    names = {operator.vertex: operator.name for operator in picture.operators}
+    sections.append(_in_flight(picture.in_flight, picture.moment, names))
     return sections
 
 
@@ -202,7 +204,7 @@ def _calls(calls: Sequence[CallPicture]) -> Section:
 # -------------------------------------------------------------------- in flight
 
 
-def _in_flight(told: InFlightPicture, now: datetime) -> Section:
+def _in_flight(told: InFlightPicture, now: datetime, names: Mapping[str, str]) -> Section:
     lines = []
     if told.trouble is not None:
         lines.append(Cell(told.trouble, "retrying"))
@@ -211,19 +213,24 @@ def _in_flight(told: InFlightPicture, now: datetime) -> Section:
     age = shown_duration(now - told.taken)
     lines.insert(0, Cell(f"read from checkpoint {told.checkpoint}, which is {age} old"))
     for operator, counts in told.findings.conditions.items():
-        told_counts = ", ".join(f"{count:,} {name}" for name, count in counts.items() if count)
-        lines.append(Cell(f"{operator.shown}: {told_counts or 'nothing'}"))
-    rows = tuple(_invocation(one, told.taken) for one in told.findings.invocations())
+        sums = ", ".join(f"{counts[name]:,} {name}" for name in CONDITIONS if counts[name])
+        lines.append(Cell(f"{_name(operator, names)}: {sums or 'nothing'}"))
+    rows = tuple(_invocation(one, told.taken, names) for one in told.findings.invocations())
     columns = ("key", "operator", "condition", "waits at", "age")
     return Section("in flight, the slowest first", tuple(lines), columns, rows, names=4)
 
 
-def _invocation(one: Invocation, now: datetime) -> tuple[Cell, ...]:
+def _name(operator: OperatorInfo, names: Mapping[str, str]) -> str:
+    """Its uid; where Flink does not keep that (before 2.1), the name that the REST API tells."""
+    return operator.uid or names.get(operator.id) or operator.shown
+
+
+def _invocation(one: Invocation, now: datetime, names: Mapping[str, str]) -> tuple[Cell, ...]:
     opened = [slot for slot in one.slots if slot.condition not in ("ended", "failed")]
     place = "; ".join(_slot(slot, now) for slot in opened)
     return (
         Cell(repr(one.key)),
-        Cell(one.operator.shown),
+        Cell(_name(one.operator, names)),
         Cell(one.condition, one.condition),
         Cell(place or ("its turn" if one.place else "its next call")),
         Cell("-" if one.since is None else shown_duration(now - one.since)),

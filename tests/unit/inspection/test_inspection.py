@@ -40,25 +40,25 @@ orders  6 in flight: 2 in doubt, 1 retrying, 1 waiting, 1 running, 1 in line; ol
           1 in doubt  ship
           1 waiting  timer
 
-key                              id  condition  age    slots
-'ann'                            0   in doubt   3h     1 ended
-                                                       1 charge in doubt
-"<script>alert('eve')</script>"  0   in doubt   36s    0 ship in doubt
-'ben'                            0   retrying   30m    0 charge retry attempt 3 due in 5m
-'cid'                            0   waiting    2d 2h  2 ended
-                                                       2 timer waiting due in 1d 2h
-'dan'                            0   running    -
-'ann'                            1   in line    -
+key                              id  condition           age    slots
+'ann'                            0   in doubt            3h     1 ended
+                                                                1 charge in doubt
+"<script>alert('eve')</script>"  0   in doubt            36s    0 ship in doubt
+'ben'                            0   retrying            30m    0 charge retry attempt 3 due in 5m
+'cid'                            0   waiting 1h, parked  2d 2h  2 ended
+                                                                2 timer waiting due in 1d 2h
+'dan'                            0   running             -
+'ann'                            1   in line             -
 """
 ALL_OF_ONE = """\
 orders  1 in flight: 1 waiting; oldest 2d 2h
           1 waiting  timer
 
-key    id  condition  age    slots
-'cid'  0   waiting    2d 2h  input {'order': 'cid'}
-                             0 reserve ended 'reserved'
-                             1 charge failed builtins.ValueError('refused')
-                             2 timer waiting due in 1d 2h
+key    id  condition           age    slots
+'cid'  0   waiting 1h, parked  2d 2h  input {'order': 'cid'}
+                                      0 reserve ended 'reserved'
+                                      1 charge failed builtins.ValueError('refused')
+                                      2 timer waiting due in 1d 2h
 """
 
 
@@ -130,6 +130,7 @@ def test_a_record_has_payloads_only_if_they_were_read() -> None:
     assert record["slots"][0]["result"] == "reserved"
     assert record["slots"][1]["exception"] == "builtins.ValueError('refused')"
     assert record["began"] == "2026-02-27T10:00:00+00:00"
+    assert (record["parked"], record["waitsSince"]) == (True, "2026-03-01T11:00:00+00:00")
 
 
 # ------------------------------------------------------------------------------ the command

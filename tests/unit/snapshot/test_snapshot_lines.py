@@ -26,7 +26,7 @@ def slot(number: int, name: str, status: str, kind: str = "CALL", **other: Any) 
 
 
 def read(**line: Any) -> list[Any]:
-    head = {"line": "key", "key": text("ann"), "group": 3, "state": {}}
+    head = {"line": "key", "key": text("ann"), "group": 3, "state": {}, "parked": False}
     return list(content_of(head | line, OPERATOR))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from html import escape
 from pathlib import Path
@@ -166,6 +167,17 @@ def test_of_many_subtasks_those_with_the_oldest_work_are_shown() -> None:
     everything = [cell.text for cell in subtasks.rows[-1]]
     assert everything[:2] == ["all", "99"]
     assert everything[6] == "1m 38s"
+
+
+def test_an_operator_without_uid_has_the_name_that_the_rest_api_tells() -> None:
+    """Flink keeps uids in checkpoints since 2.1."""
+    findings = Findings(20)
+    findings.add_operators([replace(OPERATOR, id="bc41", uid=None)])
+    shown = InFlightPicture(findings, 42, NOW)
+    operator = OperatorPicture("orders", {}, {}, (), vertex="bc41")
+
+    assert "orders: nothing" in seen(picture_of(operator, in_flight=shown))
+    assert "bc41: nothing" in seen(picture_of(in_flight=shown))
 
 
 def picture_of(*operators: OperatorPicture, in_flight: Any = None) -> Picture:

@@ -69,6 +69,7 @@ final class Lines {
             json.writeEndArray();
         }
         json.writeEndArray();
+        json.writeBooleanField("parked", key.parked());
         json.writeArrayFieldStart("slots");
         for (Map.Entry<Integer, Call> slot : key.journal().entrySet()) {
             json.writeStartArray();

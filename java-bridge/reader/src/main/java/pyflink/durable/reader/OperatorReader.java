@@ -136,6 +136,7 @@ final class OperatorReader {
                                         group(key),
                                         pickle(key),
                                         states.inputs(pickles),
+                                        states.isParked(),
                                         states.journal(),
                                         states.userState())));
         states.forEachUnclaimed((key, entry) -> lines.unclaimed(operator.id(), pickle(key), entry));

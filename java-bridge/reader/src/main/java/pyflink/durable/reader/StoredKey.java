@@ -47,6 +47,7 @@ final class StoredKey {
     private final int group;
     @Nullable private final byte[] pickle;
     private final List<StoredInput> inputs;
+    private final boolean parked;
     private final Map<Integer, Call> journal;
     private final Map<String, byte[]> userState;
 
@@ -54,11 +55,13 @@ final class StoredKey {
             int group,
             @Nullable byte[] pickle,
             List<StoredInput> inputs,
+            boolean parked,
             Map<Integer, Call> journal,
             Map<String, byte[]> userState) {
         this.group = group;
         this.pickle = pickle;
         this.inputs = inputs;
+        this.parked = parked;
         this.journal = journal;
         this.userState = userState;
     }
@@ -74,6 +77,11 @@ final class StoredKey {
 
     List<StoredInput> inputs() {
         return inputs;
+    }
+
+    /** Whether the first of them is parked. */
+    boolean parked() {
+        return parked;
     }
 
     Map<Integer, Call> journal() {

@@ -163,6 +163,10 @@ final class StoredStates {
         return input.sealed() != null ? input.sealed() : pickles.of(valueOf(input.value()));
     }
 
+    boolean isParked() throws Exception {
+        return parked != null && !parked.isEmpty();
+    }
+
     /** PyFlink sends keyed streams as rows of key and value. */
     private static Object valueOf(Object input) {
         boolean wrapped = input instanceof Row && ((Row) input).getArity() == 2;
