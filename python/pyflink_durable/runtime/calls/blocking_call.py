@@ -80,7 +80,7 @@ def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
             except StopIteration as end:
                 return end.value  # type: ignore[no-any-return]
             finally:
-                sent = None  # as above
+                sent = None  # an error's traceback holds this frame
             if isinstance(step, Execution) and step.timeout is None:
                 sent = _check_ended(step, executor.run_here(step))
             elif not isinstance(step, WaitForTurn):
@@ -166,7 +166,7 @@ def _check_ended(step: Execution, outcome: Outcome) -> Outcome:
         try:
             return outcome
         finally:
-            del outcome  # as above
+            del outcome  # an error's traceback holds this frame
     if inspect.iscoroutine(outcome.value):
         outcome.value.close()
     error = TypeError(
