@@ -50,6 +50,7 @@ from pyflink_durable.retry import RetryPolicy
 from pyflink_durable.serializer import Codec, Serializer
 from pyflink_durable.signals import UNCLAIMED_SIGNAL, Signal, UnclaimedSignal
 from pyflink_durable.testing.local_context import LocalRunnerContext
+from pyflink_durable.tickets import Ticket
 from pyflink_durable.tool_options import ToolCallOptions
 
 __all__ = [
@@ -105,6 +106,7 @@ __all__ = [
     "Signal",
     "SignalTimedOut",
     "ThreadNotStarted",
+    "Ticket",
     "ToolCallOptions",
     "UnclaimedSignal",
     "UnsupportedLoopOperation",

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from pyflink_durable.durable_calls import DurableCalls
 from pyflink_durable.signals import Signal
+from pyflink_durable.tickets import Ticket
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -102,6 +103,24 @@ class RunnerContext(DurableCalls):
         Raises:
             SignalTimedOut: None has come in time.
             Exception: What the signal raises, see `Signal.error`.
+        """
+
+    @abstractmethod
+    def callback(self, name: str, timeout: float | None = None) -> Ticket:
+        """Makes a ticket for one answer from outside: a person's, a webhook's.
+
+        Its ``token`` goes out with a durable call; ``await ticket`` gives the answer, which comes
+        back as ``Signal.from_token(token, value)`` on the operator's stream of signals. The token
+        is journaled: it is the same in every run. For ``async def`` handlers of an operator with
+        ``signals=`` and ``DurableOptions(callback_secret=...)``.
+
+        Args:
+            name: What it is for, in errors and logs.
+            timeout: Seconds that ``await ticket`` waits, from then on; None for no end.
+
+        Raises:
+            TypeError: The handler's key cannot travel in a token.
+            SignalTimedOut: No answer has come in time; raised by ``await ticket``.
         """
 
     @abstractmethod

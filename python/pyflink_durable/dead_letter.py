@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pyflink.common import Types
 from pyflink.datastream import OutputTag
 
 DEAD_LETTER = OutputTag("durable-dead-letter", Types.PICKLED_BYTE_ARRAY())
-"""The side output of ``DurableOptions(on_error="dead-letter")``; it carries `DeadLetter`."""
+"""The side output of ``DurableOptions(on_error="dead-letter")``, and of inputs whose invocation was
+cancelled; it carries `DeadLetter`."""
 
 
 @dataclass(frozen=True)
@@ -34,16 +35,17 @@ class JournaledCall:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """An input whose handler raised.
+    """An input whose handler raised, or was cancelled.
 
     Attributes:
         operator: The name given to `durable_process`.
         key: The key of the input.
         value: The input element.
         error_type: Name of the exception's class.
-        message: The exception's message.
+        message: The exception's message; of a cancellation its reason.
         traceback: The exception's traceback as text.
         calls: The journal so far: what has already happened outside.
+        reason: ``"failed"``, or ``"cancelled"`` by `Signal.cancel`.
     """
 
     operator: str
@@ -53,3 +55,4 @@ class DeadLetter:
     message: str
     traceback: str
     calls: tuple[JournaledCall, ...]
+    reason: Literal["failed", "cancelled"] = "failed"

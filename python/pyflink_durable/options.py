@@ -82,6 +82,12 @@ class DurableOptions(BaseModel):
     `UNCLAIMED_SIGNAL`. A week; its id is known for as long.
     Default 604,800."""
 
+    callback_secret: Callable[[], bytes | Sequence[bytes]] | None = None
+    """Gives the secret, 16 bytes or more, that tokens of `RunnerContext.callback` are made with. It
+    is called in the TaskManager when a task starts, and travels with the job, so it must not hold
+    the secret itself. A list of several: the first makes tokens, all are accepted.
+    Default None."""
+
     park_after: float | None = Field(default=10.0, ge=0.1, le=86_400)
     """Seconds after which an invocation that waits for nothing but time or signals is dropped from
     memory; it is run again, by replay, when it goes on. By ``None`` never. Without a place left in

@@ -21,7 +21,7 @@ from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.user_state import StateBackend
 from pyflink_durable.testing.crashes import Crashed
-from pyflink_durable.testing.dead_letters import dead_letter_of
+from pyflink_durable.testing.dead_letters import dead_letter_of, takes_letter
 from pyflink_durable.testing.handler_threads import HandlerThread
 from pyflink_durable.testing.journals import Journals
 from pyflink_durable.testing.memory_journal import writes_of
@@ -82,6 +82,7 @@ class Attempt:
             outputs=world.outputs,
             payloads=world.payloads,
             signals=self.waiting.waits,
+            callbacks=world.callbacks,
         )
         function, on_end = world.function, self._ended.append
         self._runner: StepRunner | ThreadRunner
@@ -278,7 +279,7 @@ class Attempt:
             world.emitted += context.outputs
             if world.on_end is not None:
                 world.on_end(number, slots, tuple(context.outputs))
-        elif not isinstance(outcome.error, Exception) or not world.takes_letter(context):
+        elif not takes_letter(context, outcome.error, world.options, world.telemetry):
             world.failure = outcome.error
             raise Crashed
         else:
@@ -299,6 +300,13 @@ class Attempt:
         """The input of a key whose handler runs, or is parked."""
         inputs = self._lanes.get(lane)
         return inputs[0].number if inputs else None
+
+    def first_of(self, lane: str) -> int:
+        """The number, among those of its key, of the first input that has not ended."""
+        inputs = self._lanes.get(lane)
+        if inputs:
+            return inputs[0].sequence
+        return sum(1 for input in self.world.inputs if input.lane == lane)
 
     def let_go(self, numbers: list[int]) -> list[int]:
         """Drops handlers that wait, as far as they let themselves be; gives those."""

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Coroutine,
+    Generator,
+    Iterable,
+    MutableMapping,
+)
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime, timezone
 from hashlib import blake2b
@@ -14,6 +21,7 @@ from uuid import UUID
 
 from pyflink_durable.batch import DurableCall, Outcomes
 from pyflink_durable.call_options import NAMES, GivenOptions
+from pyflink_durable.callback_token import make_token
 from pyflink_durable.checks.arguments import check_reconciler, check_seconds
 from pyflink_durable.checks.keywords import check_keywords
 from pyflink_durable.context import RunnerContext
@@ -22,6 +30,7 @@ from pyflink_durable.errors import SignalTimedOut
 from pyflink_durable.signals import Signal, check_signal_name
 from pyflink_durable.testing.plain_batch import gather, run_all, run_each
 from pyflink_durable.testing.plain_call import PlainCall
+from pyflink_durable.tickets import Ticket
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -160,6 +169,12 @@ class LocalRunnerContext(RunnerContext):
         check_signal_name(name)
         return [signal for signal in self._signals if signal.name == name]
 
+    def callback(self, name: str, timeout: float | None = None) -> Ticket:
+        check_signal_name(name)
+        self._calls += 1
+        token = make_token(b"local", "", str(self._key), 0, self._calls)
+        return _LocalTicket(name, token, self.wait_for_signal(name, timeout))
+
     def stay_awake(self) -> AbstractAsyncContextManager[None]:
         return nullcontext()
 
@@ -198,6 +213,18 @@ class LocalRunnerContext(RunnerContext):
         slot = self._calls
         self._calls += 1
         return CurrentCall(1, slot, durable_id, slot, _LocalInvocation(self._key))
+
+
+class _LocalTicket(Ticket):
+    """Gets the first signal of its own name."""
+
+    def __init__(self, name: str, token: str, answer: Coroutine[Any, Any, Any]) -> None:
+        self.name = name
+        self.token = token
+        self._answer = answer
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._answer.__await__()
 
 
 class _LocalInvocation:

@@ -89,9 +89,9 @@ class Parking:
 
     # ---------------------------------------------------------------- going on
 
-    def signalled(self, number: int) -> bool:
+    def signalled(self, number: int, cancels: bool) -> bool:
         """A signal has come for the key of one that is parked; tells whether it goes on."""
-        if number in self._parked and waits_for_signal(self._slots(number)):
+        if number in self._parked and (cancels or waits_for_signal(self._slots(number))):
             self._wake(number)
             return True
         return False

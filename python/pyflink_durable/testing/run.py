@@ -123,7 +123,10 @@ class Run:
         """
         for _ in range(_MOST_STEPS):
             attempt = self._attempt
-            if attempt is None or self.done:
+            if attempt is None:
+                return
+            if self.done:
+                attempt.waiting.receive_until(until)
                 return
             try:
                 if not attempt.go_on(until + _TICK):

@@ -12,7 +12,8 @@ from enum import Enum
 from typing import Any, Final, NamedTuple
 
 from pyflink_durable.identity.digest import compute_args_digest
-from pyflink_durable.signals import Signal
+from pyflink_durable.runtime.journal.signal_fields import SignalFields
+from pyflink_durable.signals import Signal, UnclaimedReason
 
 
 class _OneKey(Enum):
@@ -168,24 +169,39 @@ class SignalsInState:
             dues.append(max(arrival.due, self._world.clock.now))
         return min(dues, default=None)
 
-    def accept(self, arrival: Arrival) -> Signal | None:
-        """Takes the next signal in; None if it is a repetition."""
+    def accept(
+        self, arrival: Arrival, fields: SignalFields, open_from: int
+    ) -> tuple[bool, UnclaimedReason | None]:
+        """Takes the next signal in.
+
+        Args:
+            arrival: The signal.
+            fields: What it says.
+            open_from: The number of the first input of its key that has not ended.
+
+        Returns:
+            Whether it is kept, and if not why nobody will take it; None for a repetition.
+        """
         world, state, lane = self._world, self.state, arrival.lane
-        signal: Signal = pickle.loads(arrival.payload)
         number = sum(1 for one in world.sender.sent[: state.received] if one.lane == lane)
         world.telemetry.count("signals")
         self.state = state._replace(received=state.received + 1)
-        repeated = signal.id is not None and self._is_noted(lane, f"id {signal.id}")
+        if fields.refused is not None:
+            world.telemetry.count("signalsRefused")
+            return False, fields.refused
+        repeated = fields.id is not None and self._is_noted(lane, f"id {fields.id}")
         if repeated or self._is_noted(lane, f"number {number}"):
             world.telemetry.count("signalsRepeated")
-            return None
-        if signal.id is not None:
-            self._note(lane, f"id {signal.id}")
+            return False, None
+        if fields.id is not None:
+            self._note(lane, f"id {fields.id}")
+        if fields.sequence is not None and fields.sequence < open_from:
+            world.telemetry.count("signalsUnclaimed")
+            return False, "its invocation has ended"
         expires = world.clock.now + world.options.signal_ttl
-        invocation = None if signal.invocation is None else str(signal.invocation)
-        kept = Kept(number, expires, arrival, signal.name, signal.id, invocation)
+        kept = Kept(number, expires, arrival, *fields[:3])
         self.state = self.state._replace(kept=(*self.state.kept, kept))
-        return signal
+        return True, None
 
     def _note(self, lane: str, mark: str) -> None:
         until = self._world.clock.now + self._world.options.signal_ttl

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+import pickle
+from typing import TYPE_CHECKING, Any
 
 from pyflink_durable.runtime.journal.signals import SignalWaits
-from pyflink_durable.signals import UNCLAIMED_SIGNAL, UnclaimedSignal
+from pyflink_durable.signals import (
+    CANCEL,
+    UNCLAIMED_SIGNAL,
+    Signal,
+    UnclaimedReason,
+    UnclaimedSignal,
+)
 from pyflink_durable.testing.parking import Parking, waits_for_signal
 from pyflink_durable.testing.signals import Arrival, SignalsInState
 
@@ -72,7 +79,7 @@ class Waiting:
             self._accept(arrival)
 
     def _accept(self, arrival: Arrival) -> None:
-        signal = self.signals.accept(arrival)
+        signal = self._receive(arrival)
         if signal is None:
             return
         head = self._attempt.head_of(arrival.lane)
@@ -80,10 +87,21 @@ class Waiting:
         self._world.reach("signal-arrived", signal.name, NOBODY if head is None else head)
         if head is None:
             return
-        if self.parking.signalled(head):
+        cancels = signal.name == CANCEL
+        if self.parking.signalled(head, cancels):
             self._attempt.start_again([head])
-        elif waits_for_signal(self._attempt.journals.of[head].slots):
+        elif cancels or waits_for_signal(self._attempt.journals.of[head].slots):
             self.waits.ask_to_look(self._attempt.loop.take_in, self._attempt.loop, head)
+
+    def _receive(self, arrival: Arrival) -> Signal | None:
+        """Takes the next signal in; None if nobody may take it."""
+        signal: Signal = pickle.loads(arrival.payload)
+        fields = self._world.signal_reader.read(signal, lambda: arrival.key)
+        open_from = self._attempt.first_of(arrival.lane)
+        accepted, reason = self.signals.accept(arrival, fields, open_from)
+        if reason is not None:
+            self._unclaimed(arrival.key, signal, reason)
+        return signal if accepted else None
 
     def rest(self) -> None:
         """Nothing else is to be done at this time: signals expire, handlers are parked.
@@ -99,11 +117,18 @@ class Waiting:
     def give_up(self, until: float) -> None:
         """Signals that have expired by a time go to the side output."""
         for key, signal in self.signals.give_up(until):
-            unclaimed = UnclaimedSignal(self._world.name, key, signal)
-            self._world.emitted.append((UNCLAIMED_SIGNAL.tag_id, unclaimed))
+            self._unclaimed(key, signal, "nobody took it")
+
+    def _unclaimed(self, key: Any, signal: Signal, reason: UnclaimedReason) -> None:
+        unclaimed = UnclaimedSignal(self._world.name, key, signal, reason)
+        self._world.emitted.append((UNCLAIMED_SIGNAL.tag_id, unclaimed))
+
+    def receive_until(self, until: float) -> None:
+        """Takes signals in that come by a time, when all handlers have ended."""
+        while (arrival := self.signals.next_arrival()) is not None and arrival.due <= until:
+            self._receive(arrival)
 
     def end(self) -> None:
         """The input ends: nobody takes what is left, nor what is still to come."""
-        while (arrival := self.signals.next_arrival()) is not None:
-            self.signals.accept(arrival)
+        self.receive_until(math.inf)
         self.give_up(math.inf)

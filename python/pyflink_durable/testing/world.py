@@ -14,8 +14,9 @@ from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.journal.call_options import OptionsResolver
+from pyflink_durable.runtime.journal.callbacks import Callbacks
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
-from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
+from pyflink_durable.runtime.journal.signal_fields import SignalReader
 from pyflink_durable.runtime.telemetry.observers import Observers
 from pyflink_durable.runtime.telemetry.telemetry import LocalTelemetry
 from pyflink_durable.runtime.values import UNTYPED, Emission, Outputs
@@ -174,6 +175,8 @@ class World:
         on_end: Called when a handler has ended, with its journal and what it has emitted.
         watch: Called with the attempt after each step that changed something.
         sender: Where signals come from.
+        callbacks: Makes the tokens of tickets; None without a secret.
+        signal_reader: Tells who may take a signal.
         name: The operator's.
     """
 
@@ -222,6 +225,11 @@ class World:
         self.watch: Callable[[Any], None] | None = None
         self.on_end: Callable[[int, Slots, Emitted], None] | None = None
         self.sender = Sender()
+        secret = options.callback_secret
+        self.callbacks = None if secret is None else Callbacks(inputs[0].uid, secret)
+        self.signal_reader = SignalReader(
+            self.callbacks, options.invocation_id is None, self.is_async
+        )
         self._outside_loop: OutsideLoop | None = None
 
     def send(self, sent: SentSignal) -> None:
@@ -251,12 +259,6 @@ class World:
         """Takes the journal of an input, as far as it has come."""
         self.journals[input] = slots
         self.calls.close(input, slots, InputIdentity(self.inputs[input]))
-
-    def takes_letter(self, context: FlinkRunnerContext) -> bool:
-        """Whether a handler's error sends its input aside, and does not fail the task."""
-        if self.options.on_error != "dead-letter" or context.broken is not None:
-            return False
-        return context.check_left() is None
 
     def begin(self, restored: Snapshot) -> None:
         """An attempt begins."""

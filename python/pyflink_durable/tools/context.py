@@ -18,6 +18,7 @@ from pyflink_durable.errors import NestedDurableCall
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.payload.results import dump_result, load_result
 from pyflink_durable.signals import Signal
+from pyflink_durable.tickets import Ticket
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -101,6 +102,9 @@ class ToolContext(RunnerContext):
 
     def wait_for_signal(self, name: str, timeout: float | None = None) -> Awaitable[Any]:
         self._refuse("ctx.wait_for_signal")
+
+    def callback(self, name: str, timeout: float | None = None) -> Ticket:
+        self._refuse("ctx.callback")
 
     def stay_awake(self) -> AbstractAsyncContextManager[None]:
         self._refuse("ctx.stay_awake")

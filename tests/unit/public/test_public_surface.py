@@ -77,6 +77,7 @@ NAMES = {
     "Signal",
     "SignalTimedOut",
     "ThreadNotStarted",
+    "Ticket",
     "ToolCallOptions",
     "UNCLAIMED_SIGNAL",
     "UnclaimedSignal",
@@ -137,6 +138,7 @@ OPTIONS = {
     "errors": (),
     "state_types": {},
     "signal_ttl": 604_800.0,
+    "callback_secret": None,
     "park_after": 10.0,
     "max_in_flight": 1_000,
     "max_pending": 10_000,
@@ -184,7 +186,7 @@ def test_what_a_handler_sees() -> None:
     assert public == {
         *("durable_execute", "durable_execute_async", "collect", "output"),
         *("durable_execute_all_async", "durable_execute_all", "gather"),
-        *("wait_for_signal", "pending_signals", "stay_awake"),
+        *("wait_for_signal", "pending_signals", "callback", "stay_awake"),
         *("key", "timestamp", "state", "sleep", "now", "uuid4", "random"),
         *("is_replaying", "logger", "patched", "deprecate_patch"),
     }

@@ -25,10 +25,11 @@ Taken = tuple[int, "str | None", str]
 base64, which is plain text in every serializer."""
 
 
-_TAKEN = tuple[int, str | None, str] | None
+TAKEN = tuple[int, str | None, str] | None
 
 
-def _text_of(content: bytes) -> str:
+def text_of(content: bytes) -> str:
+    """A signal's pickle as its slot holds it."""
     return b64encode(content).decode("ascii")
 
 
@@ -52,6 +53,17 @@ class SignalLoop(TimerLoop, Protocol):
         """The same, on the task thread, when the loop is driven on anyhow."""
 
 
+class Taker(Protocol):
+    """What takes signals of an invocation."""
+
+    @property
+    def number(self) -> int:
+        """The invocation's number in this attempt of the subtask."""
+
+    def take(self) -> bool:
+        """Takes a signal, if there is one for it."""
+
+
 class SignalWaits:
     """The handlers of one subtask that wait for signals, by invocation.
 
@@ -68,7 +80,16 @@ class SignalWaits:
         self.logged = logged
         self.classes = classes
         self._waits: dict[int, list[WaitForSignal]] = {}
+        self._cancellations: dict[int, Taker] = {}
         self._to_look: set[int] = set()
+
+    def watch(self, cancellation: Taker) -> None:
+        """An invocation begins that a signal may cancel."""
+        self._cancellations[cancellation.number] = cancellation
+
+    def forget(self, invocation: int) -> None:
+        """An invocation has ended."""
+        self._cancellations.pop(invocation, None)
 
     def add(self, wait: WaitForSignal) -> None:
         """A wait begins, behind the others of its invocation."""
@@ -88,12 +109,18 @@ class SignalWaits:
 
     def ask_to_look(self, queue: Callable[..., Any], loop: SignalLoop, invocation: int) -> None:
         """Has an invocation look when it is its turn in a queue of the loop."""
+        if invocation in self._to_look:
+            return
         self._to_look.add(invocation)
         queue(self.look, loop, invocation)
 
     def look(self, loop: SignalLoop, invocation: int) -> None:
         """Gives an invocation what has come for it: one signal, and the rest in its turn."""
         self._to_look.discard(invocation)
+        cancellation = self._cancellations.get(invocation)
+        if cancellation is not None and cancellation.take():
+            self.ask_to_look(loop.take_in, loop, invocation)
+            return
         for wait in self._waits.get(invocation, ()):
             if wait.take():
                 self.ask_to_look(loop.take_in, loop, invocation)
@@ -114,6 +141,7 @@ async def wait_for_signal(
     name: str,
     timeout: float | None,
     hold: HoldKind | None,
+    told: str | None = None,
 ) -> Any:
     """Waits for the next signal of a name.
 
@@ -125,6 +153,7 @@ async def wait_for_signal(
         name: The name.
         timeout: Seconds after which the wait is over; None for no end.
         hold: What an outcome waits for before the handler sees it.
+        told: The name that the handler knows it by, if that is another.
 
     Returns:
         The signal's value.
@@ -144,7 +173,7 @@ async def wait_for_signal(
     finally:
         wait.end()
     if taken is None:
-        raise SignalTimedOut(name, timeout)
+        raise SignalTimedOut(told or name, timeout)
     signal = waits.load(b64decode(taken[2]))
     if signal.raises is not None:
         raise signal.raises
@@ -209,7 +238,7 @@ class WaitForSignal:
         if taken is None:
             return False
         number, signal_id, content = taken
-        self._fill((int(number), signal_id, _text_of(bytes(content))))
+        self._fill((int(number), signal_id, text_of(bytes(content))))
         return True
 
     def _give_up(self) -> None:
@@ -220,7 +249,7 @@ class WaitForSignal:
     def _fill(self, taken: Taken | None) -> None:
         self.end()
         at = now()
-        hold = self._slot.fill(taken, _TAKEN, at, self._hold)
+        hold = self._slot.fill(taken, TAKEN, at, self._hold)
         if hold is None:
             self._resolve(taken, at)
         else:
@@ -245,7 +274,7 @@ class WaitForSignal:
 
     def replay(self) -> None:
         """Gives what an earlier run of the handler got."""
-        taken = self._slot.replay(_TAKEN)
+        taken = self._slot.replay(TAKEN)
         if taken is not None and self._waits.logged:
             self._waits.source.signalTaken(self.number, taken[0], taken[1])
         self._resolve(taken, self._slot.ended_at)
@@ -254,22 +283,3 @@ class WaitForSignal:
         """Nothing is waited for any more."""
         self._waits.discard(self)
         self._time_is_up.cancel()
-
-
-def pending_signals(
-    journal: InvocationJournal, number: int, waits: SignalWaits, name: str
-) -> list[Signal]:
-    """The signals of a name that are there, or were when an earlier run of the handler looked."""
-    slot = OwnSlot(journal, SlotKind.PENDING_SIGNALS, name)
-    if slot.is_filled:
-        contents = slot.replay(list[str])
-        at = slot.ended_at
-    else:
-        invocation = str(journal.identity.id)
-        there = waits.source.lookForSignals(number, name, invocation)
-        contents = [_text_of(bytes(one)) for one in there]
-        at = max(now(), journal.clock.micros)
-        slot.open(at // 1000)
-        slot.fill(contents, list[str], at)
-    journal.clock.move(at)
-    return [waits.load(b64decode(content)) for content in contents]

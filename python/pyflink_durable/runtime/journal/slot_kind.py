@@ -28,15 +28,21 @@ class SlotKind(str, Enum):
     """A wait for a signal, and the signal, see `signals`."""
 
     PENDING_SIGNALS = "PENDING_SIGNALS"
-    """The signals that a handler has seen and not taken, see `signals`."""
+    """The signals that a handler has seen and not taken, see `seen_signals`."""
 
     PATCH = "PATCH"
     """The handler took the new code of a patch, see `patches`; no call has to match it."""
 
+    TICKET = "TICKET"
+    """The token of a ticket, see `callbacks`."""
+
+    CANCELLATION = "CANCELLATION"
+    """The invocation was cancelled here, see `cancellation`."""
+
     @property
     def is_from_outside(self) -> bool:
         """Whether a slot of it holds what came from outside, and is lost with it."""
-        return self in (SlotKind.CALL, SlotKind.SIGNAL)
+        return self in (SlotKind.CALL, SlotKind.SIGNAL, SlotKind.CANCELLATION)
 
     @property
     def shown(self) -> str:

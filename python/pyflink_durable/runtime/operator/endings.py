@@ -6,6 +6,7 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pyflink_durable.dead_letter import DEAD_LETTER, DeadLetter, JournaledCall
@@ -108,7 +109,9 @@ class Endings:
             assert outcome is not None
             invocation.outcome = None  # an error's traceback holds the invocation
             if outcome.error is not None:
-                letter = self._fail(invocation, outcome.error)
+                letter = self._cancelled(invocation, outcome.error)
+                if letter is None:
+                    letter = self._fail(invocation, outcome.error)
                 line = self._history_of(invocation, outcome.error)
                 self._end(invocation, {})
                 self._emit_aside(DEAD_LETTER.tag_id, letter, invocation)
@@ -130,8 +133,8 @@ class Endings:
     def _emit_aside(self, tag: str, value: Any, invocation: Invocation) -> None:
         if value is not None:
             emission = self._outputs.side(tag, value, invocation.context.identity.describe)
-            assert emission is not None
-            self._host.outputs.add(emission)
+            if emission is not None:
+                self._host.outputs.add(emission)
 
     def _history_of(self, invocation: Invocation, error: BaseException | None) -> str | None:
         if not self._options.history:
@@ -151,6 +154,26 @@ class Endings:
             names, values = tuple(state_writes), tuple(state_writes.values())
         self._ended += (invocation.id, first_output, names, values)
 
+    def _cancelled(self, invocation: Invocation, error: BaseException) -> DeadLetter | None:
+        """Makes a dead letter of an input whose invocation a signal has cancelled."""
+        context = invocation.context
+        reason = context.cancelled
+        if reason is None or not isinstance(error, asyncio.CancelledError):
+            return None
+        if context.broken is not None or context.check_left() is not None:
+            return None  # its task fails
+        self._telemetry.count("cancelled")
+        where = "goes to the dead-letter output"
+        if not self._outputs.has_side(DEAD_LETTER.tag_id):
+            where = "is dropped: nothing reads results.get_side_output(DEAD_LETTER)"
+        self._telemetry.warning(
+            f"key={context.key!r} invocation={context.identity.id} it was cancelled by a signal; "
+            f"its input {where}"
+        )
+        text = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+        letter = self._letter(invocation, error, text)
+        return replace(letter, message=reason, reason="cancelled")
+
     def _fail(self, invocation: Invocation, error: BaseException) -> DeadLetter:
         """A handler raised: fails the task, or makes a dead letter of its input."""
         self._telemetry.count("handlerErrors")
@@ -164,17 +187,21 @@ class Endings:
         own = isinstance(error, (Exception, asyncio.CancelledError))
         if self._options.on_error == "fail" or broken is not None or not own:
             raise HandlerFailed(self._name, repr(key), text) from error
+        letter = self._letter(invocation, error, text)
+        self._telemetry.count("deadLetters")
+        self._telemetry.warning(
+            f"key={key!r} error={type(error).__name__} calls={len(letter.calls)} the handler "
+            "failed; its input goes to the dead-letter output"
+        )
+        return letter
+
+    def _letter(self, invocation: Invocation, error: BaseException, text: str) -> DeadLetter:
         invocation.context.end()
         self._bridge.applyJournalWrites(*self._runner.take_writes())
         calls = self._bridge.getCalls(invocation.id)
-        self._telemetry.count("deadLetters")
-        self._telemetry.warning(
-            f"key={key!r} error={type(error).__name__} calls={len(calls)} the handler failed; its "
-            "input goes to the dead-letter output"
-        )
         return DeadLetter(
             operator=self._name,
-            key=key,
+            key=invocation.context.key,
             value=invocation.input,
             error_type=type(error).__name__,
             message=str(error),

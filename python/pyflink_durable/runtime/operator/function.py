@@ -26,6 +26,8 @@ from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.call_options import OptionsResolver
+from pyflink_durable.runtime.journal.callbacks import Callbacks
+from pyflink_durable.runtime.journal.signal_fields import SignalReader
 from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.loop.watchdog import Watchdog
@@ -116,6 +118,7 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
         self._observers = Observers(
             self._telemetry, self._options.every_observer, self._own_observers()
         )
+        self._callbacks = Callbacks.of(self._options.callback_secret, self._uid)
         waits = SignalWaits(self._bridge, self._options.call_log is not None, self._classes)
         self._subtask = self._make_subtask(waits)
         self._endings = self._make_endings()
@@ -188,6 +191,7 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
             outputs=self._outputs,
             payloads=self._payloads,
             signals=waits if self._has_signals else None,
+            callbacks=self._callbacks,
         )
 
     def _load_state(self, number: int) -> StateBackend:
@@ -217,13 +221,20 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
             subtask=self._subtask,
             ended=self._ended,
             endings=self._endings,
-            signals=SignalDesk(self._name, waits, self._loop, self._outputs, self._loads),
+            signals=self._make_desk(waits),
             inputs=InputSeals(
                 self._uid, self._payloads.inputs(), self._loads, self._handler, self._previous
             ),
             large=self._payloads.large_inputs(self._loads),
             gauges=self._gauges,
             load=self._loads,
+        )
+
+    def _make_desk(self, waits: SignalWaits) -> SignalDesk:
+        cancels = handles_asynchronously(self._handler)
+        reader = SignalReader(self._callbacks, self._options.invocation_id is None, cancels)
+        return SignalDesk(
+            self._name, waits, self._loop, self._outputs, self._loads, reader, self._telemetry
         )
 
     def _open_handlers(self, runtime_context: RuntimeContext) -> None:

@@ -243,9 +243,9 @@ class HandlerHost:
         """See `InputSeals.open`."""
         return self._ensure_steps().inputs.open(key, sequence, version, payload, pickled)
 
-    def read_signal(self, content: bytes) -> tuple[str, str | None, str | None]:
+    def read_signal(self, content: bytes, key: bytes) -> tuple[Any, ...]:
         """See `SignalDesk.read`."""
-        return self._ensure_steps().signals.read(content)
+        return tuple(self._ensure_steps().signals.read(content, key))
 
     def signalled(self, invocation: int) -> None:
         """See `SignalDesk.signalled`."""

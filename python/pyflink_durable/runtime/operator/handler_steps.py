@@ -156,7 +156,8 @@ class HandlerSteps:
             timestamp=timestamp,
         )
         invocation = Invocation(number, value, context)
-        if self._options.on_error == "dead-letter":
+        may_be_cancelled = self._subtask.signals is not None
+        if may_be_cancelled or self._options.on_error == "dead-letter":
             invocation.input = copy_of(value)
         if not_started is None:
             runner.start(invocation, previous)

@@ -17,6 +17,7 @@ from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.access import JournalAccess
 from pyflink_durable.runtime.journal.bridge import Bridge
 from pyflink_durable.runtime.journal.call_journal import CallJournal
+from pyflink_durable.runtime.journal.cancellation import Cancellation
 from pyflink_durable.runtime.journal.clock import InvocationClock
 from pyflink_durable.runtime.journal.cursor_journal import CursorJournal
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
@@ -51,6 +52,7 @@ class InvocationContext(RunnerContext):
     _line: CallLine | None = None
     _outputs: list[Emission] | None = None
     _awake = 0
+    _cancellation: Cancellation | None = None
 
     def __init__(
         self,
@@ -110,6 +112,17 @@ class InvocationContext(RunnerContext):
         """The handler runs on this thread and on this loop; None for a ``def`` handler."""
         self._calls.thread, self._calls.loop = get_ident(), loop
         self._subtask.observer.invocation_started(self._identity, self._calls.replaying)
+        waits, task = self._subtask.signals, asyncio.current_task() if loop is not None else None
+        if waits is not None and task is not None:
+            hold = self._subtask.call_options.outcome_hold
+            at = (self._calls, self._number, waits, loop, task)
+            self._cancellation = Cancellation(*at, hold)
+            self._cancellation.begin()
+
+    @property
+    def cancelled(self) -> str | None:
+        """Why a signal has cancelled the invocation; None if none has."""
+        return None if self._cancellation is None else self._cancellation.reason
 
     @property
     def identity(self) -> InvocationIdentity:
@@ -142,6 +155,8 @@ class InvocationContext(RunnerContext):
 
     def conclude(self, outcome: Outcome) -> Outcome:
         """The end of the invocation, given that of its handler."""
+        if self._cancellation is not None:
+            self._cancellation.end()
         outcome = self._conclude(outcome)
         self._subtask.observer.invocation_ended(self._identity, outcome.error)
         return outcome
@@ -169,6 +184,8 @@ class InvocationContext(RunnerContext):
     def end(self) -> dict[str, bytes | None]:
         """Takes no more calls; gives what the handler has written to its state."""
         self._calls.close()
+        if self._cancellation is not None:
+            self._cancellation.end()
         return {} if self._state is None else self._state.take_writes()
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, MutableMapping
+from collections.abc import Awaitable, Coroutine, MutableMapping
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
@@ -14,19 +14,18 @@ from uuid import UUID
 from pyflink_durable.checks.arguments import check_seconds
 from pyflink_durable.errors import DurableExecutionError
 from pyflink_durable.payload.copies import copy_of
+from pyflink_durable.runtime.journal.callbacks import make_ticket
 from pyflink_durable.runtime.journal.moments import read_time
 from pyflink_durable.runtime.journal.patches import is_patched, require_patched
-from pyflink_durable.runtime.journal.signals import (
-    SignalWaits,
-    pending_signals,
-    wait_for_signal,
-)
+from pyflink_durable.runtime.journal.seen_signals import pending_signals
+from pyflink_durable.runtime.journal.signals import SignalWaits, wait_for_signal
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.operator.calling_context import CallingContext
 from pyflink_durable.runtime.operator.handler_place import check_place
 from pyflink_durable.runtime.operator.user_state import UserState
 from pyflink_durable.runtime.telemetry.handler_log import HandlerLogger
 from pyflink_durable.signals import Signal, check_signal_name
+from pyflink_durable.tickets import Ticket
 
 if TYPE_CHECKING:
     from pyflink.datastream import OutputTag
@@ -104,6 +103,17 @@ class FlinkRunnerContext(CallingContext):
     def pending_signals(self, name: str) -> list[Signal]:
         _, waits = self._signals("pending_signals", name)
         return pending_signals(self._calls, self._number, waits, name)
+
+    def callback(self, name: str, timeout: float | None = None) -> Ticket:
+        loop, waits = self._signals("callback", name)
+        check_seconds("timeout", timeout)
+        hold = self._subtask.call_options.outcome_hold
+
+        def wait(signal: str, told: str) -> Coroutine[Any, Any, Any]:
+            at = (self._calls, self._number, waits, loop)
+            return wait_for_signal(*at, signal, timeout, hold, told)
+
+        return make_ticket(self._calls, self._subtask.callbacks, name, wait)
 
     def stay_awake(self) -> AbstractAsyncContextManager[None]:
         self._check_place("stay_awake")

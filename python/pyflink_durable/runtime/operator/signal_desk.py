@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from pyflink_durable.runtime.journal.signal_fields import SignalFields, SignalReader
 from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
+from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 from pyflink_durable.runtime.values import Outputs, StepOutputs
 from pyflink_durable.signals import UNCLAIMED_SIGNAL, Signal, UnclaimedSignal
 
@@ -20,6 +22,8 @@ class SignalDesk:
         loop: That of the handlers.
         outputs: Takes what goes to the side output.
         load: Reads pickles.
+        reader: Tells who may take a signal.
+        telemetry: Counters and log lines.
     """
 
     def __init__(
@@ -29,15 +33,23 @@ class SignalDesk:
         loop: DurableLoop,
         outputs: Outputs,
         load: Callable[[bytes], Any],
+        reader: SignalReader,
+        telemetry: Telemetry,
     ) -> None:
         self._operator = operator
         self._waits = waits
         self._loop = loop
         self._outputs = outputs
         self._load = load
+        self._reader = reader
+        self._telemetry = telemetry
 
-    def read(self, content: bytes) -> tuple[str, str | None, str | None]:
-        """What a signal says of itself: its name, its id, and the invocation that it is for.
+    def read(self, content: bytes, key: bytes) -> SignalFields:
+        """What a signal says of itself.
+
+        Args:
+            content: Its pickle.
+            key: The pickle of its key.
 
         Raises:
             TypeError: An element of the stream of signals is none.
@@ -48,8 +60,14 @@ class SignalDesk:
                 f"operator {self._operator!r} got a {type(signal).__name__} on its input of "
                 "signals: make each element a pyflink_durable.Signal, with a map in front of key_by"
             )
-        invocation = signal.invocation
-        return signal.name, signal.id, None if invocation is None else str(invocation)
+        fields = self._reader.read(signal, lambda: self._load(key))
+        if fields.refused is not None:
+            self._telemetry.count("signalsRefused")
+            self._telemetry.warning(
+                f"key={self._load(key)!r} reason={fields.refused!r} nobody may take this signal; "
+                "it goes to the side output UNCLAIMED_SIGNAL"
+            )
+        return fields
 
     def signalled(self, invocation: int) -> None:
         """Has the next step look for what an invocation waits for."""
@@ -59,12 +77,12 @@ class SignalDesk:
         """Makes outputs of signals that nobody took.
 
         Args:
-            fields: Two of each: the pickled key, and the signal's pickle.
+            fields: Three of each: the pickled key, the signal's pickle, and the reason.
         """
         outputs = StepOutputs()
-        pairs = iter(fields)
-        for key, content in zip(pairs, pairs, strict=True):
-            told = UnclaimedSignal(self._operator, self._load(key), self._load(content))
+        parts = iter(fields)
+        for key, content, reason in zip(parts, parts, parts, strict=True):
+            told = UnclaimedSignal(self._operator, self._load(key), self._load(content), reason)
             describe = f"key={told.key!r}".__str__
             emission = self._outputs.side(UNCLAIMED_SIGNAL.tag_id, told, describe)
             if emission is not None:

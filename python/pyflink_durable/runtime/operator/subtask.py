@@ -10,6 +10,7 @@ from pyflink_durable.options import OnMismatch
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.executors import CallExecutor
 from pyflink_durable.runtime.journal.call_options import OptionsResolver
+from pyflink_durable.runtime.journal.callbacks import Callbacks
 from pyflink_durable.runtime.journal.holds import Holds
 from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
@@ -37,6 +38,7 @@ class Subtask:
         outputs: Takes what handlers emit; by default as it is.
         payloads: Writes and reads what crosses the journal; by default as `DurableOptions()` says.
         signals: Where handlers wait for signals; None for an operator without.
+        callbacks: Makes tokens; None for an operator without a secret.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Subtask:
         outputs: Outputs | None = None,
         payloads: Payloads | None = None,
         signals: SignalWaits | None = None,
+        callbacks: Callbacks | None = None,
     ) -> None:
         self.loop = loop
         self.telemetry = telemetry or LocalTelemetry()
@@ -65,6 +68,7 @@ class Subtask:
         self.state_of = state_of
         self.payloads = payloads or Payloads(notes=self.telemetry)
         self.signals = signals
+        self.callbacks = callbacks
         self.outputs = outputs or Outputs(UNTYPED, "", self.telemetry)
         if not isinstance(executors, Mapping):
             executor = executors or CallExecutor()

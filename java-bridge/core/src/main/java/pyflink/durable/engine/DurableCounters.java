@@ -52,6 +52,8 @@ public final class DurableCounters {
         "signalsTaken", // of them, those that a handler has taken
         "signalsRepeated", // of them, those that had come before
         "signalsUnclaimed", // of them, those that nobody has taken
+        "signalsRefused", // of them, those that nobody may take: their token is forged
+        "cancelled", // invocations that a signal has cancelled
         "toolCalls", // tools that a model asked for
         "toolFailures", // of them, those without a result
         "toolRefused", // of those, unknown tools and arguments that do not fit

@@ -73,6 +73,9 @@ final class EngineParts<K, IN> {
     /** Null for an operator without an input of signals. */
     @Nullable final Signals<K, IN> signals;
 
+    /** Null for an operator without an input of signals. */
+    @Nullable final SignalDesk<K, IN> signalDesk;
+
     /** Null if the state backend does not do for it. */
     @Nullable final Parking<K, IN> parking;
 
@@ -136,6 +139,7 @@ final class EngineParts<K, IN> {
                                 new SignalState<>(backend, context, retention.signalTtl),
                                 retention.signalTtl)
                         : null;
+        signalDesk = signals == null ? null : newSignalDesk(parked);
     }
 
     private Valve newValve(ProcessingTimeService timers, boolean fromCheckpoint) {
@@ -207,6 +211,10 @@ final class EngineParts<K, IN> {
     private Signals<K, IN> newSignals(SignalState<K> state, long timeToLive) {
         return new Signals<>(
                 base.name, base.task, base.mailbox, base.host, base.counters, state, timeToLive);
+    }
+
+    private SignalDesk<K, IN> newSignalDesk(@Nullable ParkedState<K, IN> parked) {
+        return new SignalDesk<>(signals, scheduler, parking, parked, inFlight, steps);
     }
 
     /** Writes what is in flight to the keyed state. Selects other keys. */

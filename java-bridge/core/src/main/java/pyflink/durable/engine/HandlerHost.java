@@ -47,9 +47,11 @@ public interface HandlerHost<K, IN> {
     /**
      * Reads what a signal says of itself.
      *
-     * @return its name, its id and the invocation that it is for; null for one that it does not say
+     * @param key its key, in the form that Python reads
+     * @return its name, its id, the invocation that it is for, the same as the number of an input,
+     *     and why nobody may take it; null for what is not so
      */
-    Object[] readSignal(byte[] content);
+    Object[] readSignal(byte[] content, Object key);
 
     /**
      * Drops handlers that wait, as if they had failed; they are not told of any more.
@@ -65,7 +67,8 @@ public interface HandlerHost<K, IN> {
     /**
      * Makes outputs of signals that nobody has taken.
      *
-     * @param signals two fields each: the key, in the form that Python reads, and the content
+     * @param signals three fields each: the key, in the form that Python reads, the content, and
+     *     why
      * @return outputs as in the report
      */
     Object[] unclaimed(Object[] signals);

@@ -181,11 +181,7 @@ public final class InvocationEngine<K, IN> {
         ensureRestored();
         K key = (K) base.task.getCurrentKey();
         base.host.checkKey(key);
-        if (parts.signals.accept(content, parts.scheduler.runningOf(key))) {
-            parts.steps.askToResume();
-        } else if (parts.parking != null) {
-            parts.parking.signalled(key);
-        }
+        parts.signalDesk.accept(key, content);
     }
 
     /**

@@ -126,9 +126,10 @@ final class InvocationScheduler<K, IN> {
         return woken;
     }
 
-    /** Whether something of a key is in memory. */
-    boolean hasLane(K key) {
-        return lanes.containsKey(key);
+    /** That of a key; null if nothing of it is in memory. */
+    @Nullable
+    KeyLane<K, IN> lane(K key) {
+        return lanes.get(key);
     }
 
     /** Whether another invocation may run. */

@@ -213,7 +213,7 @@ final class Parking<K, IN> {
 
     /** Takes an input of the selected key in, if that is parked; tells whether it is. */
     boolean accept(K key, @Nullable Long timestamp, IN value) throws Exception {
-        if (parked == 0 || scheduler.hasLane(key)) {
+        if (parked == 0 || scheduler.lane(key) != null) {
             return false;
         }
         ParkedHead head = state.head();
@@ -227,12 +227,12 @@ final class Parking<K, IN> {
     }
 
     /** A signal of the selected key has come: if it may answer what is parked, that goes on. */
-    void signalled(K key) throws Exception {
-        if (parked == 0 || scheduler.hasLane(key)) {
+    void signalled(K key, boolean cancels) throws Exception {
+        if (parked == 0 || scheduler.lane(key) != null) {
             return;
         }
         ParkedHead head = state.head();
-        if (head != null && head.waitsForSignal()) {
+        if (head != null && (cancels || head.waitsForSignal())) {
             state.putHead(head.wakingAt(Math.min(head.wakesAt(), now())));
             steps.askToStart();
         }

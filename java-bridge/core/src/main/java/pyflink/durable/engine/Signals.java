@@ -29,10 +29,29 @@ import pyflink.durable.state.SignalState;
  *   <li>One that the call log holds as taken is passed over when its sender repeats it: the
  *       checkpoint, which knows nothing of that, would have it answer another wait.
  *   <li>What nobody takes goes to a side output when its time is over, and all that is left at the
- *       end of the input: an answer to nobody is told to somebody.
+ *       end of the input: an answer to nobody is told to somebody. What nobody may take, since its
+ *       token is forged, or its invocation has ended, goes there at once, and before its id is
+ *       noted: a forged answer would keep the genuine one out.
+ *   <li>One that cancels an invocation goes to it whatever that waits for.
  * </ul>
  */
 public final class Signals<K, IN> {
+
+    /** The name of those that cancel an invocation. */
+    static final String CANCEL = "pyflink_durable.cancel";
+
+    /** What becomes of a signal that has come. */
+    enum Accepted {
+        /** Nobody is to be told: it was there before, or is for nobody. */
+        NOTHING_NEW,
+        /** It may answer a wait. */
+        KEPT,
+        /** It is to cancel an invocation. */
+        CANCELS
+    }
+
+    private static final String NOT_TAKEN = "nobody took it";
+    private static final String ENDED = "its invocation has ended";
 
     /** So many go to the side output in a mail. */
     private static final int MOST = 512;
@@ -77,30 +96,48 @@ public final class Signals<K, IN> {
 
     // ------------------------------------------------------------------ what comes in
 
-    /**
-     * Takes a signal of the selected key in.
-     *
-     * @param running the invocation of the key that runs, null if none does
-     * @return whether that one is to look for signals
-     */
-    boolean accept(byte[] content, @Nullable Invocation<K, IN> running) throws Exception {
-        Object[] read = host.readSignal(content);
+    /** Gives the number of the first input of the selected key that has not ended. */
+    interface OpenFrom {
+        long get() throws Exception;
+    }
+
+    /** Takes a signal of the selected key in. */
+    Accepted accept(byte[] content, OpenFrom openFrom) throws Exception {
+        Object[] read = host.readSignal(content, task.externalKey(task.getCurrentKey()));
+        String name = (String) read[0];
         String id = (String) read[1];
+        Number sequence = (Number) read[3];
+        String refused = (String) read[4];
         long number = state.takeNumber();
         counters.add("signals", 1);
+        if (refused != null) {
+            giveUp(content, refused);
+            return Accepted.NOTHING_NEW;
+        }
         boolean repeated = id != null && state.note(markOf(id));
         if (repeated || state.isNoted(markOf(number))) {
             counters.add("signalsRepeated", 1);
-            return false;
+            return Accepted.NOTHING_NEW;
+        }
+        if (sequence != null && sequence.longValue() < openFrom.get()) {
+            counters.add("signalsUnclaimed", 1);
+            giveUp(content, ENDED);
+            return Accepted.NOTHING_NEW;
         }
         long expires = now() + timeToLive;
-        state.put(new Signal(number, (String) read[0], id, (String) read[2], expires, content));
+        state.put(new Signal(number, name, id, (String) read[2], expires, content));
         setTimer();
-        if (running == null || !waits(running)) {
-            return false;
+        return name.equals(CANCEL) ? Accepted.CANCELS : Accepted.KEPT;
+    }
+
+    /** Has an invocation look for a signal that was accepted, if it waits for one. */
+    boolean tell(Invocation<K, IN> running, Accepted accepted) {
+        boolean looks =
+                accepted == Accepted.CANCELS || (accepted == Accepted.KEPT && waits(running));
+        if (looks) {
+            host.signalled(running.id());
         }
-        host.signalled(running.id());
-        return true;
+        return looks;
     }
 
     private static String markOf(String id) {
@@ -208,6 +245,7 @@ public final class Signals<K, IN> {
         while (count < MOST && (signal = state.takeExpired(time)) != null) {
             unclaimed.add(task.externalKey(task.getCurrentKey()));
             unclaimed.add(signal.content());
+            unclaimed.add(NOT_TAKEN);
             count++;
         }
         if (count > 0) {
@@ -217,10 +255,19 @@ public final class Signals<K, IN> {
                             + " of the input: {}. They go to the side output UNCLAIMED_SIGNAL.",
                     operator,
                     count);
-            Object[] outputs = host.unclaimed(unclaimed.toArray());
-            task.emit(null, outputs, 0, outputs.length);
+            emitUnclaimed(unclaimed.toArray());
         }
         return count;
+    }
+
+    /** Sends a signal of the selected key to the side output. */
+    private void giveUp(byte[] content, String reason) throws Exception {
+        emitUnclaimed(new Object[] {task.externalKey(task.getCurrentKey()), content, reason});
+    }
+
+    private void emitUnclaimed(Object[] signals) throws Exception {
+        Object[] outputs = host.unclaimed(signals);
+        task.emit(null, outputs, 0, outputs.length);
     }
 
     /** Mails do nothing any more. */

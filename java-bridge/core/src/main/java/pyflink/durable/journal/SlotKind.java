@@ -19,7 +19,11 @@ public enum SlotKind {
     /** The signals that a handler has seen and not taken. */
     PENDING_SIGNALS,
     /** The handler took the new code of a patch. */
-    PATCH;
+    PATCH,
+    /** The token of a ticket. */
+    TICKET,
+    /** The invocation was cancelled here. */
+    CANCELLATION;
 
     private static final String NO_ARGUMENTS = "0000000000000000";
 

@@ -190,8 +190,8 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     }
 
     @Override
-    public Object[] readSignal(byte[] content) {
-        return (Object[]) interpreter.invokeMethod("durable_host", "read_signal", content);
+    public Object[] readSignal(byte[] content, Object key) {
+        return (Object[]) interpreter.invokeMethod("durable_host", "read_signal", content, key);
     }
 
     @Override

@@ -75,6 +75,12 @@ public final class ParkedState<K, IN> {
         inputs.forEach(backend, receiver);
     }
 
+    /** The number of the first input of the selected key; null if it has none. */
+    @Nullable
+    public Long firstSequence() throws Exception {
+        return inputs.firstSequence();
+    }
+
     /** When the next key is to go on; {@link Long#MAX_VALUE} if none is by itself. */
     public long nextWake() {
         return wakes.earliest();

@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import javax.annotation.Nullable;
 import org.apache.flink.api.common.functions.RuntimeContext;
 import org.apache.flink.api.common.state.MapState;
 import org.apache.flink.api.common.state.MapStateDescriptor;
@@ -38,6 +39,18 @@ final class StoredInputs<IN> {
 
     void remove(long sequence) throws Exception {
         inputs.remove(sequence);
+    }
+
+    /**
+     * The smallest number of the selected key's inputs, which are not read; null if it has none.
+     */
+    @Nullable
+    Long firstSequence() throws Exception {
+        Long first = null;
+        for (Long sequence : inputs.keys()) {
+            first = first == null ? sequence : Long.valueOf(Math.min(first, sequence));
+        }
+        return first;
     }
 
     void clear() {

@@ -122,10 +122,13 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
 
     /** The content is {@code name value id invocation}, as far as there is one. */
     @Override
-    public Object[] readSignal(byte[] content) {
+    public Object[] readSignal(byte[] content, Object key) {
         String[] fields = new String(content).split(" ");
         String id = fields.length > 2 && !fields[2].equals("-") ? fields[2] : null;
-        return new Object[] {fields[0], id, fields.length > 3 ? fields[3] : null};
+        String invocation = fields.length > 3 ? fields[3] : null;
+        Long sequence = invocation == null ? null : Long.valueOf(invocation);
+        String refused = fields[0].equals("forged") ? "forged" : null;
+        return new Object[] {fields[0], id, invocation, sequence, refused};
     }
 
     @Override
@@ -136,8 +139,12 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
     @Override
     public Object[] unclaimed(Object[] signals) {
         List<Object> outputs = new ArrayList<>();
-        for (int i = 1; i < signals.length; i += 2) {
-            outputs.add("unclaimed " + new String((byte[]) signals[i]));
+        for (int i = 1; i < signals.length; i += 3) {
+            String reason = (String) signals[i + 1];
+            outputs.add(
+                    "unclaimed "
+                            + new String((byte[]) signals[i])
+                            + (reason.equals("nobody took it") ? "" : ": " + reason));
         }
         return outputs.toArray();
     }

@@ -156,6 +156,42 @@ class ParkingTest {
     }
 
     @Test
+    void goesOnWhateverItWaitsForIfASignalCancelsIt() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            harness.send("k", "x");
+            sleeping(harness, "k:x");
+            pass(harness, PARK_AFTER + 2_000);
+            assertThat(parked(harness)).isOne();
+
+            signal(harness, "k", Signals.CANCEL + " why - 0");
+            assertThat(parked(harness)).isZero();
+            long id = harness.operator.host().handler("k:x").id();
+            assertThat(harness.operator.bridge().takeSignal(id, Signals.CANCEL, "0")).isNotNull();
+        }
+    }
+
+    @Test
+    void tellsWhichOfItsInputsHaveEnded() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            harness.send("k", "ended");
+            harness.send("k", "parked");
+            harness.send("k", "behind");
+            harness.runMails();
+            harness.end("k:ended");
+            sleeping(harness, "k:parked");
+            pass(harness, PARK_AFTER + 2_000);
+            assertThat(parked(harness)).isOne();
+
+            signal(harness, "k", "approval late - 0");
+            signal(harness, "k", "approval yes - 1");
+            signal(harness, "k", "approval yes - 2");
+            assertThat(harness.outputs())
+                    .containsExactly(
+                            "k:ended", "unclaimed approval late - 0: its invocation has ended");
+        }
+    }
+
+    @Test
     void isParkedAtOnceWhenThereIsNoPlaceLeft() throws Exception {
         try (DurableHarness harness = setup().limits(2, 3).open()) {
             for (int i = 0; i < 4; i++) {

@@ -212,6 +212,80 @@ class SignalsTest {
     }
 
     @Test
+    void goesToTheSideOutputAtOnceIfItsInvocationHasEnded() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            harness.send("k", "first");
+            harness.send("k", "second");
+            harness.runMails();
+            harness.end("k:first");
+            signal(harness, "k", "approval late - 0");
+            signal(harness, "k", "approval yes - 1");
+
+            assertThat(harness.outputs())
+                    .containsExactly("k:first", "unclaimed approval late - 0: " + ENDED);
+            assertThat(harness.count("signalsUnclaimed")).isEqualTo(1);
+            assertThat(waiting(harness, "k:second").take(0, "approval"))
+                    .isEqualTo("approval yes - 1");
+        }
+    }
+
+    private static final String ENDED = "its invocation has ended";
+
+    @ParameterizedTest
+    @EnumSource(Backend.class)
+    void knowsWhichInvocationsHaveEndedAfterAFailure(Backend backend) throws Exception {
+        OperatorSubtaskState snapshot;
+        try (DurableHarness harness = setup().backend(backend).open()) {
+            harness.send("idle", "order");
+            harness.send("runs", "order");
+            harness.send("runs", "order");
+            harness.send("new", "order");
+            harness.runMails();
+            harness.end("idle:order");
+            harness.end("runs:order");
+            snapshot = harness.snapshot();
+        }
+        try (DurableHarness harness = setup().backend(backend).open(snapshot)) {
+            signal(harness, "idle", "approval late - 0");
+            signal(harness, "idle", "approval early - 1");
+            signal(harness, "runs", "approval late - 0");
+            signal(harness, "runs", "approval yes - 1");
+            signal(harness, "new", "approval yes - 0");
+            signal(harness, "never", "approval early - 0");
+
+            assertThat(harness.outputs())
+                    .containsExactly(
+                            "unclaimed approval late - 0: " + ENDED,
+                            "unclaimed approval late - 0: " + ENDED);
+        }
+    }
+
+    @Test
+    void isRefusedWithoutATraceOfItsIdIfItIsForged() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            harness.send("k", "order");
+            HarnessHandler handler = waiting(harness, "k:order");
+            signal(harness, "k", "forged yes id7");
+            signal(harness, "k", "approval yes id7");
+
+            assertThat(harness.outputs()).containsExactly("unclaimed forged yes id7: forged");
+            assertThat(harness.operator.host().takeSignalled()).containsExactly("k:order");
+            assertThat(handler.take(0, "approval")).isEqualTo("approval yes id7");
+        }
+    }
+
+    @Test
+    void comesToAHandlerThatWaitsForNoneIfItCancelsIt() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            harness.send("k", "order");
+            harness.runMails();
+            signal(harness, "k", Signals.CANCEL + " why - 0");
+
+            assertThat(harness.operator.host().takeSignalled()).containsExactly("k:order");
+        }
+    }
+
+    @Test
     void isPassedOverIfTheLogHoldsItAsTakenAndItComesAgain() throws Exception {
         OperatorSubtaskState snapshot;
         try (DurableHarness harness = setup().open()) {
