@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from base64 import b64encode
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -48,6 +49,19 @@ def test_the_journal_is_that_of_the_first_input_of_a_key() -> None:
     assert (running.began, waiting.began) == (1_000_000, None)
     assert waiting.input is None
     assert (running.version, waiting.version) == ("2", None)
+
+
+def test_it_is_told_whether_a_key_is_parked_and_since_when_it_waits() -> None:
+    first = slot(0, "charge", "SUCCEEDED", completion=0, ended=9_000_000, began=1_000_000)
+    inputs = [[4, None, None, 5, None], [5, None, None, 5, None]]
+    waiting, behind = read(inputs=inputs, slots=[first], parked=True)
+
+    assert (waiting.parked, behind.parked) == (True, True)
+    assert waiting.waits_since == datetime.fromtimestamp(9, tz=timezone.utc)
+    assert behind.waits_since is None
+    running, _ = read(inputs=inputs, slots=[slot(0, "f", "PENDING", began=1_000_000)])
+    assert running.parked is False
+    assert running.waits_since == datetime.fromtimestamp(1, tz=timezone.utc)
 
 
 @pytest.mark.parametrize(
