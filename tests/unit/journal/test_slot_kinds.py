@@ -96,7 +96,8 @@ class TestWhatIsNoCall:
 
 def test_what_is_no_call_is_told_in_words() -> None:
     told = [str(Identity("", "", kind)) for kind in SlotKind if kind is not SlotKind.CALL]
-    assert told == ["timer", "batch timer", "moment", "signal", "pending signals", "patch"]
+    first = ["timer", "batch timer", "moment", "signal", "pending signals", "patch"]
+    assert told == [*first, "ticket", "cancellation"]
     assert str(Identity("yes", "", SlotKind.SIGNAL)) == "signal yes"
     assert str(Identity("charge", "2:ab")) == "charge(2:ab)"
 
