@@ -23,6 +23,8 @@ from made_up_invocations import (
     RETRYING,
     SLEEPING,
     findings_of,
+    invocation,
+    slot,
 )
 from rich.console import Console
 
@@ -31,7 +33,7 @@ from pyflink_durable.commands.main import main
 from pyflink_durable.inspection.records import record_of
 from pyflink_durable.inspection.selection import Selection, duration, shown_duration
 from pyflink_durable.inspection.table import render
-from pyflink_durable.snapshot import SnapshotError
+from pyflink_durable.snapshot import SlotKind, SnapshotError
 
 TABLE = """\
 orders  6 in flight: 2 in doubt, 1 retrying, 1 waiting, 1 running, 1 in line; oldest 2d 2h
@@ -111,6 +113,18 @@ def test_versions_of_the_handler_are_counted_where_there_are_any() -> None:
 )
 def test_a_selection(wanted: dict[str, Any], found: list[Any]) -> None:
     assert list(Selection(NOW, **wanted).among(ALL)) == found
+
+
+@pytest.mark.parametrize("name", ["signal", "approval"])
+def test_waits_for_a_signal_are_found_and_told_by_its_name(name: str) -> None:
+    waits = slot(0, "approval", kind=SlotKind.SIGNAL)
+    waiting = invocation("fay", waits, hours=30, parked=True)
+    (found,) = Selection(NOW, name=name).among([*ALL, waiting])
+    text = printed(render(findings_of([found]), NOW))
+
+    assert found is waiting
+    assert "waiting 1d 6h, parked" in text
+    assert "approval" in text
 
 
 @pytest.mark.parametrize(
