@@ -1,30 +1,29 @@
-"""The fixture `flink_minicluster`: jobs in Flink's own mini-cluster, which fail and start again.
-
-Over 300 lines: a job, and the little that it asks of PyFlink and of the JVM, in a few lines each.
-"""
+"""The fixture `flink_minicluster`: jobs in Flink's own mini-cluster, which fail and start again."""
 
 from __future__ import annotations
 
 import itertools
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from pyflink_durable.testing import flink
+from pyflink_durable.testing.flink import (
+    DEADLINE_SECONDS,
+    ask,
+    cluster_of,
+    jvm,
+    read_lines,
+    write_lines,
+)
+
 if TYPE_CHECKING:
-    from pyflink.common import JobClient
     from pyflink.datastream import DataStream, StreamExecutionEnvironment
 
 Build = Callable[["DataStream"], "DataStream"]
 """Builds a job from lines to lines."""
-
-_DEADLINE_SECONDS = 120.0
-_FAILURES = 10  # that a job survives
-_NOT_YET = ("CheckpointException", "Not all required tasks are currently running")
 
 
 class FlinkMiniCluster:
@@ -49,7 +48,7 @@ class FlinkMiniCluster:
             parallelism: Of all operators that do not set their own.
             settings: Further options of Flink.
         """
-        return environment(checkpoints, parallelism, settings or {})
+        return flink.environment(checkpoints, parallelism, settings or {})
 
     def start(
         self, build: Build, *, parallelism: int = 1, settings: Mapping[str, str] | None = None
@@ -104,7 +103,7 @@ class MiniClusterJob:
 
     def _start(self, settings: Mapping[str, str]) -> None:
         env = self._environment(settings)
-        outputs = self._build(_read_lines(env, self._folder / "inputs"))
+        outputs = self._build(read_lines(env, self._folder / "inputs"))
         write_lines(outputs, self._folder / "outputs", "outputs")
         self._client = env.execute_async("pyflink-durable test")
         self._task_manager = 0
@@ -142,7 +141,7 @@ class MiniClusterJob:
             TimeoutError: It did not happen.
             RuntimeError: The job has ended.
         """
-        deadline = time.monotonic() + _DEADLINE_SECONDS
+        deadline = time.monotonic() + DEADLINE_SECONDS
         while not condition():
             result = self._client.get_job_execution_result()
             if result.done():
@@ -150,21 +149,21 @@ class MiniClusterJob:
                 raise RuntimeError(f"the job has ended without {what}")
             if time.monotonic() > deadline:
                 raise TimeoutError(
-                    f"{what} did not come in {_DEADLINE_SECONDS:.0f} s; outputs: {self.outputs}"
+                    f"{what} did not come in {DEADLINE_SECONDS:.0f} s; outputs: {self.outputs}"
                 )
             time.sleep(0.02)
 
     def take_checkpoint(self) -> None:
         """Takes a checkpoint and waits until it is complete."""
-        kinds = _jvm().org.apache.flink.core.execution.CheckpointType
+        kinds = jvm().org.apache.flink.core.execution.CheckpointType
         job = self._client.get_job_id()._j_job_id
-        _ask(lambda: self._cluster().triggerCheckpoint(job, kinds.CONFIGURED))
+        ask(lambda: self._cluster().triggerCheckpoint(job, kinds.CONFIGURED))
 
     def fail_task(self) -> None:
         """Has all tasks of the job fail: their TaskManager goes, and another one takes over."""
         cluster = self._cluster()
         cluster.startTaskManager()
-        _ask(lambda: cluster.terminateTaskManager(self._task_manager))
+        ask(lambda: cluster.terminateTaskManager(self._task_manager))
         self._task_manager += 1
 
     def restart(self, build: Build | None = None) -> str:
@@ -184,10 +183,10 @@ class MiniClusterJob:
 
     def stop(self) -> str:
         """Stops the job with a savepoint, and gives its path."""
-        form = _jvm().org.apache.flink.core.execution.SavepointFormatType.CANONICAL
+        form = jvm().org.apache.flink.core.execution.SavepointFormatType.CANONICAL
         folder = (self._folder / "savepoints").as_uri()
         client = self._client._j_job_client
-        path = str(_ask(lambda: client.stopWithSavepoint(False, folder, form)))
+        path = str(ask(lambda: client.stopWithSavepoint(False, folder, form)))
         self._client.get_job_execution_result().result()
         self._client = None
         return path
@@ -200,7 +199,7 @@ class MiniClusterJob:
         result = client.get_job_execution_result()
         if not result.done():
             client.cancel().result()
-            deadline = time.monotonic() + _DEADLINE_SECONDS
+            deadline = time.monotonic() + DEADLINE_SECONDS
             while not result.done() and time.monotonic() < deadline:
                 time.sleep(0.02)
 
@@ -219,102 +218,5 @@ class MiniClusterJob:
         return cluster_of(self._client)
 
 
-def environment(
-    checkpoints: Path, parallelism: int, settings: Mapping[str, str]
-) -> StreamExecutionEnvironment:
-    """See `FlinkMiniCluster.environment`."""
-    from pyflink.common import Configuration
-    from pyflink.datastream import StreamExecutionEnvironment
-
-    configuration = Configuration()
-    values = {
-        "python.execution-mode": "thread",
-        "python.executable": sys.executable,
-        "python.client.executable": sys.executable,
-        "parallelism.default": str(parallelism),
-        "execution.checkpointing.interval": "100 ms",
-        "execution.checkpointing.storage": "filesystem",
-        "execution.checkpointing.dir": checkpoints.as_uri(),
-        "execution.buffer-timeout.interval": "1 ms",
-        "restart-strategy.type": "fixed-delay",
-        "restart-strategy.fixed-delay.attempts": str(_FAILURES),
-        "restart-strategy.fixed-delay.delay": "10 ms",
-    }
-    for name, value in (values | dict(settings)).items():
-        configuration.set_string(name, value)
-    return StreamExecutionEnvironment.get_execution_environment(configuration)
-
-
-@contextmanager
-def jvm_for_tests() -> Iterator[None]:
-    """The JVM, started if need be so that jobs import the modules of tests."""
-    # PyFlink has this process serve each job's Python workers, and never ends the servers
-    with _environ("_python_worker_execution_mode", "process"):
-        # the Python inside the JVM reads it as it starts
-        with _environ("PYTHONPATH", os.pathsep.join(filter(None, sys.path))):
-            _jvm()
-        yield
-
-
-@contextmanager
-def _environ(name: str, value: str) -> Iterator[None]:
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
-        else:
-            os.environ[name] = before
-
-
-def _read_lines(env: StreamExecutionEnvironment, folder: Path) -> DataStream:
-    from pyflink.common import Duration, WatermarkStrategy
-    from pyflink.datastream.connectors.file_system import FileSource, StreamFormat
-
-    lines = FileSource.for_record_stream_format(StreamFormat.text_line_format(), str(folder))
-    source = lines.monitor_continuously(Duration.of_millis(50)).build()
-    stream = env.from_source(source, WatermarkStrategy.no_watermarks(), "inputs")
-    return stream.set_parallelism(1).uid("inputs")
-
-
-def write_lines(stream: DataStream, folder: Path, uid: str) -> None:
-    """Writes strings to files, each visible once the checkpoint behind it is complete."""
-    from pyflink.common.serialization import Encoder
-    from pyflink.datastream.connectors.file_system import FileSink, RollingPolicy
-
-    sink = FileSink.for_row_format(str(folder), Encoder.simple_string_encoder())
-    rolling = sink.with_rolling_policy(RollingPolicy.on_checkpoint_rolling_policy())
-    stream.sink_to(rolling.build()).uid(uid)
-
-
-def cluster_of(client: JobClient) -> Any:
-    """The Java object of a job's cluster; a client of PyFlink cannot ask for all that it can."""
-    j_client = client._j_job_client
-    fields = {field.getName(): field for field in j_client.getClass().getDeclaredFields()}
-    fields["miniCluster"].setAccessible(True)
-    return fields["miniCluster"].get(j_client)
-
-
 def _place_of(part: Path) -> tuple[int, int]:
     return part.stat().st_mtime_ns, int(part.name.rsplit("-", 1)[1])
-
-
-def _jvm() -> Any:
-    from pyflink.java_gateway import get_gateway
-
-    return get_gateway().jvm
-
-
-def _ask(ask: Callable[[], Any]) -> Any:
-    """Asks Flink for what a Java future gives; again, while tasks are only starting."""
-    deadline = time.monotonic() + _DEADLINE_SECONDS
-    seconds = _jvm().java.util.concurrent.TimeUnit.SECONDS
-    while True:
-        try:
-            return ask().get(int(_DEADLINE_SECONDS), seconds)
-        except Exception as error:
-            if not any(text in str(error) for text in _NOT_YET) or time.monotonic() > deadline:
-                raise
-        time.sleep(0.05)

@@ -44,7 +44,8 @@ def durable(request: pytest.FixtureRequest) -> Iterator[Durable]:
 @pytest.fixture(scope="session")
 def flink_minicluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlinkMiniCluster]:
     """Runs jobs in Flink's own mini-cluster, in this session's JVM."""
-    from pyflink_durable.testing.minicluster import FlinkMiniCluster, jvm_for_tests
+    from pyflink_durable.testing.flink import jvm_for_tests
+    from pyflink_durable.testing.minicluster import FlinkMiniCluster
 
     with jvm_for_tests():
         cluster = FlinkMiniCluster(tmp_path_factory.mktemp("minicluster"))

@@ -12,7 +12,7 @@ from pyflink.java_gateway import get_gateway
 
 from crashkit.world import World
 from pyflink_durable import durable_process
-from pyflink_durable.testing import minicluster
+from pyflink_durable.testing import flink
 
 _JOB_SECONDS = 45.0
 _TASKS_ARE_STARTING = "Not all required tasks are currently running"
@@ -39,7 +39,7 @@ def environment(
         "restart-strategy.fixed-delay.attempts": str(restarts),
     }
     values |= {name.replace("__", ".").replace("_", "-"): v for name, v in settings.items()}
-    return minicluster.environment(world.checkpoints, parallelism, values)
+    return flink.environment(world.checkpoints, parallelism, values)
 
 
 def durable(inputs: DataStream, handler: Any, **options: Any) -> DataStream:
@@ -65,7 +65,7 @@ def write_outputs(stream: DataStream, world: World, name: str = "results") -> No
         world: Where to.
         name: By which `World.outputs` finds them.
     """
-    minicluster.write_lines(stream, world.folder_of(name), f"write-{name}")
+    flink.write_lines(stream, world.folder_of(name), f"write-{name}")
 
 
 def start(env: StreamExecutionEnvironment) -> JobClient:
@@ -126,7 +126,7 @@ def take_checkpoint(client: JobClient) -> None:
 
     By way of the mini-cluster itself, since a client of PyFlink cannot ask for one.
     """
-    cluster = minicluster.cluster_of(client)
+    cluster = flink.cluster_of(client)
     kind = get_gateway().jvm.org.apache.flink.core.execution.CheckpointType.CONFIGURED
     job = client.get_job_id()._j_job_id
     _ask_again_on("CheckpointException", lambda: cluster.triggerCheckpoint(job, kind))
@@ -153,19 +153,19 @@ def _ask_again_on(trouble: str, ask: Callable[[], Any]) -> Any:
 
 def last_failure(client: JobClient) -> str:
     """What the job has last been restarted for."""
-    graph = minicluster.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    graph = flink.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
     return str(graph.getFailureInfo().getExceptionAsString())
 
 
 def failed_checkpoints(client: JobClient) -> int:
     """How many checkpoints of a job were aborted."""
-    graph = minicluster.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    graph = flink.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
     return int(graph.getCheckpointStatsSnapshot().getCounts().getNumberOfFailedCheckpoints())
 
 
 def finished_subtasks(client: JobClient, operator: str) -> int:
     """How many subtasks of an operator have finished while its job goes on."""
-    graph = minicluster.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
+    graph = flink.cluster_of(client).getExecutionGraph(client.get_job_id()._j_job_id).get()
     vertices = graph.getAllVertices().values()
     tasks = [
         task for one in vertices if operator in one.getName() for task in one.getTaskVertices()
@@ -175,7 +175,7 @@ def finished_subtasks(client: JobClient, operator: str) -> int:
 
 def rest_address(client: JobClient) -> str:
     """Where the mini-cluster of a job answers as a JobManager does: a URL."""
-    return str(minicluster.cluster_of(client).getRestAddress().get().toString())
+    return str(flink.cluster_of(client).getRestAddress().get().toString())
 
 
 def take_savepoint(client: JobClient, world: World, form: str = "canonical") -> str:
