@@ -168,6 +168,9 @@ final class HandlerSteps<K, IN> {
             Object[] released = gate.takeReleased(StartBatches.MOST);
             more = released == null ? startSome() : release(released);
         }
+        if (parking != null && parking.hasMoreToWake()) {
+            askToStart(); // behind the mails that have come meanwhile
+        }
         starts.taskIsFree();
     }
 

@@ -42,6 +42,8 @@ import pyflink.durable.state.ParkedState;
  *   <li>When there is no place left, or the operator is full, all are parked that can be: the
  *       signal that a handler waits for may stand behind the inputs that have no room.
  * </ul>
+ *
+ * <p>Over 300 lines: who is parked and who goes on share the queue, the count and the timer.
  */
 final class Parking<K, IN> {
 
@@ -272,6 +274,11 @@ final class Parking<K, IN> {
         if (state.nextWake() > now) { // otherwise those in line make room first
             setTimer();
         }
+    }
+
+    /** Whether others are due, and may run: of those that end at once nobody tells the task. */
+    boolean hasMoreToWake() {
+        return parked > 0 && scheduler.hasPlace() && state.nextWake() <= now();
     }
 
     private void wake(K key) throws Exception {

@@ -234,6 +234,61 @@ class ParkingTest {
         }
     }
 
+    /** Nobody wakes the task for those that end in the step in which they go on. */
+    @Test
+    void thousandsThatAreDueAtOnceAllGoOnWithoutAWordFromOutside() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            List<String> inOrder = parkMany(harness, 3_000);
+            harness.operator.host().onStart(HarnessHandler::endWithoutWake);
+            jump(harness, 2 * DAY);
+
+            assertThat(harness.outputs()).containsExactlyElementsOf(inOrder);
+        }
+    }
+
+    @Test
+    void thousandsThatAreDueAtOnceHoldNeitherCheckpointsNorInputs() throws Exception {
+        try (DurableHarness harness = setup().limits(100, 10_000).open()) {
+            parkMany(harness, 3_000);
+            harness.operator.host().onStart(HarnessHandler::endWithoutWake);
+            List<Integer> before = new ArrayList<>();
+            harness.flink.setProcessingTime(2 * DAY);
+            for (int i = 0; i < 5; i++) { // each stands between two mails of the engine
+                look(harness, before, i);
+            }
+            harness.runMails();
+
+            assertThat(before).hasSize(5).allMatch(count -> count < 3_000);
+            assertThat(harness.outputs()).hasSize(3_005).contains("new4:x");
+        }
+    }
+
+    /** A mail that is put behind those that are there: a checkpoint, and an input. */
+    private static void look(DurableHarness harness, List<Integer> before, int number)
+            throws Exception {
+        harness.operator
+                .mailbox()
+                .execute(
+                        () -> {
+                            before.add(harness.outputs().size());
+                            harness.snapshot();
+                            harness.send("new" + number, "x");
+                        },
+                        "checkpoint and input");
+    }
+
+    private static List<String> parkMany(DurableHarness harness, int count) throws Exception {
+        List<String> inOrder = new ArrayList<>();
+        harness.operator.host().onStart(handler -> handler.sleepUntil(0, DAY + handler.id()));
+        for (int i = 0; i < count; i++) {
+            harness.send("k" + i, "x");
+            inOrder.add("k" + i + ":x");
+        }
+        pass(harness, 2 * PARK_AFTER);
+        assertThat(parked(harness)).isEqualTo(count);
+        return inOrder;
+    }
+
     @Test
     void holdsNoWatermarkBackAndItsOutputsAreNotLate() throws Exception {
         OperatorSubtaskState snapshot;
