@@ -263,6 +263,19 @@ class Payloads:
         """What finds those that are large; see `LargeInputs`."""
         return LargeInputs(load, self._sizes, self._classes)
 
+    # ---------------------------------------------------------------- signals
+
+    def seal_signal(self, content: bytes, owner: Owner) -> bytes | None:
+        """A signal that waits, as the state is to hold it; None for its pickle, as it came."""
+        if not self._seals.encodes:
+            return None
+        return self._seals.seal(content, owner.key_digest("signal"), serializer=PickledValues.name)
+
+    def open_signal(self, content: bytes, owner: Owner) -> bytes:
+        """Its pickle; raises as `load_result` does."""
+        place = b"" if is_pickle(content) else owner.key_digest("signal")
+        return self._seals.open(content, place)[1]
+
     # ---------------------------------------------------------------- reading
 
     def _open(self, payload: bytes, owner: Owner, kind: str, slot: int) -> tuple[Values, bytes]:

@@ -129,7 +129,7 @@ class Cancellation:
 
     def _cancel(self, taken: Taken, at: int | None) -> None:
         self._journal.clock.move(at)
-        self.reason = self._waits.load(b64decode(taken[2])).value
+        self.reason = self._waits.load(b64decode(taken[2]), self._journal).value
         self._task.cancel()
 
 

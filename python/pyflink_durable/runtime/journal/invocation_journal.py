@@ -181,6 +181,14 @@ class InvocationJournal:
             self.break_off(refused)
             raise
 
+    def open_signal(self, content: bytes) -> bytes:
+        """The pickle of a signal that was taken, see `Payloads.open_signal`."""
+        try:
+            return self._subtask.payloads.open_signal(content, self.identity)
+        except PayloadRefused as refused:
+            self.break_off(refused)
+            raise
+
     # ---------------------------------------------------------------- the end of the invocation
 
     def close(self) -> None:

@@ -28,4 +28,4 @@ def pending_signals(
         slot.open(at // 1000)
         slot.fill(contents, list[str], at)
     journal.clock.move(at)
-    return [waits.load(b64decode(content)) for content in contents]
+    return [waits.load(b64decode(content), journal) for content in contents]

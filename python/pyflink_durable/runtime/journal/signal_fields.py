@@ -20,6 +20,7 @@ class SignalFields(NamedTuple):
         invocation: The id of the only invocation that may take it; None for any.
         sequence: The same as the number of an input, where that is its id; otherwise None.
         refused: Why nobody may take it; None if somebody may.
+        content: What is kept of it, in place of what came; None for that.
     """
 
     name: str
@@ -27,6 +28,7 @@ class SignalFields(NamedTuple):
     invocation: str | None
     sequence: int | None
     refused: UnclaimedReason | None
+    content: bytes | None = None
 
 
 class SignalReader:

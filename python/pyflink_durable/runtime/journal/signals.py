@@ -126,9 +126,9 @@ class SignalWaits:
                 self.ask_to_look(loop.take_in, loop, invocation)
                 return
 
-    def load(self, content: bytes) -> Signal:
-        """Reads a signal."""
-        signal = load_result(content, self.classes)
+    def load(self, content: bytes, journal: InvocationJournal) -> Signal:
+        """Reads a signal that an invocation has taken."""
+        signal = load_result(journal.open_signal(content), self.classes)
         assert isinstance(signal, Signal)
         return signal
 
@@ -174,7 +174,7 @@ async def wait_for_signal(
         wait.end()
     if taken is None:
         raise SignalTimedOut(told or name, timeout)
-    signal = waits.load(b64decode(taken[2]))
+    signal = waits.load(b64decode(taken[2]), journal)
     if signal.raises is not None:
         raise signal.raises
     return signal.value

@@ -42,6 +42,7 @@ from pyflink_durable.runtime.operator.handler_steps import HandlerSteps
 from pyflink_durable.runtime.operator.input_seals import InputSeals
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
+from pyflink_durable.runtime.operator.signal_seals import SignalSeals
 from pyflink_durable.runtime.operator.subtask import Subtask
 from pyflink_durable.runtime.operator.task_context import TaskContext
 from pyflink_durable.runtime.operator.thread_handlers import ThreadHandlerRunner
@@ -233,8 +234,9 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
     def _make_desk(self, waits: SignalWaits) -> SignalDesk:
         cancels = handles_asynchronously(self._handler)
         reader = SignalReader(self._callbacks, self._options.invocation_id is None, cancels)
+        seals = SignalSeals(self._uid, self._payloads, self._loads)
         return SignalDesk(
-            self._name, waits, self._loop, self._outputs, self._loads, reader, self._telemetry
+            self._name, waits, self._loop, self._outputs, seals, reader, self._telemetry
         )
 
     def _open_handlers(self, runtime_context: RuntimeContext) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pyflink_durable.runtime.journal.signal_fields import SignalFields, SignalReader
 from pyflink_durable.runtime.journal.signals import SignalWaits
 from pyflink_durable.runtime.loop.loop import DurableLoop
+from pyflink_durable.runtime.operator.signal_seals import SignalSeals
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
 from pyflink_durable.runtime.values import Outputs, StepOutputs
 from pyflink_durable.signals import UNCLAIMED_SIGNAL, Signal, UnclaimedSignal
@@ -21,7 +22,7 @@ class SignalDesk:
         waits: The handlers that wait.
         loop: That of the handlers.
         outputs: Takes what goes to the side output.
-        load: Reads pickles.
+        seals: Has signals encoded, and reads pickles.
         reader: Tells who may take a signal.
         telemetry: Counters and log lines.
     """
@@ -32,7 +33,7 @@ class SignalDesk:
         waits: SignalWaits,
         loop: DurableLoop,
         outputs: Outputs,
-        load: Callable[[bytes], Any],
+        seals: SignalSeals,
         reader: SignalReader,
         telemetry: Telemetry,
     ) -> None:
@@ -40,7 +41,8 @@ class SignalDesk:
         self._waits = waits
         self._loop = loop
         self._outputs = outputs
-        self._load = load
+        self._seals = seals
+        self._load = seals.load
         self._reader = reader
         self._telemetry = telemetry
 
@@ -67,7 +69,8 @@ class SignalDesk:
                 f"key={self._load(key)!r} reason={fields.refused!r} nobody may take this signal; "
                 "it goes to the side output UNCLAIMED_SIGNAL"
             )
-        return fields
+            return fields
+        return fields._replace(content=self._seals.seal(content, key))
 
     def signalled(self, invocation: int) -> None:
         """Has the next step look for what an invocation waits for."""
@@ -77,12 +80,13 @@ class SignalDesk:
         """Makes outputs of signals that nobody took.
 
         Args:
-            fields: Three of each: the pickled key, the signal's pickle, and the reason.
+            fields: Three of each: the pickled key, what is kept of it, and the reason.
         """
         outputs = StepOutputs()
         parts = iter(fields)
         for key, content, reason in zip(parts, parts, parts, strict=True):
-            told = UnclaimedSignal(self._operator, self._load(key), self._load(content), reason)
+            pickled = self._seals.open(content, key)
+            told = UnclaimedSignal(self._operator, self._load(key), self._load(pickled), reason)
             describe = f"key={told.key!r}".__str__
             emission = self._outputs.side(UNCLAIMED_SIGNAL.tag_id, told, describe)
             if emission is not None:

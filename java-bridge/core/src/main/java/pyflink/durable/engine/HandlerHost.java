@@ -49,7 +49,8 @@ public interface HandlerHost<K, IN> {
      *
      * @param key its key, in the form that Python reads
      * @return its name, its id, the invocation that it is for, the same as the number of an input,
-     *     and why nobody may take it; null for what is not so
+     *     why nobody may take it, and what is kept of it in place of the content; null for what is
+     *     not so
      */
     Object[] readSignal(byte[] content, Object key);
 

@@ -108,6 +108,7 @@ public final class Signals<K, IN> {
         String id = (String) read[1];
         Number sequence = (Number) read[3];
         String refused = (String) read[4];
+        byte[] kept = read[5] == null ? content : (byte[]) read[5];
         long number = state.takeNumber();
         counters.add("signals", 1);
         if (refused != null) {
@@ -125,7 +126,7 @@ public final class Signals<K, IN> {
             return Accepted.NOTHING_NEW;
         }
         long expires = now() + timeToLive;
-        state.put(new Signal(number, name, id, (String) read[2], expires, content));
+        state.put(new Signal(number, name, id, (String) read[2], expires, kept));
         setTimer();
         return name.equals(CANCEL) ? Accepted.CANCELS : Accepted.KEPT;
     }

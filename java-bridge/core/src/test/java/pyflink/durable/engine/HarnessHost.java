@@ -128,7 +128,8 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
         String invocation = fields.length > 3 ? fields[3] : null;
         Long sequence = invocation == null ? null : Long.valueOf(invocation);
         String refused = fields[0].equals("forged") ? "forged" : null;
-        return new Object[] {fields[0], id, invocation, sequence, refused};
+        byte[] kept = fields[0].equals("sealed") ? "sealed by the host".getBytes() : null;
+        return new Object[] {fields[0], id, invocation, sequence, refused, kept};
     }
 
     @Override

@@ -55,6 +55,17 @@ class SignalsTest {
     }
 
     @Test
+    void isKeptInTheFormThatTheHostGivesIt() throws Exception {
+        try (DurableHarness harness = setup().open()) {
+            signal(harness, "k", "sealed secret");
+            harness.send("k", "order");
+
+            assertThat(waiting(harness, "k:order").take(0, "sealed"))
+                    .isEqualTo("sealed by the host");
+        }
+    }
+
+    @Test
     void belongsToItsKey() throws Exception {
         try (DurableHarness harness = setup().open()) {
             signal(harness, "a", "approval yes");
