@@ -161,6 +161,6 @@ def test_colors_stand_out_and_are_never_alone(browser: Any, page_file: str) -> N
             assert {name: ratio for name, ratio in ratios if ratio < 4.5} == {}
         for cell in page.locator("tr:first-child td:nth-child(3)").all_inner_texts():
             sign, _, condition = cell.partition(" ")
-            assert SIGNS[condition] == sign
+            assert SIGNS[condition.removesuffix(", parked")] == sign
     assert SIGNS["retrying"] == SIGNS["retry"]
     assert len(set(SIGNS.values())) == len(SIGNS) - 1
