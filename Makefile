@@ -25,7 +25,7 @@ TEST ?=
 # python3.11, python3.12, python3.10 and python3 that is 3.10-3.12.
 PYTHON ?=
 
-.PHONY: help setup jar lint format test test-java test-unit test-replay test-anyio e2e chaos matrix savepoint demo proof agent bench clean
+.PHONY: help setup jar lint format test test-java test-unit test-replay test-anyio e2e chaos matrix savepoint demo proof agent bench bench-parked clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 20
@@ -114,6 +114,9 @@ proof: jar ## fail at random points and count charges: ORDERS, SECONDS, SEED, LE
 
 bench: jar ## measure the cost per element and per call
 	@$(RUN) python benchmarks/run.py $(ARGS)
+
+bench-parked: jar ## measure many parked invocations on RocksDB (ARGS="--parked 1000000")
+	@$(RUN) python benchmarks/parked.py $(ARGS)
 
 clean: ## remove everything that was built, .venv too
 	rm -rf $(VENV) dist java-bridge/target java-bridge/*/target python/pyflink_durable/lib .pytest_cache .mypy_cache .ruff_cache .hypothesis .journals .anyio e2e/artifacts .matrix

@@ -33,6 +33,7 @@ from pyflink_durable.errors import (
     ResultNotSerializable,
     SignalTimedOut,
     ThreadNotStarted,
+    TooManyWaiting,
     UnsupportedLoopOperation,
 )
 from pyflink_durable.handler import DurableProcessFunction
@@ -107,6 +108,7 @@ __all__ = [
     "SignalTimedOut",
     "ThreadNotStarted",
     "Ticket",
+    "TooManyWaiting",
     "ToolCallOptions",
     "UnclaimedSignal",
     "UnsupportedLoopOperation",

@@ -303,6 +303,33 @@ class SignalTimedOut(DurableExecutionError, TimeoutError):
         return f"no signal {one_line(self.name)!r} came in {self.timeout} seconds"
 
 
+class TooManyWaiting(DurableExecutionError):
+    """As many inputs of a key wait as ``max_waiting_per_key`` lets, and another one has come.
+
+    With ``on_error="dead-letter"`` it goes there, and a later one of the key is taken in when there
+    is room. Otherwise the task fails, and does again when the input comes back: raise the limit, or
+    look for what the first invocation of the key waits for.
+
+    Attributes:
+        operator: The name given to `durable_process`.
+        key: The repr of the key.
+        most: How many may wait.
+    """
+
+    def __init__(self, operator: str, key: str, most: int) -> None:
+        super().__init__(operator, key, most)
+        self.operator = operator
+        self.key = key
+        self.most = most
+
+    def __str__(self) -> str:
+        return (
+            f"operator {self.operator!r} key={one_line(self.key)} {self.most} inputs of the key "
+            "wait behind its first, which max_waiting_per_key allows: see what that one waits for, "
+            'raise the limit, or send what is beyond to the dead letters, on_error="dead-letter"'
+        )
+
+
 class CallLogError(DurableExecutionError):
     """The write-ahead log did not take what was to be written of a call.
 

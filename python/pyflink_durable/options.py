@@ -19,6 +19,7 @@ Durability = Literal["checkpoint", "gated", "write-ahead"]
 CallIdentity = Literal["arguments", "durable_id"]
 InDoubt = Literal["execute", "raise"]
 OnMismatch = Literal["protect", "clear", "fail"]
+ParkedWatermarks = Literal["pass", "hold"]
 
 LONGEST_TTL = 100 * 365 * 86_400
 """A hundred years in seconds."""
@@ -92,6 +93,20 @@ class DurableOptions(BaseModel):
     """Seconds after which an invocation that waits for nothing but time or signals is dropped from
     memory; it is run again, by replay, when it goes on. By ``None`` never. Without a place left in
     `max_in_flight` it is at once. Default 10."""
+
+    watermarks: ParkedWatermarks = "pass"
+    """What invocations that are parked do to watermarks. All others hold those back that would make
+    their outputs late. Default ``"pass"``.
+
+    - ``"pass"``: a watermark passes what is parked; its outputs get a timestamp behind it, and are
+      not late.
+    - ``"hold"``: it waits, for days if need be: windows behind see outputs at the time of their
+      input."""
+
+    max_waiting_per_key: int | None = Field(default=None, ge=1, le=10_000_000)
+    """How many inputs of a key may wait behind its first, parked or not. One that comes to more
+    is a `TooManyWaiting`, which goes the way of `on_error`. By default any number: those behind one
+    that is parked are in the state, all others count in `max_pending`. Default None."""
 
     max_in_flight: int = Field(default=1_000, ge=1, le=1_000_000)
     """How many invocations run at a time. Default 1,000."""

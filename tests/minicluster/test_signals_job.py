@@ -22,7 +22,9 @@ from pyflink.common import Types
 from pyflink.datastream import DataStream
 
 from pyflink_durable import (
+    DEAD_LETTER,
     UNCLAIMED_SIGNAL,
+    DeadLetter,
     DurableOptions,
     RunnerContext,
     Signal,
@@ -47,6 +49,10 @@ def signal_of(element: str) -> Signal:
 
 def told(unclaimed: UnclaimedSignal) -> str:
     return f"{unclaimed.key} {unclaimed.signal.value[1]}"
+
+
+def refused(letter: DeadLetter) -> str:
+    return f"{letter.key} {letter.error_type}"
 
 
 def connected(
@@ -80,6 +86,9 @@ def run_job(
     write_outputs(results, world)
     unclaimed = results.get_side_output(UNCLAIMED_SIGNAL)
     write_outputs(unclaimed.map(told, Types.STRING()), world, "unclaimed")
+    if options is not None and options.on_error == "dead-letter":
+        letters = results.get_side_output(DEAD_LETTER).map(refused, Types.STRING())
+        write_outputs(letters, world, "dead")
     run(env)
     assert world.crashed()
 
@@ -194,6 +203,33 @@ def test_handlers_that_wait_are_parked_and_go_on_behind_a_failure(
     assert Counter(world.subjects("run")) == expected
     assert sorted(world.outputs()) == sorted([*(f"ran {key} yes" for key in KEYS), "crashed"])
     assert set(world.subjects("left")) == set(KEYS)
+
+
+def test_behind_one_that_is_parked_no_more_inputs_wait_than_may(world: World) -> None:
+    async def handle(order: str, ctx: RunnerContext) -> str:
+        if order == CRASH:
+            await world.crash_when_async(in_a_checkpoint("left", "a"))
+            return "crashed"
+        try:
+            _, answer = await ctx.wait_for_signal("approval")
+        finally:
+            world.note("left", ctx.key)
+        return f"{ctx.key} {answer}"
+
+    stages = [
+        Stage(["order a"]),
+        Stage(["order a", "order a", CRASH], when=lambda world: world.has_all("left", ["a"])),
+        Stage(["signal a yes", "signal a again", "signal b nobody"], when=World.crashed),
+    ]
+    options = DurableOptions(
+        park_after=0.1, max_waiting_per_key=1, on_error="dead-letter", watermarks="hold"
+    )
+
+    run_job(world, "rocksdb", stages, handle, options)
+
+    assert sorted(world.outputs()) == ["a again", "a yes"]
+    assert world.outputs("dead").count("a TooManyWaiting") == 1  # beside the one that has failed
+    assert world.outputs("unclaimed") == ["b nobody"]
 
 
 def test_an_operator_of_one_input_gets_signals_under_its_uid(world: World) -> None:

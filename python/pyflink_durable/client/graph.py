@@ -121,6 +121,8 @@ def _take_options(settings: Any, options: DurableOptions, has_signals: bool) -> 
         settings.signalTtl(_time_to_live(options.signal_ttl))
     if options.park_after is not None:
         settings.parkAfter(_milliseconds(options.park_after))
+    settings.parkedHoldWatermarks(options.watermarks == "hold")
+    settings.maxWaitingPerKey(options.max_waiting_per_key or 0)
     if options.call_log is not None:
         settings.callLog(_j_map(options.call_log.settings()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import time
 import weakref
 from typing import Any
 
@@ -11,13 +12,19 @@ import pytest
 from handler_bench import NUMBER, ByHand, HandlerBench
 from signal_bench import SignalBench
 
-from pyflink_durable import LocalRunnerContext, NotInInvocation, Signal
+from pyflink_durable import LocalRunnerContext, NotInInvocation, RetryPolicy, Signal
+from pyflink_durable.runtime.journal.times import NEVER
 
 
-def park(bench: HandlerBench) -> list[int]:
+def park(bench: HandlerBench) -> list[Any]:
     parked = bench.runner.park([NUMBER])
     bench.operator.loop.drain()
     return parked
+
+
+def seconds_until(due: Any) -> float:
+    """From now to a time in the journal."""
+    return float(due) / 1000 - time.time()
 
 
 async def waits(value: Any, ctx: Any) -> Any:
@@ -36,7 +43,7 @@ def started(handler: Any) -> SignalBench:
 def test_it_goes_on_from_its_journal() -> None:
     bench = started(waits)
     slots = bench.slots
-    assert park(bench) == [NUMBER]
+    assert park(bench) == [NUMBER, NEVER, ("approval",)]
     assert bench.ended == []
     assert bench.slots == slots
     bench.signal(Signal("approval", "yes"))
@@ -130,7 +137,54 @@ def test_it_stays_awake_as_long_as_it_says_so() -> None:
     bench.signal(Signal("inner"))
     assert park(bench) == []
     bench.signal(Signal("outer"))
-    assert park(bench) == [NUMBER]
+    assert park(bench) == [NUMBER, NEVER, ("last",)]
+
+
+def test_it_tells_what_it_waits_for_and_not_what_it_has_given_up() -> None:
+    async def handler(value: Any, ctx: Any) -> None:
+        timeout = asyncio.get_running_loop().call_later(60, print)
+        over = asyncio.get_running_loop().call_later(0.001, print)
+        await asyncio.sleep(0.01)
+        timeout.cancel()
+        over.cancel()
+        waits = [ctx.wait_for_signal("a", 7_200), ctx.wait_for_signal("b"), ctx.sleep(3_600)]
+        await asyncio.gather(*waits)
+
+    bench = SignalBench(handler)
+    bench.start()
+    bench.operator.drain_until(lambda: len(bench.slots) == 6)
+    bench.drain()
+    number, due, signals = park(bench)
+    assert number == NUMBER
+    assert 3_500 < seconds_until(due) <= 3_600
+    assert signals == ("a", "b")
+
+
+def test_a_pause_before_another_attempt_is_a_wait() -> None:
+    retry = RetryPolicy(max_attempts=2, initial_interval=600, max_interval=600, jitter=0)
+
+    async def handler(value: Any, ctx: Any) -> Any:
+        return await ctx.durable_execute_async(str, "x", durable_id="call", retry=retry)
+
+    hands = ByHand()
+    bench = HandlerBench(handler, hands).start()
+    hands.started["x"](OSError("down"))
+    bench.operator.loop.drain()
+    number, due, signals = park(bench)
+    assert (number, signals) == (NUMBER, ())
+    assert 500 < seconds_until(due) <= 600
+
+
+def test_it_stays_awake_if_it_waits_for_what_is_not_journaled_or_for_a_moment() -> None:
+    async def for_others(value: Any, ctx: Any) -> None:
+        asyncio.get_running_loop().call_later(60, print).cancel()
+        await asyncio.Event().wait()
+
+    async def for_a_moment(value: Any, ctx: Any) -> None:
+        await ctx.sleep(0.9)
+
+    for handler in (for_others, for_a_moment):
+        assert park(HandlerBench(handler, ByHand()).start()) == []
 
 
 def test_it_stays_awake_until_it_has_looked_for_signals_that_came_before() -> None:

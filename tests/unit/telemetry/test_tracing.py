@@ -172,13 +172,13 @@ def test_a_run_links_to_the_one_before_it(executor: CallExecutor, tracing: Traci
         await ctx.sleep(3_600)
 
     first = HandlerBench(handle, executor, identity=PARKED, observers=[tracing]).start()
-    assert first.runner.park([NUMBER]) == [NUMBER]
+    assert first.runner.park([NUMBER])[:1] == [NUMBER]
     (parked,) = exporter.get_finished_spans()
     exporter.clear()
     again = HandlerBench(
         handle, executor, slots=first.slots, identity=PARKED, observers=[tracing]
     ).start()
-    assert again.runner.park([NUMBER]) == [NUMBER]
+    assert again.runner.park([NUMBER])[:1] == [NUMBER]
     (run,) = exporter.get_finished_spans()
 
     assert attributes_of(parked)["durable.call.status"] == "PENDING"

@@ -167,7 +167,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
             else:
                 loop.call_soon(self._advance, None)
         elif isinstance(loop, DurableLoop):
-            loop.wake_up_at(step.due, lambda: self._advance(None))
+            assert self._context is not None  # an attempt that failed may have brought it here
+            tasks = self._context.get(invocation_tasks)
+            loop.wake_up_at(step.due, lambda: self._advance(None), of=tasks)
         else:
             loop.call_later(max(0.0, step.due / 1000 - time.time()), self._advance, None)
 

@@ -103,6 +103,10 @@ class SignalWaits:
             if not waits:
                 del self._waits[wait.number]
 
+    def names_of(self, invocation: int) -> tuple[str, ...]:
+        """The names of the signals that an invocation waits for."""
+        return tuple({wait.name: None for wait in self._waits.get(invocation, ())})
+
     def is_to_look(self, invocation: int) -> bool:
         """Whether an invocation has not seen yet what may be there for it."""
         return invocation in self._to_look

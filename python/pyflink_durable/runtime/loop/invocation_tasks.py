@@ -12,6 +12,7 @@ from pyflink_durable.errors import NestedDurableCall
 from pyflink_durable.runtime.journal.clock import InvocationClock
 from pyflink_durable.runtime.journal.timers import DurableTimers
 from pyflink_durable.runtime.loop.async_generators import InvocationGenerators
+from pyflink_durable.runtime.loop.invocation_waits import InvocationWaits
 
 _INVOCATION_BITS = 32
 """Of a number, above those that count what an invocation has started."""
@@ -52,6 +53,7 @@ class InvocationTasks:
             has started none.
         generators: Asynchronous generators that it has begun; None if it has begun none.
         spins: Whether it goes round without waiting for anything, see `Spinners`.
+        waits: The times that it waits for; None if it has waited for none.
         first_number: That of the handler's own task.
     """
 
@@ -63,12 +65,14 @@ class InvocationTasks:
         "generators",
         "running",
         "spins",
+        "waits",
     )
 
     def __init__(self, invocation: int, context: HasTime | None = None) -> None:
         self.running: set[asyncio.Task[Any]] | None = None
         self.generators: InvocationGenerators | None = None
         self.spins = False
+        self.waits: InvocationWaits | None = None
         self.context = context
         self.first_number = self._next_number = invocation << _INVOCATION_BITS
         self._timers: DurableTimers | None = None
@@ -79,6 +83,12 @@ class InvocationTasks:
             self.running = set()
         self.running.add(task)
         task.add_done_callback(self.running.discard)
+
+    def wait(self, due: int, handle: asyncio.TimerHandle, unless: asyncio.TimerHandle) -> None:
+        """Takes a wait in, see `InvocationWaits.add`."""
+        if self.waits is None:
+            self.waits = InvocationWaits()
+        self.waits.add(due, handle, unless)
 
     def next_number(self) -> int:
         """The number of the next task, call or future of the invocation."""

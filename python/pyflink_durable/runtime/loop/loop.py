@@ -4,6 +4,8 @@ It only runs callbacks that are ready, in the order in which they became ready, 
 thread tells it to. It makes no system call and starts no thread. The same handler over the same
 journal therefore takes the same steps, whatever the threads around it do. The model is the workflow
 loop of Temporal's Python SDK (``temporalio/worker/_workflow_instance.py``).
+
+Over 300 lines: asyncio asks a loop for many small things in one class.
 """
 
 from __future__ import annotations
@@ -224,7 +226,11 @@ class DurableLoop(KeepsToItsThread):
         return handle
 
     def wake_up_at(
-        self, due: int, callback: Callable[[], None], unless: asyncio.TimerHandle | None = None
+        self,
+        due: int,
+        callback: Callable[[], None],
+        unless: asyncio.TimerHandle | None = None,
+        of: InvocationTasks | None = None,
     ) -> None:
         """Calls back at a time; nothing is journaled of it.
 
@@ -232,10 +238,13 @@ class DurableLoop(KeepsToItsThread):
             due: The time in milliseconds since the epoch.
             callback: What to call.
             unless: It is not called if this handle has been cancelled by then.
+            of: What waits for it; by default what runs.
         """
         when = time.monotonic() + due / 1000 - time.time()
         handle = asyncio.TimerHandle(when, callback, (), self)
         self._wake_ups.add(when, handle, unless or handle)
+        if (tasks := of or invocation_tasks.get()) is not None:
+            tasks.wait(due, handle, unless or handle)
 
     def _look_at(self, when: float) -> None:
         """Looks after handlers that were put aside, at a time of the monotonic clock."""

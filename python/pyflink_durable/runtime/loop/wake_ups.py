@@ -7,9 +7,20 @@ import heapq
 import itertools
 import time
 from collections.abc import Callable
+from typing import Any
 
 _FEW = 100
 """So many cancelled timers are not worth a look through all."""
+
+
+def _note(handle: Any, scheduled: bool) -> None:
+    """As asyncio's own loop notes in a handle whether it is in the heap."""
+    handle._scheduled = scheduled
+
+
+def is_scheduled(handle: Any) -> bool:
+    """Whether a handle waits for its time."""
+    return bool(handle._scheduled)
 
 
 class WakeUps:
@@ -37,6 +48,7 @@ class WakeUps:
             handle: What to run.
             unless: It is passed over if this handle has been cancelled by then.
         """
+        _note(handle, scheduled=True)
         heapq.heappush(self.timers, (when, next(self._numbers), handle, unless))
         self.ask()
 
@@ -46,6 +58,7 @@ class WakeUps:
             self._asked_for = float("inf")
         while self.timers and self.timers[0][0] <= now:
             handle, unless = heapq.heappop(self.timers)[2:]
+            _note(handle, scheduled=False)
             if not unless.cancelled():
                 return handle
         return None

@@ -9,6 +9,7 @@ from typing import Any
 from pyflink_durable.handler import HandlerFunction
 from pyflink_durable.runtime.execution.outcome import Outcome
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
+from pyflink_durable.runtime.journal.times import NEVER, due_in
 from pyflink_durable.runtime.journal.writes import JournalWrites
 from pyflink_durable.runtime.loop.anyio_scopes import order_cancel_scopes
 from pyflink_durable.runtime.loop.invocation_tasks import NumberedTask, invocation_tasks
@@ -17,6 +18,9 @@ from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.invocation import Invocation, OnEnd
 from pyflink_durable.runtime.operator.user_state import StateBackend
 from pyflink_durable.runtime.telemetry.telemetry import Telemetry
+
+_SOON = 1.0
+"""Seconds: one that goes on before is not worth being parked."""
 
 
 class AsyncHandlerRunner:
@@ -60,17 +64,22 @@ class AsyncHandlerRunner:
         invocation.task = NumberedTask(run, number=number, loop=self._loop)
         self._running[invocation.id] = invocation
 
-    def park(self, invocations: Iterable[int]) -> list[int]:
-        parked = []
+    def park(self, invocations: Iterable[int]) -> list[Any]:
+        parked: list[Any] = []
+        soon = due_in(_SOON)
         for number in invocations:
             invocation = self._running.get(number)
             if invocation is None or invocation.context.is_kept_awake:
+                continue
+            signals = invocation.context.awaited_signals
+            due = None if invocation.waits is None else invocation.waits.earliest()
+            if (due is None and not signals) or (due is not None and due < soon):
                 continue
             invocation.parked = True
             invocation.context.end()  # a `finally` block makes no more calls
             assert invocation.task is not None
             invocation.task.cancel()
-            parked.append(number)
+            parked += (number, NEVER if due is None else due, signals)
         self._loop.run_until_idle()  # `finally` blocks of handlers run here
         return parked
 
@@ -108,6 +117,7 @@ class AsyncHandlerRunner:
 
     def _end(self, invocation: Invocation, outcome: Outcome) -> None:
         invocation.task = None  # which holds the handler's coroutine, and so the invocation
+        invocation.waits = None  # their handles' contexts hold the invocation
         self._running.pop(invocation.id, None)
         if invocation.parked:
             invocation.context.tell_parked()

@@ -41,6 +41,7 @@ from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.handler_steps import HandlerSteps
 from pyflink_durable.runtime.operator.input_seals import InputSeals
 from pyflink_durable.runtime.operator.invocation import Invocation
+from pyflink_durable.runtime.operator.refusals import Refusals
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.operator.signal_seals import SignalSeals
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -227,6 +228,7 @@ class DurableFunction(KeyedProcessFunction):  # type: ignore[misc]
                 self._uid, self._payloads.inputs(), self._loads, self._handler, self._previous
             ),
             large=self._payloads.large_inputs(self._loads),
+            refusals=Refusals(self._name, self._options, self._outputs, self._telemetry),
             gauges=self._gauges,
             load=self._loads,
         )

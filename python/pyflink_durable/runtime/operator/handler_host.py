@@ -3,6 +3,8 @@
 Each crossing between Python and Java hands the interpreter's lock over, and another task's Python
 may take it meanwhile. So many elements cross together, and once in each direction: the operator
 hands over the inputs, and takes back all that happened in the step.
+
+Over 300 lines: all that Java calls is one object, and each method says what crosses.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any, Protocol
 from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.operator.chained import take_chain
 from pyflink_durable.runtime.operator.input_seals import InputSeals
+from pyflink_durable.runtime.operator.refusals import Refusals
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.values import Outputs, StepOutputs, check_key, read_description
 
@@ -43,6 +46,9 @@ class Steps(Protocol):
     inputs: InputSeals
     """Brings inputs into the form in which the state holds them."""
 
+    refusals: Refusals
+    """Where inputs go that are not taken in."""
+
     def read(self, pickled: bytes) -> list[Any]:
         """Reads some inputs, for `start`."""
 
@@ -64,8 +70,8 @@ class Steps(Protocol):
     def release(self, released: Sequence[Any]) -> None:
         """Ends holds: triples of invocation, slot, and error (None if there is none)."""
 
-    def park(self, invocations: Sequence[Any]) -> tuple[int, ...]:
-        """Drops handlers that wait, as far as they let themselves be; gives those."""
+    def park(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
+        """Drops handlers that wait, see `HandlerRunner.park`."""
 
     def drain(self) -> None:
         """Resumes the handlers whose calls have ended."""
@@ -216,14 +222,14 @@ class HandlerHost:
         """
         return self._ensure_steps().keep(invocations)
 
-    def park(self, invocations: Sequence[Any]) -> tuple[int, ...]:
+    def park(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
         """Drops handlers that wait; the next `resume` reports what came of it for others.
 
         Args:
             invocations: Their ids.
 
         Returns:
-            The ids of those that it has dropped.
+            Of those that it has dropped, three fields each: see `HandlerRunner.park`.
         """
         return self._ensure_steps().park(invocations)
 
@@ -242,6 +248,17 @@ class HandlerHost:
     ) -> bytes:
         """See `InputSeals.open`."""
         return self._ensure_steps().inputs.open(key, sequence, version, payload, pickled)
+
+    def refuse(self, values: Sequence[bytes], key: bytes, most: int) -> tuple[bytes, ...]:
+        """Makes outputs of an input that is not taken in, see `Refusals.refuse`.
+
+        Args:
+            values: The pickle of a list with the value.
+            key: The pickle of the key.
+            most: How many inputs of a key may wait.
+        """
+        [[value]] = map(self._loads, values)
+        return self._ensure_steps().refusals.refuse(self._loads(key), value, most)
 
     def read_signal(self, content: bytes, key: bytes) -> tuple[Any, ...]:
         """See `SignalDesk.read`."""

@@ -43,8 +43,14 @@ class HandlerRunner(Protocol):
             function: That of another version, in place of the runner's own.
         """
 
-    def park(self, invocations: Iterable[int]) -> list[int]:
-        """Drops handlers that wait, as far as they let themselves be; gives those."""
+    def park(self, invocations: Iterable[int]) -> list[Any]:
+        """Drops handlers that wait, as far as they let themselves be.
+
+        Returns:
+            Three fields for each of those: its id, when it is to go on at the latest (milliseconds
+            since the epoch; `NEVER` if that is not a matter of time), and the names of the signals
+            that it waits for.
+        """
 
     def describe(self, invocation: int) -> str:
         """Names an invocation that runs on the loop, in log lines; called on any thread."""

@@ -24,6 +24,7 @@ from pyflink_durable.runtime.operator.handler_metrics import Gauges
 from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
 from pyflink_durable.runtime.operator.input_seals import InputSeals
 from pyflink_durable.runtime.operator.invocation import Invocation
+from pyflink_durable.runtime.operator.refusals import Refusals
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 from pyflink_durable.runtime.operator.signal_desk import SignalDesk
 from pyflink_durable.runtime.operator.subtask import Subtask
@@ -48,6 +49,7 @@ class HandlerSteps:
         signals: Where signals come in.
         inputs: Brings inputs into the form in which the state holds them.
         large: Reads inputs, and finds large ones.
+        refusals: Where inputs go that are not taken in.
         gauges: Of the handler, read between steps.
         load: Reads pickles.
     """
@@ -67,6 +69,7 @@ class HandlerSteps:
         signals: SignalDesk,
         inputs: InputSeals,
         large: LargeInputs,
+        refusals: Refusals,
         gauges: Gauges,
         load: Callable[[bytes], Any],
     ) -> None:
@@ -74,6 +77,7 @@ class HandlerSteps:
         self.inputs = inputs
         self.read = large.read
         self._large = large
+        self.refusals = refusals
         self._bridge = bridge
         self._previous = previous
         self._options = options
@@ -174,8 +178,8 @@ class HandlerSteps:
         for invocation, slot, error in zip(fields, fields, fields, strict=True):
             self._loop.take_in(self._subtask.holds.release, invocation, slot, error)
 
-    def park(self, invocations: Sequence[Any]) -> tuple[int, ...]:
-        """Drops handlers that wait, as far as they let themselves be; gives those."""
+    def park(self, invocations: Sequence[Any]) -> tuple[Any, ...]:
+        """Drops handlers that wait, see `HandlerRunner.park`."""
         return tuple(self._runner.park(invocations))
 
     def drain(self) -> None:

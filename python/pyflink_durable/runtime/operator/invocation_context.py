@@ -145,6 +145,12 @@ class InvocationContext(RunnerContext):
         return self._awake > 0 or (waits is not None and waits.is_to_look(self._number))
 
     @property
+    def awaited_signals(self) -> tuple[str, ...]:
+        """The names of the signals that it waits for."""
+        waits = self._subtask.signals
+        return () if waits is None else waits.names_of(self._number)
+
+    @property
     def broken(self) -> BaseException | None:
         """Why the invocation fails its task, whatever its handler does; None if it need not."""
         return self._calls.broken

@@ -58,7 +58,7 @@ class ThreadHandlerRunner:
     def keep(self, invocations: Collection[int]) -> tuple[Any, ...]:
         return ()
 
-    def park(self, invocations: Iterable[int]) -> list[int]:
+    def park(self, invocations: Iterable[int]) -> list[Any]:
         """A thread cannot be dropped."""
         return []
 

@@ -47,6 +47,7 @@ public final class DurableCounters {
         "largePayloads", // results, exceptions and values of ctx.state of 256 KB and more
         "pickledInputs", // inputs in flight that the serializer has no form for
         "parkedTotal", // invocations that were dropped from memory while they waited
+        "refused", // inputs that were not taken in, as too many of their key wait
         "woken", // of them, and of those of earlier attempts, the ones that went on
         "signals", // signals that have come
         "signalsTaken", // of them, those that a handler has taken
@@ -71,6 +72,7 @@ public final class DurableCounters {
      * @param atGate how many calls wait for a checkpoint
      * @param notBack how many invocations the call log knows whose input has not come back
      * @param parked how many invocations are parked
+     * @param oldestWaitMillis for how long the one is parked that is so for longest
      * @param stalledSeconds for how long nothing has moved, see {@link Watch}
      */
     DurableCounters(
@@ -80,6 +82,7 @@ public final class DurableCounters {
             Gauge<Integer> atGate,
             Gauge<Integer> notBack,
             Gauge<Integer> parked,
+            Gauge<Long> oldestWaitMillis,
             Gauge<Long> stalledSeconds) {
         MetricGroup group = operatorGroup.addGroup("durable");
         group.gauge("running", running);
@@ -87,6 +90,7 @@ public final class DurableCounters {
         group.gauge("atGate", atGate);
         group.gauge("notBack", notBack);
         group.gauge("parked", parked);
+        group.gauge("oldestWaitMillis", oldestWaitMillis);
         group.gauge("stalledSeconds", stalledSeconds);
         for (String name : HISTOGRAMS) {
             histograms.put(

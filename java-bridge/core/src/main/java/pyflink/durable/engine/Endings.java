@@ -60,6 +60,7 @@ final class Endings<K, IN> {
     private final FlinkTask task;
     private final RunningInvocations invocations;
     private final WatermarkHold watermarks;
+    private final ParkedWatermarks<K, IN> parkedWatermarks;
     private final InvocationScheduler<K, IN> scheduler;
     private final Gate<K, IN> gate;
     private final Progress progress;
@@ -71,6 +72,7 @@ final class Endings<K, IN> {
             FlinkTask task,
             RunningInvocations invocations,
             WatermarkHold watermarks,
+            ParkedWatermarks<K, IN> parkedWatermarks,
             InvocationScheduler<K, IN> scheduler,
             Gate<K, IN> gate,
             Progress progress,
@@ -79,6 +81,7 @@ final class Endings<K, IN> {
         this.task = task;
         this.invocations = invocations;
         this.watermarks = watermarks;
+        this.parkedWatermarks = parkedWatermarks;
         this.scheduler = scheduler;
         this.gate = gate;
         this.progress = progress;
@@ -147,6 +150,10 @@ final class Endings<K, IN> {
         invocations.end(invocation);
         gate.end(invocation);
         scheduler.finish(invocation);
+        if (invocation.isFromState()) {
+            task.setCurrentKey(invocation.key());
+            parkedWatermarks.finish(invocation.input());
+        }
         progress.moved();
     }
 

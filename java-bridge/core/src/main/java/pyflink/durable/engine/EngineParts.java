@@ -8,6 +8,7 @@ import org.apache.flink.streaming.runtime.tasks.ProcessingTimeService;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import pyflink.durable.state.Deadlines;
+import pyflink.durable.state.HeldWatermarks;
 import pyflink.durable.state.InFlightState;
 import pyflink.durable.state.InputForm;
 import pyflink.durable.state.ParkedState;
@@ -32,6 +33,7 @@ final class EngineParts<K, IN> {
         final MailboxExecutor mailbox;
         final HandlerHost<K, IN> host;
         final DurableCounters counters;
+        final ParkedWatermarks<K, IN> parkedWatermarks;
         final WatermarkHold watermarks;
         final Progress progress = new Progress();
         final RunningInvocations invocations = new RunningInvocations();
@@ -50,7 +52,8 @@ final class EngineParts<K, IN> {
             this.mailbox = mailbox;
             this.host = host;
             this.counters = counters;
-            this.watermarks = new WatermarkHold(task);
+            this.parkedWatermarks = new ParkedWatermarks<>(task);
+            this.watermarks = new WatermarkHold(parkedWatermarks);
             this.requests = new EngineRequests<>(name, task, invocations);
         }
     }
@@ -78,6 +81,11 @@ final class EngineParts<K, IN> {
 
     /** Null if the state backend does not do for it. */
     @Nullable final Parking<K, IN> parking;
+
+    /** Null with it. */
+    @Nullable final ParkedKeys<K, IN> parkedKeys;
+
+    final Arrivals<K, IN> arrivals;
 
     /**
      * @param writeAhead null for an operator without a call log
@@ -132,14 +140,16 @@ final class EngineParts<K, IN> {
                         ? new ParkedState<>(backend, context, inputForm)
                         : null;
         versions.check(base.name, inFlight, parked);
-        parking = parked == null ? noParking() : newParking(parked, restoredWatermark);
+        parkedKeys = parked == null ? null : newParkedKeys(parked, backend, restoredWatermark);
+        parking = parked == null ? noParking() : newParking(parked);
         signals =
                 retention.signalTtl > 0
                         ? newSignals(
                                 new SignalState<>(backend, context, retention.signalTtl),
                                 retention.signalTtl)
                         : null;
-        signalDesk = signals == null ? null : newSignalDesk(parked);
+        signalDesk = signals == null ? null : newSignalDesk();
+        arrivals = new Arrivals<>(base, scheduler, steps, parkedKeys);
     }
 
     private Valve newValve(ProcessingTimeService timers, boolean fromCheckpoint) {
@@ -170,6 +180,7 @@ final class EngineParts<K, IN> {
                         base.task,
                         base.invocations,
                         base.watermarks,
+                        base.parkedWatermarks,
                         scheduler,
                         gate,
                         base.progress,
@@ -178,23 +189,16 @@ final class EngineParts<K, IN> {
                 base.limits.collectMillis);
     }
 
-    private Parking<K, IN> newParking(ParkedState<K, IN> parked, long restoredWatermark) {
-        Parking<K, IN> made =
-                new Parking<>(
-                        base.name,
-                        base.task,
-                        base.mailbox,
-                        base.host,
-                        base.invocations,
-                        scheduler,
-                        base.watermarks,
-                        steps,
-                        base.counters,
-                        inFlight,
-                        parked,
-                        base.limits.parkAfter,
-                        base.limits.maxInFlight,
-                        restoredWatermark);
+    private ParkedKeys<K, IN> newParkedKeys(
+            ParkedState<K, IN> parked, KeyedStateBackend<K> backend, long restoredWatermark)
+            throws Exception {
+        base.parkedWatermarks.open(
+                new HeldWatermarks<>(backend), base.limits.parkedHoldWatermarks, restoredWatermark);
+        return new ParkedKeys<>(base.task, scheduler, inFlight, parked, base.parkedWatermarks);
+    }
+
+    private Parking<K, IN> newParking(ParkedState<K, IN> parked) {
+        Parking<K, IN> made = new Parking<>(base, scheduler, steps, inFlight, parked);
         steps.wakeFrom(made);
         return made;
     }
@@ -213,8 +217,8 @@ final class EngineParts<K, IN> {
                 base.name, base.task, base.mailbox, base.host, base.counters, state, timeToLive);
     }
 
-    private SignalDesk<K, IN> newSignalDesk(@Nullable ParkedState<K, IN> parked) {
-        return new SignalDesk<>(signals, scheduler, parking, parked, inFlight, steps);
+    private SignalDesk<K, IN> newSignalDesk() {
+        return new SignalDesk<>(signals, scheduler, parkedKeys, inFlight, steps);
     }
 
     /** Writes what is in flight to the keyed state. Selects other keys. */

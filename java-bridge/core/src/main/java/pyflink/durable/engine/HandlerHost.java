@@ -58,9 +58,20 @@ public interface HandlerHost<K, IN> {
      * Drops handlers that wait, as if they had failed; they are not told of any more.
      *
      * @param invocations their ids
-     * @return the ids of those that were dropped; others do not let themselves be
+     * @return three fields for each that was dropped: its id, when it is to go on at the latest
+     *     (milliseconds since the epoch), and the names of the signals that it waits for; others do
+     *     not let themselves be dropped
      */
     Object[] park(Object[] invocations);
+
+    /**
+     * Makes outputs of an input that is not taken in, since too many of its key wait.
+     *
+     * @param most how many may wait
+     * @return outputs as in the report
+     * @throws RuntimeException if the task is to fail then
+     */
+    Object[] refuse(K key, IN value, int most);
 
     /** Has the next step look for signals that an invocation waits for. */
     void signalled(long invocation);

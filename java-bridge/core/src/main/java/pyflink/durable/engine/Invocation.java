@@ -1,5 +1,6 @@
 package pyflink.durable.engine;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.annotation.Nullable;
 import pyflink.durable.journal.Journal;
 import pyflink.durable.state.Input;
@@ -28,6 +29,9 @@ public final class Invocation<K, IN> {
     private boolean saved;
     private boolean ended;
     private boolean woken;
+    private boolean fromState;
+    private long awakeUntil = Long.MIN_VALUE;
+    private final AtomicInteger appends = new AtomicInteger();
     private int seenWrites = -1;
     private long quietSince;
 
@@ -108,13 +112,39 @@ public final class Invocation<K, IN> {
         ended = true;
     }
 
-    /** Whether it was parked, and waits in line to go on. */
-    boolean isWoken() {
-        return woken;
+    /** It was parked, and waits in line to go on; or does no more. Tells what it did before. */
+    boolean setWoken(boolean newWoken) {
+        boolean before = woken;
+        woken = newWoken;
+        return before;
     }
 
-    void setWoken(boolean newWoken) {
-        woken = newWoken;
+    /** Whether its input was read from the state: it may hold watermarks there. */
+    boolean isFromState() {
+        return fromState;
+    }
+
+    void markFromState() {
+        fromState = true;
+    }
+
+    /** Whether its handler has not let itself be parked a moment ago. */
+    boolean staysAwake(long now) {
+        return now < awakeUntil;
+    }
+
+    void stayAwake(long until) {
+        awakeUntil = until;
+    }
+
+    /** It waits for an entry to be in the call log, or does not any more; any thread. */
+    void waitsForLog(int entries) {
+        appends.addAndGet(entries);
+    }
+
+    /** Whether it waits for an entry to be in the call log. */
+    boolean waitsForLog() {
+        return appends.get() > 0;
     }
 
     /** Since when nothing was written to its journal, as far as it was looked at. */

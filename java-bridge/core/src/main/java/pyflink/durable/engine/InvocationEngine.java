@@ -79,6 +79,7 @@ public final class InvocationEngine<K, IN> {
                         this::atGate,
                         () -> writeAhead == null ? 0 : writeAhead.waiting(),
                         this::parkedCount,
+                        this::oldestWaitMillis,
                         this::stalledSeconds);
         this.base = new EngineParts.Base<>(name, limits, task, mailbox, host, counters);
     }
@@ -162,17 +163,13 @@ public final class InvocationEngine<K, IN> {
     @SuppressWarnings("unchecked")
     public void accept(StreamRecord<IN> element) throws Exception {
         ensureRestored(); // selects other keys, so the element's own is taken after it
-        EngineParts<K, IN> engine = parts;
         K key = (K) base.task.getCurrentKey();
         base.host.checkKey(key); // nothing of a bad input may be in a checkpoint
         IN value = copyInputs ? valueSerializer.copy(element.getValue()) : element.getValue();
         Long timestamp = element.hasTimestamp() ? element.getTimestamp() : null;
-        if (engine.parking != null && engine.parking.accept(key, timestamp, value)) {
-            return;
+        if (parts.arrivals.accept(key, timestamp, value)) {
+            parts.valve.awaitRoom();
         }
-        engine.scheduler.accept(key, timestamp, value);
-        engine.steps.accepted();
-        engine.valve.awaitRoom();
     }
 
     /** Takes a signal of the selected key in, in front of the inputs that wait. */
@@ -227,6 +224,9 @@ public final class InvocationEngine<K, IN> {
         Object selected = base.task.getCurrentKey();
         parts.userState.takeOver(keyedState);
         int count = parts.scheduler.restore();
+        if (writeAhead != null && parts.parkedKeys != null) {
+            parts.parkedKeys.wake(writeAhead.knownKeys());
+        }
         select(selected);
         if (count > 0) {
             LOG.info("Operator {} runs {} restored invocations again", base.name, count);
@@ -255,14 +255,19 @@ public final class InvocationEngine<K, IN> {
         parts.checkpointCompleted(checkpointId);
     }
 
-    /** The last watermark that came in; the smallest number if none has. */
+    /** Behind which the outputs of later attempts are not late; the smallest number at first. */
     public long lastWatermark() {
-        return base.watermarks.last();
+        return base.parkedWatermarks.last(base.watermarks.last());
     }
 
     /** How many invocations are parked; any thread. */
     int parkedCount() {
         return parts == null ? 0 : parts.parkedCount();
+    }
+
+    /** For how long the one is parked that is so for longest; any thread. */
+    long oldestWaitMillis() {
+        return parts == null || parts.parking == null ? 0 : parts.parking.oldestWaitMillis();
     }
 
     /** How many calls wait for a checkpoint. */

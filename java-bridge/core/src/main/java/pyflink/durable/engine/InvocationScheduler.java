@@ -96,23 +96,27 @@ final class InvocationScheduler<K, IN> {
                             watermarks.enter(input.outputTimestamp()),
                             lane.isEmpty() ? state.restoreJournal() : null);
             invocation.markSaved();
+            invocation.markFromState();
             enqueue(invocation);
         }
         return lane;
     }
 
     /** Puts a running invocation, and all that waits behind it, into the state alone. */
-    void park(Invocation<K, IN> invocation, ParkedState<K, IN> parked) throws Exception {
+    KeyLane<K, IN> park(
+            Invocation<K, IN> invocation, ParkedState<K, IN> parked, ParkedWatermarks<K, IN> held)
+            throws Exception {
         KeyLane<K, IN> lane = invocation.lane();
         running.remove(invocation.id());
         leaveStage(invocation);
         accepted -= lane.size();
+        lane.park(state, parked, held);
         for (Invocation<K, IN> one : lane.invocations()) {
             watermarks.finish(one.watermarks());
         }
-        lane.park(state, parked);
         lanes.remove(lane.key());
         changed.remove(lane);
+        return lane;
     }
 
     /** Puts what was parked of the selected key in line again. */
@@ -126,7 +130,6 @@ final class InvocationScheduler<K, IN> {
         return woken;
     }
 
-    /** That of a key; null if nothing of it is in memory. */
     @Nullable
     KeyLane<K, IN> lane(K key) {
         return lanes.get(key);
@@ -151,7 +154,7 @@ final class InvocationScheduler<K, IN> {
         return ready.size();
     }
 
-    /** The next invocation that may start, now counted as running; null if none may. */
+    /** The next invocation that may start, counted as running then; null if none may. */
     @Nullable
     Invocation<K, IN> startNext() {
         if (ready.isEmpty()
@@ -163,10 +166,7 @@ final class InvocationScheduler<K, IN> {
         lane.startHead();
         activate(lane.head());
         running.put(lane.head().id(), lane.head());
-        if (lane.head().isWoken()) {
-            lane.head().setWoken(false);
-            woken--;
-        }
+        woken -= lane.head().setWoken(false) ? 1 : 0;
         return lane.head();
     }
 
@@ -208,8 +208,8 @@ final class InvocationScheduler<K, IN> {
     }
 
     /** Whether it has started and not ended. */
-    boolean isRunning(Invocation<K, IN> invocation) {
-        return running.get(invocation.id()) == invocation;
+    boolean isRunning(Invocation<K, IN> one) {
+        return running.get(one.id()) == one;
     }
 
     /** The running invocation of this id. */

@@ -96,7 +96,11 @@ final class KeyLane<K, IN> {
     }
 
     /** Writes all of this key, with its inputs among those that are parked. */
-    void park(InFlightState<K, IN> state, ParkedState<K, IN> parked) throws Exception {
+    void park(
+            InFlightState<K, IN> state,
+            ParkedState<K, IN> parked,
+            ParkedWatermarks<K, IN> watermarks)
+            throws Exception {
         state.selectKey(key);
         dropEnded(state);
         for (Invocation<K, IN> invocation : invocations) {
@@ -104,6 +108,7 @@ final class KeyLane<K, IN> {
                 state.dropInput(invocation.input().sequence());
             }
             parked.putInput(invocation.input());
+            watermarks.park(invocation.input());
         }
         saveJournalAndSequence(state);
     }

@@ -19,6 +19,12 @@ public final class Limits implements Serializable {
     /** After how many milliseconds of waiting invocations are parked; negative for never. */
     final long parkAfter;
 
+    /** How many inputs of a key may wait behind the first; 0 for any number. */
+    final int maxWaitingPerKey;
+
+    /** Whether what is parked holds watermarks back. */
+    final boolean parkedHoldWatermarks;
+
     /** The limits of a job, whose inputs are collected for {@link StartBatches#COLLECT_MILLIS}. */
     public Limits(int maxInFlight, int maxPending, long checkpointInterval, long drainTimeout) {
         this(
@@ -44,7 +50,15 @@ public final class Limits implements Serializable {
             long checkpointInterval,
             long drainTimeout,
             long collectMillis) {
-        this(maxInFlight, maxPending, checkpointInterval, drainTimeout, collectMillis, -1);
+        this(
+                maxInFlight,
+                maxPending,
+                checkpointInterval,
+                drainTimeout,
+                collectMillis,
+                -1,
+                0,
+                false);
     }
 
     private Limits(
@@ -53,19 +67,44 @@ public final class Limits implements Serializable {
             long checkpointInterval,
             long drainTimeout,
             long collectMillis,
-            long parkAfter) {
+            long parkAfter,
+            int maxWaitingPerKey,
+            boolean parkedHoldWatermarks) {
         this.maxInFlight = maxInFlight;
         this.maxPending = maxPending;
         this.checkpointInterval = checkpointInterval;
         this.drainTimeout = drainTimeout;
         this.collectMillis = collectMillis;
         this.parkAfter = parkAfter;
+        this.maxWaitingPerKey = maxWaitingPerKey;
+        this.parkedHoldWatermarks = parkedHoldWatermarks;
     }
 
     /** The same of an operator that parks invocations after so many milliseconds. */
     public Limits withParking(long millis) {
+        return with(millis, maxWaitingPerKey, parkedHoldWatermarks);
+    }
+
+    /** The same of one that takes so many inputs of a key behind the first; 0 for any number. */
+    public Limits withMaxWaitingPerKey(int inputs) {
+        return with(parkAfter, inputs, parkedHoldWatermarks);
+    }
+
+    /** The same of one that sends no watermark past what is parked, or does. */
+    public Limits withParkedHoldingWatermarks(boolean hold) {
+        return with(parkAfter, maxWaitingPerKey, hold);
+    }
+
+    private Limits with(long newParkAfter, int newMaxWaitingPerKey, boolean newParkedHold) {
         return new Limits(
-                maxInFlight, maxPending, checkpointInterval, drainTimeout, collectMillis, millis);
+                maxInFlight,
+                maxPending,
+                checkpointInterval,
+                drainTimeout,
+                collectMillis,
+                newParkAfter,
+                newMaxWaitingPerKey,
+                newParkedHold);
     }
 
     /** Milliseconds in which a snapshot is to be expected. */

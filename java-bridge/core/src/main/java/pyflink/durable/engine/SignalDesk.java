@@ -3,7 +3,6 @@ package pyflink.durable.engine;
 import javax.annotation.Nullable;
 import pyflink.durable.engine.Signals.Accepted;
 import pyflink.durable.state.InFlightState;
-import pyflink.durable.state.ParkedState;
 
 /**
  * Takes signals in and tells those that they are for: the invocation of the key that runs, or the
@@ -23,25 +22,21 @@ final class SignalDesk<K, IN> {
 
     private final Signals<K, IN> signals;
     private final InvocationScheduler<K, IN> scheduler;
-    @Nullable private final Parking<K, IN> parking;
-    @Nullable private final ParkedState<K, IN> parked;
+    @Nullable private final ParkedKeys<K, IN> parked;
     private final InFlightState<K, IN> inFlight;
     private final HandlerSteps<K, IN> steps;
 
     /**
-     * @param parking null if nothing is parked
-     * @param parked what it has parked
+     * @param parked null if nothing is parked
      */
     SignalDesk(
             Signals<K, IN> signals,
             InvocationScheduler<K, IN> scheduler,
-            @Nullable Parking<K, IN> parking,
-            @Nullable ParkedState<K, IN> parked,
+            @Nullable ParkedKeys<K, IN> parked,
             InFlightState<K, IN> inFlight,
             HandlerSteps<K, IN> steps) {
         this.signals = signals;
         this.scheduler = scheduler;
-        this.parking = parking;
         this.parked = parked;
         this.inFlight = inFlight;
         this.steps = steps;
@@ -54,12 +49,10 @@ final class SignalDesk<K, IN> {
         if (accepted == Accepted.NOTHING_NEW) {
             return;
         }
-        if (running == null) {
-            if (parking != null) {
-                parking.signalled(key, accepted == Accepted.CANCELS);
-            }
-        } else if (signals.tell(running, accepted)) {
+        if (running != null && signals.tell(running, accepted)) {
             steps.askToResume();
+        } else if (running == null && parked != null && parked.signalled(key, signals.lastName())) {
+            steps.askToStart();
         }
     }
 

@@ -70,6 +70,7 @@ public final class Signals<K, IN> {
     private long timer = Long.MAX_VALUE;
 
     private boolean stopped;
+    private String lastName = "";
 
     /**
      * @param operator its name
@@ -128,7 +129,13 @@ public final class Signals<K, IN> {
         long expires = now() + timeToLive;
         state.put(new Signal(number, name, id, (String) read[2], expires, kept));
         setTimer();
+        lastName = name;
         return name.equals(CANCEL) ? Accepted.CANCELS : Accepted.KEPT;
+    }
+
+    /** The name of the one that was accepted last. */
+    String lastName() {
+        return lastName;
     }
 
     /** Has an invocation look for a signal that was accepted, if it waits for one. */

@@ -39,6 +39,9 @@ final class WatermarkHold {
         void emitWatermark(long timestamp) throws Exception;
 
         void emitWatermarkStatus(WatermarkStatus status) throws Exception;
+
+        /** Outputs have been emitted: sends on what it has kept for them. */
+        default void release() throws Exception {}
     }
 
     /** Inputs in flight that hold the same back. */
@@ -175,6 +178,7 @@ final class WatermarkHold {
             idleHeld = false;
             downstream.emitWatermarkStatus(WatermarkStatus.IDLE);
         }
+        downstream.release();
     }
 
     /** The last watermark that came in; the smallest number if none has. */

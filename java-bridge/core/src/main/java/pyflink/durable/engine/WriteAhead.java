@@ -10,6 +10,7 @@ import java.util.TreeSet;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import javax.annotation.Nullable;
 import org.apache.flink.api.common.typeutils.TypeSerializer;
+import org.apache.flink.core.memory.DataInputDeserializer;
 import org.apache.flink.core.memory.DataOutputSerializer;
 import org.apache.flink.runtime.state.KeyGroupRangeAssignment;
 import org.slf4j.Logger;
@@ -49,6 +50,19 @@ final class WriteAhead<K, IN> implements AutoCloseable {
 
     private static final Logger LOG = LoggerFactory.getLogger("pyflink.durable");
 
+    /** A hold that is over. */
+    private static final class Released<K, IN> {
+        private final Invocation<K, IN> invocation;
+        private final int slot;
+        @Nullable private final String error;
+
+        Released(Invocation<K, IN> invocation, int slot, @Nullable String error) {
+            this.invocation = invocation;
+            this.slot = slot;
+            this.error = error;
+        }
+    }
+
     private final String operator;
     private final CallLog log;
     private final TypeSerializer<K> keySerializer;
@@ -57,7 +71,7 @@ final class WriteAhead<K, IN> implements AutoCloseable {
     private final Runnable wake;
 
     private final Unclaimed<K> unclaimed;
-    private final Queue<Object[]> released = new ConcurrentLinkedQueue<>();
+    private final Queue<Released<K, IN>> released = new ConcurrentLinkedQueue<>();
     private final SortedSet<Long> checkpoints = new TreeSet<>();
 
     /** Why an entry that no call waits for is not in the log; null if all are. */
@@ -97,6 +111,20 @@ final class WriteAhead<K, IN> implements AutoCloseable {
                     operator,
                     unclaimed.size());
         }
+    }
+
+    /**
+     * The keys of invocations that the log knows beyond the checkpoint.
+     *
+     * <p>One of them may be parked in that. It is to go on at once: what the log holds of it would
+     * be kept in memory, and in each checkpoint, for the days of its wait.
+     */
+    List<K> knownKeys() throws IOException {
+        List<K> keys = new ArrayList<>();
+        for (byte[] key : unclaimed.keys()) {
+            keys.add(keySerializer.deserialize(new DataInputDeserializer(key)));
+        }
+        return keys;
     }
 
     /** How many invocations the log knows whose input has not come back. */
@@ -167,9 +195,11 @@ final class WriteAhead<K, IN> implements AutoCloseable {
     void written(Invocation<K, IN> invocation, int slot, boolean held) {
         Owner owner = owner(invocation);
         Call call = invocation.journal().callAt(slot);
-        long id = invocation.id();
         LogEntry entry = owner.entry(slot, call);
-        append(entry, held ? error -> release(id, slot, describe(error)) : this::failTask);
+        if (held) {
+            invocation.waitsForLog(1);
+        }
+        append(entry, held ? error -> release(invocation, slot, describe(error)) : this::failTask);
     }
 
     /** Slots were dropped, from this one on. */
@@ -210,8 +240,8 @@ final class WriteAhead<K, IN> implements AutoCloseable {
         }
     }
 
-    private void release(long invocation, int slot, @Nullable String error) {
-        released.add(new Object[] {invocation, slot, error});
+    private void release(Invocation<K, IN> invocation, int slot, @Nullable String error) {
+        released.add(new Released<>(invocation, slot, error));
         wake.run();
     }
 
@@ -229,9 +259,10 @@ final class WriteAhead<K, IN> implements AutoCloseable {
             return ofGate;
         }
         List<Object> all = new ArrayList<>(ofGate == null ? List.of() : Arrays.asList(ofGate));
-        Object[] hold;
+        Released<K, IN> hold;
         while ((hold = released.poll()) != null) {
-            all.addAll(Arrays.asList(hold));
+            hold.invocation.waitsForLog(-1);
+            all.addAll(Arrays.asList(hold.invocation.id(), hold.slot, hold.error));
         }
         return all.toArray();
     }

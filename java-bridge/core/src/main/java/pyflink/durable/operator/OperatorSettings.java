@@ -55,6 +55,8 @@ public final class OperatorSettings implements Serializable {
         private long checkpointInterval;
         private long drainTimeout;
         private long parkAfter = -1;
+        private boolean parkedHoldWatermarks;
+        private int maxWaitingPerKey;
         private boolean numbersInputs;
         private long keyTtl;
         private long stateTtl;
@@ -98,6 +100,18 @@ public final class OperatorSettings implements Serializable {
         /** After how many milliseconds of waiting invocations are parked; never without. */
         public Builder parkAfter(long millis) {
             parkAfter = millis;
+            return this;
+        }
+
+        /** Whether what is parked holds watermarks back. */
+        public Builder parkedHoldWatermarks(boolean hold) {
+            parkedHoldWatermarks = hold;
+            return this;
+        }
+
+        /** How many inputs of a key may wait behind its first; 0 for any number. */
+        public Builder maxWaitingPerKey(int inputs) {
+            maxWaitingPerKey = inputs;
             return this;
         }
 
@@ -145,7 +159,9 @@ public final class OperatorSettings implements Serializable {
                     name,
                     uid,
                     new Limits(maxInFlight, maxPending, checkpointInterval, drainTimeout)
-                            .withParking(parkAfter),
+                            .withParking(parkAfter)
+                            .withParkedHoldingWatermarks(parkedHoldWatermarks)
+                            .withMaxWaitingPerKey(maxWaitingPerKey),
                     new Retention(numbersInputs, keyTtl, stateTtl).withSignals(signalTtl),
                     callLog,
                     versions);

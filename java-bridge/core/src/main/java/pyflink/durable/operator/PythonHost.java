@@ -190,6 +190,14 @@ final class PythonHost<IN> implements HandlerHost<Row, IN> {
     }
 
     @Override
+    public Object[] refuse(Row key, IN value, int most) {
+        inputs.add(((Row) value).getField(1));
+        Object[] arguments = {inputs.take(), keyType.pickle(key.getField(0)), most};
+        return outputs.read(
+                (Object[]) interpreter.invokeMethod("durable_host", "refuse", arguments));
+    }
+
+    @Override
     public Object[] readSignal(byte[] content, Object key) {
         return (Object[]) interpreter.invokeMethod("durable_host", "read_signal", content, key);
     }

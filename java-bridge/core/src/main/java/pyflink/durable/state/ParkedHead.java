@@ -1,6 +1,8 @@
 package pyflink.durable.state;
 
 import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import org.apache.flink.api.common.typeutils.SimpleTypeSerializerSnapshot;
 import org.apache.flink.api.common.typeutils.TypeSerializerSnapshot;
@@ -12,39 +14,55 @@ import pyflink.durable.journal.RecordSerializer;
 public final class ParkedHead {
 
     private final long wakesAt;
+    private final long since;
     private final long nextSequence;
-    private final boolean waitsForSignal;
+    private final int waiting;
+    private final List<String> signals;
 
     /**
-     * @param wakesAt when it is to go on, in milliseconds since the epoch; {@link Long#MAX_VALUE}
-     *     if that is not a matter of time
+     * @param wakesAt when it is to go on, in milliseconds since the epoch
+     * @param since when it was parked
      * @param nextSequence the number of the key's next input
-     * @param waitsForSignal whether a signal may answer it
+     * @param waiting how many inputs of the key wait behind it
+     * @param signals the names of the signals that may answer it
      */
-    public ParkedHead(long wakesAt, long nextSequence, boolean waitsForSignal) {
+    public ParkedHead(
+            long wakesAt, long since, long nextSequence, int waiting, List<String> signals) {
         this.wakesAt = wakesAt;
+        this.since = since;
         this.nextSequence = nextSequence;
-        this.waitsForSignal = waitsForSignal;
+        this.waiting = waiting;
+        this.signals = List.copyOf(signals);
     }
 
     public long wakesAt() {
         return wakesAt;
     }
 
+    public long since() {
+        return since;
+    }
+
     public long nextSequence() {
         return nextSequence;
     }
 
-    public boolean waitsForSignal() {
-        return waitsForSignal;
+    public int waiting() {
+        return waiting;
+    }
+
+    /** Whether a signal of a name may answer it. */
+    public boolean waitsFor(String signal) {
+        return signals.contains(signal);
     }
 
     public ParkedHead wakingAt(long time) {
-        return new ParkedHead(time, nextSequence, waitsForSignal);
+        return new ParkedHead(time, since, nextSequence, waiting, signals);
     }
 
-    public ParkedHead withNextSequence(long next) {
-        return new ParkedHead(wakesAt, next, waitsForSignal);
+    /** The same with another input behind it. */
+    public ParkedHead withAnotherInput() {
+        return new ParkedHead(wakesAt, since, nextSequence + 1, waiting + 1, signals);
     }
 
     @Override
@@ -54,16 +72,21 @@ public final class ParkedHead {
         }
         ParkedHead that = (ParkedHead) other;
         return wakesAt == that.wakesAt
+                && since == that.since
                 && nextSequence == that.nextSequence
-                && waitsForSignal == that.waitsForSignal;
+                && waiting == that.waiting
+                && signals.equals(that.signals);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(wakesAt, nextSequence, waitsForSignal);
+        return Objects.hash(wakesAt, since, nextSequence, waiting, signals);
     }
 
-    /** Version 1: {@code version, wakesAt, nextSequence, waitsForSignal}. */
+    /**
+     * Version 1: {@code version, wakesAt, since, nextSequence, waiting, number of signals, their
+     * names}.
+     */
     public static final class Serializer extends RecordSerializer<ParkedHead> {
 
         static final Serializer INSTANCE = new Serializer();
@@ -76,19 +99,32 @@ public final class ParkedHead {
         public void serialize(ParkedHead head, DataOutputView out) throws IOException {
             out.writeByte(VERSION);
             out.writeLong(head.wakesAt);
+            out.writeLong(head.since);
             out.writeLong(head.nextSequence);
-            out.writeBoolean(head.waitsForSignal);
+            out.writeInt(head.waiting);
+            out.writeInt(head.signals.size());
+            for (String signal : head.signals) {
+                out.writeUTF(signal);
+            }
         }
 
         @Override
         public ParkedHead deserialize(DataInputView in) throws IOException {
             readVersion(in, "A parked invocation", VERSION);
-            return new ParkedHead(in.readLong(), in.readLong(), in.readBoolean());
+            long wakesAt = in.readLong();
+            long since = in.readLong();
+            long nextSequence = in.readLong();
+            int waiting = in.readInt();
+            List<String> signals = new ArrayList<>();
+            for (int left = in.readInt(); left > 0; left--) {
+                signals.add(in.readUTF());
+            }
+            return new ParkedHead(wakesAt, since, nextSequence, waiting, signals);
         }
 
         @Override
         public ParkedHead createInstance() {
-            return new ParkedHead(0, 0, false);
+            return new ParkedHead(0, 0, 0, 0, List.of());
         }
 
         @Override

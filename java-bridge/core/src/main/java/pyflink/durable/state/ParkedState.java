@@ -20,14 +20,18 @@ public final class ParkedState<K, IN> {
     static final String INPUTS = "durable-parked";
     static final String HEAD = "durable-parked-head";
     static final String WAKES = "durable-parked-wakes";
+    static final String SINCE = "durable-parked-since";
 
-    /** A key has one entry. */
+    /** A key has one entry in each queue. */
     private static final long THE_HEAD = 0;
 
     private final KeyedStateBackend<K> backend;
     private final StoredInputs<IN> inputs;
     private final ValueState<ParkedHead> head;
     private final Deadlines<K> wakes;
+    private final Deadlines<K> parkedSince;
+    private volatile int count;
+    private volatile long oldest;
 
     public ParkedState(
             KeyedStateBackend<K> backend, RuntimeContext context, InputForm<IN> inputForm) {
@@ -36,16 +40,19 @@ public final class ParkedState<K, IN> {
         this.head =
                 context.getState(new ValueStateDescriptor<>(HEAD, ParkedHead.Serializer.INSTANCE));
         this.wakes = new Deadlines<>(backend, WAKES);
+        this.parkedSince = new Deadlines<>(backend, SINCE);
+        this.count = wakes.isEmpty() ? 0 : wakes.size();
+        this.oldest = parkedSince.earliest();
     }
 
-    /** Whether nothing is parked, of all keys. */
-    public boolean isEmpty() {
-        return wakes.isEmpty();
+    /** How many keys are parked; any thread. */
+    public int count() {
+        return count;
     }
 
-    /** How many keys are parked. Walks over them. */
-    public int size() {
-        return wakes.size();
+    /** Since when the one is parked that is so for longest; {@link Long#MAX_VALUE} if none is. */
+    public long oldestSince() {
+        return oldest;
     }
 
     /** That of the selected key; null if it is not parked. */
@@ -54,16 +61,28 @@ public final class ParkedState<K, IN> {
         return head.value();
     }
 
-    /** Notes when the selected key is to go on; whatever was noted before is void. */
-    public void putHead(ParkedHead newHead) throws Exception {
-        ParkedHead old = head.value();
-        if (old != null && old.wakesAt() != newHead.wakesAt()) {
-            wakes.remove(old.wakesAt(), THE_HEAD);
-        }
-        if (old == null || old.wakesAt() != newHead.wakesAt()) {
-            wakes.add(newHead.wakesAt(), THE_HEAD);
-        }
+    /** The selected key is parked. */
+    public void park(ParkedHead newHead) throws Exception {
+        wakes.add(newHead.wakesAt(), THE_HEAD);
+        parkedSince.add(newHead.since(), THE_HEAD);
         head.update(newHead);
+        count++;
+        oldest = parkedSince.earliest();
+    }
+
+    /** The selected key goes on at another time. */
+    public void wakeAt(ParkedHead old, long time) throws Exception {
+        if (old.wakesAt() != time) {
+            wakes.remove(old.wakesAt(), THE_HEAD);
+            wakes.add(time, THE_HEAD);
+            head.update(old.wakingAt(time));
+        }
+    }
+
+    /** Puts an input behind those of the selected key. */
+    public void add(ParkedHead old, Input<IN> input) throws Exception {
+        putInput(input);
+        head.update(old.withAnotherInput());
     }
 
     public void putInput(Input<IN> input) throws Exception {
@@ -96,10 +115,13 @@ public final class ParkedState<K, IN> {
     }
 
     /** Takes the inputs of the selected key, which is not parked any more. */
-    public TreeMap<Long, Input<IN>> takeInputs() throws Exception {
+    public TreeMap<Long, Input<IN>> takeInputs(ParkedHead parked) throws Exception {
         TreeMap<Long, Input<IN>> taken = inputs.all();
         inputs.clear();
         head.clear();
+        parkedSince.remove(parked.since(), THE_HEAD);
+        count--;
+        oldest = parkedSince.earliest();
         return taken;
     }
 }

@@ -6,6 +6,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 import javax.annotation.Nullable;
 import pyflink.durable.log.LogEntry;
 
@@ -91,6 +92,13 @@ public final class Unclaimed<K> {
             }
         }
         unsaved.clear();
+    }
+
+    /** The keys, serialized, of invocations of which there is something. */
+    public List<byte[]> keys() {
+        return journals.values().stream()
+                .map(journal -> journal.owner().key())
+                .collect(Collectors.toList());
     }
 
     /** Of how many invocations there is something. */

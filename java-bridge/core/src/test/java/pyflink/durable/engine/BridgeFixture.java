@@ -20,6 +20,7 @@ public abstract class BridgeFixture {
                     () -> 0,
                     () -> 0,
                     () -> 0,
+                    () -> 0L,
                     () -> 0L);
     final RunningInvocations invocations = new RunningInvocations();
     final StepWrites stepWrites = new StepWrites(invocations, host, counters);

@@ -1,10 +1,14 @@
 package pyflink.durable.engine;
 
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import javax.annotation.Nullable;
 import org.apache.flink.types.Row;
+import pyflink.durable.journal.Call;
 import pyflink.durable.journal.SlotKind;
 import pyflink.durable.operator.DurableBridge;
 
@@ -19,6 +23,7 @@ public final class HarnessHandler {
     private final int restoredSlots;
     private final List<String> outputs = new ArrayList<>();
     private final Map<String, byte[]> stateWrites = new LinkedHashMap<>();
+    private final Set<Integer> givenUp = new HashSet<>();
     private boolean staysAwake;
 
     HarnessHandler(
@@ -130,8 +135,38 @@ public final class HarnessHandler {
         staysAwake = true;
     }
 
-    boolean staysAwake() {
-        return staysAwake;
+    /** Gives up the wait of a slot, whose deadline stays in the journal. */
+    public void giveUp(int slot) {
+        givenUp.add(slot);
+    }
+
+    /**
+     * What it waits for, as a Python handler tells it: until when, and the names of signals; null
+     * if it does not let itself be dropped.
+     */
+    @Nullable
+    Object[] waits(long now) {
+        long until = Long.MAX_VALUE;
+        List<String> signals = new ArrayList<>();
+        boolean waits = false;
+        int slot = 0;
+        for (Call call : invocation.journal().calls()) {
+            if (!call.status().isTerminal() && !givenUp.contains(slot)) {
+                waits = true;
+                until = Math.min(until, call.due());
+                if (call.kind() == SlotKind.SIGNAL) {
+                    signals.add(call.functionId());
+                }
+            }
+            slot++;
+        }
+        boolean soon = until < now + 1_000;
+        return staysAwake || !waits || soon ? null : new Object[] {until, signals.toArray()};
+    }
+
+    /** The time of a slot has come. */
+    public void fire(int slot) {
+        new JournalWrite(id, slot, "", "", "FINALIZED").result(new byte[0]).to(bridge);
     }
 
     /** Sleeps until a time. */

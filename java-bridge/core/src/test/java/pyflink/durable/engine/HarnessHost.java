@@ -11,6 +11,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.function.Consumer;
+import java.util.function.LongSupplier;
 import javax.annotation.Nullable;
 import org.apache.flink.types.Row;
 import pyflink.durable.operator.DurableBridge;
@@ -33,12 +34,14 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
     private final List<String> releases = new ArrayList<>();
     private final List<Integer> releasesOfSteps = new ArrayList<>();
     private final List<String> signalled = new ArrayList<>();
+    private final List<String> asked = new ArrayList<>();
     private int keptCount;
     private int startsPerStep = Integer.MAX_VALUE;
     private Consumer<HarnessHandler> onStart = handler -> {};
     private Consumer<HarnessHandler> onRelease = handler -> {};
     private DurableBridge bridge;
     private HostRequests engine;
+    private LongSupplier clock;
 
     /**
      * @param logged whether the operator has a call log
@@ -48,9 +51,10 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
     }
 
     /** As the Python host is opened, with what it may ask for. */
-    public void open(DurableBridge newBridge, HostRequests newEngine) {
+    public void open(DurableBridge newBridge, HostRequests newEngine, LongSupplier newClock) {
         bridge = newBridge;
         engine = newEngine;
+        clock = newClock;
     }
 
     // ------------------------------------------------------------------ what the engine asks for
@@ -112,12 +116,19 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
         List<Object> letGo = new ArrayList<>();
         for (Object id : invocations) {
             HarnessHandler handler = running.get(id);
-            if (handler != null && !handler.staysAwake()) {
+            asked.add(String.valueOf(handler));
+            Object[] waits = handler == null ? null : handler.waits(clock.getAsLong());
+            if (waits != null) {
                 running.remove(handler.id());
-                letGo.add(id);
+                letGo.addAll(List.of(id, waits[0], waits[1]));
             }
         }
         return letGo.toArray();
+    }
+
+    @Override
+    public Object[] refuse(Row key, Row value, int most) {
+        return new Object[] {"refused " + key.getField(0) + ":" + value.getField(1)};
     }
 
     /** The content is {@code name value id invocation}, as far as there is one. */
@@ -254,6 +265,11 @@ public final class HarnessHost implements HandlerHost<Row, Row> {
         List<String> taken = new ArrayList<>(signalled);
         signalled.clear();
         return taken;
+    }
+
+    /** The handlers that were to be parked, each time they were. */
+    public List<String> asked() {
+        return asked;
     }
 
     /** Every handler that was ever started, as {@code key:value}. */

@@ -1,63 +1,26 @@
 package pyflink.durable.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static pyflink.durable.engine.ParkingFixture.DAY;
+import static pyflink.durable.engine.ParkingFixture.PARK_AFTER;
+import static pyflink.durable.engine.ParkingFixture.TIMER;
+import static pyflink.durable.engine.ParkingFixture.jump;
+import static pyflink.durable.engine.ParkingFixture.parked;
+import static pyflink.durable.engine.ParkingFixture.pass;
+import static pyflink.durable.engine.ParkingFixture.setup;
+import static pyflink.durable.engine.ParkingFixture.signal;
+import static pyflink.durable.engine.ParkingFixture.sleeping;
 
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.flink.runtime.checkpoint.OperatorSubtaskState;
-import org.apache.flink.streaming.api.watermark.Watermark;
-import org.apache.flink.streaming.runtime.streamrecord.StreamRecord;
-import org.apache.flink.types.Row;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import pyflink.durable.operator.DurableHarness;
 import pyflink.durable.operator.DurableHarness.Backend;
-import pyflink.durable.state.Retention;
 
 class ParkingTest {
-
-    private static final long PARK_AFTER = 10_000;
-    private static final long DAY = 86_400_000;
-    private static final String TIMER = "TIMER";
-
-    private static DurableHarness.Setup setup() {
-        return DurableHarness.setup()
-                .parksAfter(PARK_AFTER)
-                .retention(new Retention(true, 0, 0).withSignals(7 * DAY));
-    }
-
-    private static HarnessHandler sleeping(DurableHarness harness, String keyAndValue)
-            throws Exception {
-        harness.runMails();
-        HarnessHandler handler = harness.operator.host().handler(keyAndValue);
-        handler.sleepUntil(0, DAY);
-        return handler;
-    }
-
-    private static void pass(DurableHarness harness, long until) throws Exception {
-        for (long now = harness.flink.getProcessingTime(); now < until; ) {
-            now = Math.min(until, now + 1_000);
-            harness.flink.setProcessingTime(now);
-            harness.runMails();
-        }
-    }
-
-    private static void jump(DurableHarness harness, long time) throws Exception {
-        harness.flink.setProcessingTime(time);
-        harness.runMails();
-    }
-
-    private static int parked(DurableHarness harness) {
-        return harness.operator.engine().parkedCount();
-    }
-
-    private static void signal(DurableHarness harness, String key, String content)
-            throws Exception {
-        harness.operator.setCurrentKey(Row.of(key));
-        harness.operator.engine().acceptSignal(content.getBytes());
-        harness.runMails();
-    }
 
     @Test
     void isDroppedWhenItHasWaitedAndGoesOnFromItsJournal() throws Exception {
@@ -290,53 +253,6 @@ class ParkingTest {
     }
 
     @Test
-    void holdsNoWatermarkBackAndItsOutputsAreNotLate() throws Exception {
-        OperatorSubtaskState snapshot;
-        try (DurableHarness harness = setup().open()) {
-            harness.send("k", "order", 1_000);
-            sleeping(harness, "k:order");
-            harness.flink.processWatermark(new Watermark(5_000));
-            assertThat(harness.emitted()).isEmpty();
-            pass(harness, PARK_AFTER + 2_000);
-            assertThat(harness.flink.getOutput()).containsExactly(new Watermark(5_000));
-
-            jump(harness, DAY);
-            harness.flink.processWatermark(new Watermark(7_000));
-            assertThat(harness.operator.host().handler("k:order").timestamp()).isEqualTo(1_000);
-            assertThat(harness.flink.getOutput()).containsExactly(new Watermark(5_000));
-            snapshot = harness.snapshot();
-        }
-        try (DurableHarness harness = setup().open(snapshot)) {
-            harness.runMails();
-            harness.flink.processWatermark(new Watermark(7_000));
-            harness.end("k:order");
-            assertThat(harness.flink.getOutput())
-                    .containsExactly(new StreamRecord<>("k:order", 5_001), new Watermark(7_000));
-        }
-    }
-
-    @Test
-    void isNotLateForWhatWasBehindTheWatermarkBeforeAFailure() throws Exception {
-        OperatorSubtaskState snapshot;
-        try (DurableHarness harness = setup().open()) {
-            harness.send("k", "order", 1_000);
-            sleeping(harness, "k:order");
-            pass(harness, PARK_AFTER + 2_000);
-            harness.flink.processWatermark(new Watermark(5_000));
-            snapshot = harness.snapshot();
-        }
-        try (DurableHarness harness = setup().open(snapshot)) {
-            snapshot = harness.snapshot();
-        }
-        try (DurableHarness harness = setup().open(snapshot)) {
-            jump(harness, DAY);
-            harness.end("k:order");
-            assertThat(harness.flink.getOutput())
-                    .containsExactly(new StreamRecord<>("k:order", 5_001));
-        }
-    }
-
-    @Test
     void isWaitedForAtTheEndOfTheInput() throws Exception {
         try (DurableHarness harness = setup().open()) {
             harness.send("k", "order");
@@ -347,27 +263,6 @@ class ParkingTest {
             harness.flink.endInput();
 
             assertThat(harness.outputs()).containsExactly("k:order");
-        }
-    }
-
-    /** Behind the last watermark everything is late, and windows would drop what is parked. */
-    @Test
-    void theLastWatermarkWaitsForWhatIsParked() throws Exception {
-        try (DurableHarness harness = setup().open()) {
-            harness.send("k", "order", 1_000);
-            sleeping(harness, "k:order");
-            harness.flink.processWatermark(new Watermark(5_000));
-            pass(harness, PARK_AFTER + 2_000);
-            harness.flink.processWatermark(Watermark.MAX_WATERMARK);
-            harness.operator.host().onStart(HarnessHandler::end);
-            harness.operator.mailbox().execute(() -> harness.flink.setProcessingTime(DAY), "a day");
-            harness.flink.endInput();
-
-            assertThat(harness.flink.getOutput())
-                    .containsExactly(
-                            new Watermark(5_000),
-                            new StreamRecord<>("k:order", 5_001),
-                            Watermark.MAX_WATERMARK);
         }
     }
 

@@ -166,6 +166,8 @@ public final class DurableHarness implements AutoCloseable {
         private long drainTimeout = 10_000;
         private long collectMillis;
         private long parkAfter = -1;
+        private boolean parkedHoldWatermarks;
+        private int maxWaitingPerKey;
         private int parallelism = 1;
         private int subtask;
         private boolean objectReuse;
@@ -234,6 +236,16 @@ public final class DurableHarness implements AutoCloseable {
             return this;
         }
 
+        public Setup parkedHoldWatermarks() {
+            parkedHoldWatermarks = true;
+            return this;
+        }
+
+        public Setup maxWaitingPerKey(int inputs) {
+            maxWaitingPerKey = inputs;
+            return this;
+        }
+
         public Setup callLog(MemoryCallLog log) {
             return callLog(log.settings());
         }
@@ -250,7 +262,9 @@ public final class DurableHarness implements AutoCloseable {
                             checkpointInterval,
                             drainTimeout,
                             collectMillis)
-                    .withParking(parkAfter);
+                    .withParking(parkAfter)
+                    .withParkedHoldingWatermarks(parkedHoldWatermarks)
+                    .withMaxWaitingPerKey(maxWaitingPerKey);
         }
 
         /** Opens with no state. */

@@ -84,7 +84,8 @@ public final class HarnessOperator extends DurableKeyedProcessOperator<Row, Row,
         accesses = new StateAccesses();
         getRuntimeContext().setKeyedStateStore(accesses.watch(getKeyedStateStore()));
         bridge = newBridge();
-        host.open(bridge, engine().requests());
+        host.open(
+                bridge, engine().requests(), getProcessingTimeService()::getCurrentProcessingTime);
     }
 
     public HarnessHost host() {

@@ -65,6 +65,8 @@ class NamesInSavepointsTest {
                             "durable-journal",
                             "durable-parked",
                             "durable-parked-head",
+                            "durable-parked-limits",
+                            "durable-parked-since",
                             "durable-parked-wakes",
                             "durable-sequence",
                             "durable-signals",
