@@ -132,6 +132,7 @@ class Cluster:
             "execution.checkpointing.timeout": "10min",
             "execution.checkpointing.externalized-checkpoint-retention": "RETAIN_ON_CANCELLATION",
             "taskmanager.memory.managed.size": MANAGED,
+            "execution.buffer-timeout.interval": "5 ms",  # a tenth of a second is what is measured
             "web.checkpoints.history": "1000",
             "rest.bind-port": str(self._port),
         }
