@@ -28,7 +28,7 @@ from random_programs import Call, calls_of, ranks_of_timers, seconds_of
 from pyflink_durable.payload.results import load_exception, load_result, pass_error
 from pyflink_durable.runtime.batches import blocking_batch
 from pyflink_durable.runtime.execution.execution import Execution, Report
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.journal.writes import JournalWrites
@@ -217,7 +217,7 @@ class Attempt:
     def arrivals(self) -> SimpleQueue[Any]:
         return SimpleQueue()
 
-    def run_here(self, execution: Execution) -> Outcome:
+    def run_here(self, execution: Execution) -> FunctionOutcome:
         return execution.run()
 
     @contextmanager

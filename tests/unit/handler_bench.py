@@ -15,7 +15,7 @@ from pyflink_durable.checks.arguments import is_coroutine_function
 from pyflink_durable.payload.payloads import Payloads
 from pyflink_durable.runtime.execution.execution import Execution, Report
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.call_options import OptionsResolver
 from pyflink_durable.runtime.journal.holds import Holds
@@ -62,7 +62,7 @@ class HandlerBench:
         self.journal = SlotsInMemory(slots)
         self.holds = Holds()
         self.telemetry = LocalTelemetry()
-        self.ended: list[Outcome] = []
+        self.ended: list[FunctionOutcome] = []
         self._pool = ThreadPool("handler", 2)
         self.runner = self._make_runner()
         self.payloads = Payloads(self._options, notes=self.telemetry)
@@ -183,7 +183,7 @@ class ByHand:
             if not self._begins:
                 assert execution.begin()
             error = value if isinstance(value, BaseException) else None
-            execution.report(Outcome(None if error else value, error))
+            execution.report(FunctionOutcome(None if error else value, error))
 
         args: Any = execution.args
         self.started[args[0] if args else execution.func.__name__] = end

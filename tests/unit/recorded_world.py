@@ -18,7 +18,7 @@ from pyflink_durable.payload.results import load_exception, load_result
 from pyflink_durable.runtime.batches import blocking_batch
 from pyflink_durable.runtime.calls import blocking_call, life
 from pyflink_durable.runtime.execution.execution import Execution, Report
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.call_options import OptionsResolver, ResolvedOptions
 from pyflink_durable.runtime.journal.holds import Hold, Holds
 from pyflink_durable.runtime.journal.slot_kind import SlotKind
@@ -59,7 +59,7 @@ class RecordedWorld:
         start = _start_of(moment) if moment.slots and number else began
         self.clock = Clock(now=start, origin=1_000_000.0 * (1 + number))
         self.journal = _Slots(moment.slots, self._meet)
-        self._waiting: dict[int, Callable[[Outcome], object]] = {}
+        self._waiting: dict[int, Callable[[FunctionOutcome], object]] = {}
 
     def subtask(self, options: DurableOptions, telemetry: LocalTelemetry) -> Subtask:
         """What the invocation shares with none here."""
@@ -119,7 +119,7 @@ class RecordedWorld:
     def arrivals(self) -> SimpleQueue[Any]:
         return SimpleQueue()
 
-    def run_here(self, execution: Execution) -> Outcome:
+    def run_here(self, execution: Execution) -> FunctionOutcome:
         return execution.run()
 
     @contextmanager
@@ -157,14 +157,14 @@ class RecordedWorld:
             raise outcome.error
         return outcome.value
 
-    def _outcome_of(self, slot: int) -> Outcome:
+    def _outcome_of(self, slot: int) -> FunctionOutcome:
         found = self._last.slots[slot] if slot < len(self._last.slots) else None
         if found is None or found.completion < 0:
             raise NoOutcome
         if found.exception is not None:
-            return Outcome(None, load_exception(found.exception))
+            return FunctionOutcome(None, load_exception(found.exception))
         assert found.result is not None
-        return Outcome(load_result(found.result), None)
+        return FunctionOutcome(load_result(found.result), None)
 
     # ---------------------------------------------------------------- the clock
 

@@ -19,7 +19,7 @@ from pyflink_durable.errors import (
 )
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload.results import load_exception, load_result
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
@@ -92,7 +92,7 @@ class Moment(NamedTuple):
         cls,
         slots: Sequence[Slot],
         context: FlinkRunnerContext,
-        outcome: Outcome | None,
+        outcome: FunctionOutcome | None,
         held: Collection[int] = (),
     ) -> Moment:
         outputs = tuple(

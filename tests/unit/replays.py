@@ -16,7 +16,7 @@ from recorded_world import RecordedWorld
 from recordings import Moment, Recording, told
 
 from pyflink_durable.checks.arguments import is_coroutine_function
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
 from pyflink_durable.runtime.operator.handler_runner import HandlerRunner
@@ -51,7 +51,7 @@ class Replay:
         self._operator = Operator()
         self._loop = self._operator.loop
         self._telemetry = LocalTelemetry()
-        self._ended: list[Outcome] = []
+        self._ended: list[FunctionOutcome] = []
 
     def check(self) -> None:
         """Replays, and goes on to the end.

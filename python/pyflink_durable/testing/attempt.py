@@ -14,7 +14,7 @@ from typing import Any
 from pyflink_durable.checks.arguments import check_invocation_id
 from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.dead_letter import DEAD_LETTER
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.bridge import PENDING
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
@@ -262,7 +262,7 @@ class Attempt:
         if not_started is None:
             self._runner.start(invocation)
         else:
-            invocation.outcome = Outcome(None, not_started)
+            invocation.outcome = FunctionOutcome(None, not_started)
             self._ended.append(invocation)
 
     def _end(self, invocation: Invocation) -> None:

@@ -13,7 +13,7 @@ from pyflink_durable.checks.arguments import is_awaitable, is_coroutine_function
 from pyflink_durable.context import NOT_EXECUTED
 from pyflink_durable.identity.digest import compute_function_id
 from pyflink_durable.runtime.execution.execution import Execution, Report, cancelled_itself
-from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome, TimedOut
 from pyflink_durable.runtime.execution.timeouts import await_in_time
 from pyflink_durable.testing.calls import RunCall
 from pyflink_durable.testing.crashes import Crashed
@@ -56,7 +56,7 @@ class Outside:
     def _submit_own(self, execution: Execution, report: Report) -> None:
         """Of the runtime itself, which is no call: an object that goes into the store."""
 
-        def ended(outcome: Outcome) -> None:
+        def ended(outcome: FunctionOutcome) -> None:
             if not self._world.crashed:
                 report(outcome)
 
@@ -68,8 +68,8 @@ class Outside:
         self._later(0.0, begin)
 
     def run_here(
-        self, execution: Execution, run: Callable[[Execution], Outcome] = Execution.run
-    ) -> Outcome:
+        self, execution: Execution, run: Callable[[Execution], FunctionOutcome] = Execution.run
+    ) -> FunctionOutcome:
         """Runs a function on the thread that asks."""
         world = self._world
         if world.crashed:
@@ -165,7 +165,7 @@ class Outside:
             self._run(execution, call)
         else:
             if execution.timeout is not None and execution.timeout < latency:
-                expire = partial(execution.report, Outcome(None, TimedOut()))
+                expire = partial(execution.report, FunctionOutcome(None, TimedOut()))
                 self._later(execution.timeout, expire)
                 # a thread cannot be interrupted: what it does when its time is over, it does
                 stub, args, kwargs = execution.func, execution.args, execution.kwargs
@@ -206,13 +206,13 @@ class Outside:
             outcome = cancelled_itself(outcome.error, func)
         execution.report(outcome)
 
-    def _ended(self, asks: bool, call: RunCall, report: Report, outcome: Outcome) -> None:
+    def _ended(self, asks: bool, call: RunCall, report: Report, outcome: FunctionOutcome) -> None:
         if self._world.crashed:
             return
         self._returned(asks, call, outcome)
         report(outcome)
 
-    def _returned(self, asks: bool, call: RunCall, outcome: Outcome) -> None:
+    def _returned(self, asks: bool, call: RunCall, outcome: FunctionOutcome) -> None:
         world = self._world
         world.effects += 1
         if not asks:

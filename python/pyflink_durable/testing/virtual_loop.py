@@ -6,10 +6,10 @@ import heapq
 from collections.abc import Callable
 
 from pyflink_durable.runtime.execution.execution import Execution
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.loop.loop import DurableLoop
 
-RunHere = Callable[[Execution, Callable[[Execution], Outcome]], Outcome]
+RunHere = Callable[[Execution, Callable[[Execution], FunctionOutcome]], FunctionOutcome]
 """Runs a function on the thread that asks, by the way that is given."""
 
 
@@ -36,7 +36,7 @@ class VirtualLoop(DurableLoop):
         self.woken = False
         super().drain()
 
-    def run_call(self, execution: Execution) -> Outcome:
+    def run_call(self, execution: Execution) -> FunctionOutcome:
         return self._run_here(execution, super().run_call)
 
     def next_timer(self) -> float | None:

@@ -22,7 +22,7 @@ from pyflink_durable import (
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload.results import dump_result
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 
 RAISE = DurableOptions(in_doubt="raise")
 DIGEST = compute_args_digest((7,), {})
@@ -182,6 +182,6 @@ def test_a_call_that_another_one_beat_is_neither_made_nor_asked_about_again(
     hands = ByHand()
     slots = [Slot("a", DIGEST), Slot("b", DIGEST, "SUCCEEDED", dump_result("b"), None, 0)]
     bench = HandlerBench(handler, hands, slots=slots).start()
-    assert bench.ended == [Outcome(["b"], None)]
+    assert bench.ended == [FunctionOutcome(["b"], None)]
     assert hands.started == {}
     assert bench.slots == slots

@@ -13,7 +13,7 @@ from loops import Operator
 
 from pyflink_durable import NotInInvocation
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.operator.invocation import Invocation
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
@@ -42,7 +42,9 @@ def test_a_call_that_was_interrupted_leaves_its_invocation_broken() -> None:
 
     Operator().run(handle())
     assert slots.slots == []
-    assert isinstance(contexts[0].conclude(Outcome("went on", None)).error, KeyboardInterrupt)
+    assert isinstance(
+        contexts[0].conclude(FunctionOutcome("went on", None)).error, KeyboardInterrupt
+    )
 
 
 def test_a_function_that_returns_a_coroutine_is_refused() -> None:
@@ -70,7 +72,7 @@ def test_a_def_handler_that_returns_a_coroutine_has_failed() -> None:
     runner.start(Invocation(0, None, FlinkRunnerContext(slot_journal(SlotsInMemory(), size=0))))
     operator.drain_until(lambda: bool(ended))
     outcome = ended[0].outcome
-    assert isinstance(outcome, Outcome)
+    assert isinstance(outcome, FunctionOutcome)
     assert isinstance(outcome.error, TypeError)
     assert "async def" in str(outcome.error)
     assert executor.close(time.monotonic() + 10) == []

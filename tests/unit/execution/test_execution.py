@@ -11,7 +11,7 @@ import pytest
 
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.limits import InFlightLimit
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 
 ROUNDS = 500
 
@@ -23,7 +23,9 @@ class Invocation:
         self.closed = closed
 
 
-def submitted(report: Callable[[Outcome], Any] = lambda outcome: None, **options: Any) -> Execution:
+def submitted(
+    report: Callable[[FunctionOutcome], Any] = lambda outcome: None, **options: Any
+) -> Execution:
     execution = Execution(int, **options)
     execution.report_to(report)
     return execution
@@ -68,29 +70,29 @@ def test_it_begins_or_is_revoked_and_never_both() -> None:
 
 def test_one_of_two_outcomes_is_reported() -> None:
     for _ in range(ROUNDS):
-        seen: list[Outcome] = []
+        seen: list[FunctionOutcome] = []
         execution = submitted(seen.append)
         execution.begin()
-        first, second = Outcome(1, None), Outcome(2, None)
+        first, second = FunctionOutcome(1, None), FunctionOutcome(2, None)
         reported = together(lambda: execution.report(first), lambda: execution.report(second))  # noqa: B023
         assert seen == [first if reported[0] else second]
         assert sorted(reported) == [False, True]
 
 
 def test_of_an_invocation_that_has_ended_nothing_begins() -> None:
-    seen: list[Outcome] = []
+    seen: list[FunctionOutcome] = []
     invocation = Invocation()
     execution = submitted(seen.append, owner=invocation)
     invocation.closed = True
     assert not execution.begin()
-    assert not execution.report(Outcome(None, None))
+    assert not execution.report(FunctionOutcome(None, None))
     assert seen == []
 
 
 def test_it_is_over_for_the_limit_once_however_it_ends() -> None:
     def report(execution: Execution) -> None:
         execution.begin()
-        execution.report(Outcome(None, None))
+        execution.report(FunctionOutcome(None, None))
 
     for end in (report, Execution.revoke):
         ended: list[bool] = []
@@ -114,8 +116,8 @@ def test_what_it_sets_in_its_context_is_its_own() -> None:
     given = copy_context()
     execution = Execution(take, ("its own",))
     execution.context = given.copy()
-    assert execution.run() == Outcome("caller's", None)
-    assert Execution(take, ("another's",)).run() == Outcome("caller's", None)
+    assert execution.run() == FunctionOutcome("caller's", None)
+    assert Execution(take, ("another's",)).run() == FunctionOutcome("caller's", None)
     assert (tenant.get(), given[tenant]) == ("caller's", "caller's")
 
 
@@ -129,7 +131,7 @@ class TestLimit:
         for execution in executions[1:-1]:
             execution.revoke()
         executions[0].begin()
-        executions[0].report(Outcome(None, None))
+        executions[0].report(FunctionOutcome(None, None))
         assert started == [executions[0], executions[-1]]
 
     def test_one_that_is_in_two_limits_makes_room_in_both(self) -> None:
@@ -149,7 +151,7 @@ class TestLimit:
             limit.start(execution)
             if how == "reported":
                 execution.begin()
-                execution.report(Outcome(None, None))
+                execution.report(FunctionOutcome(None, None))
             else:
                 execution.revoke()
         assert len(started) == 3

@@ -16,7 +16,7 @@ from loops import PATIENCE, wait_until
 from pyflink_durable.errors import ThreadNotStarted
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 
 
@@ -155,11 +155,11 @@ class TestThreadPool:
 
 class TestCallExecutor:
     @pytest.fixture
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[FunctionOutcome]:
         return []
 
     def test_a_thousand_coroutines_at_once_on_one_thread(
-        self, outcomes: list[Outcome], executor: CallExecutor
+        self, outcomes: list[FunctionOutcome], executor: CallExecutor
     ) -> None:
         threads = threading.active_count()
         sleeping: set[int] = set()
@@ -182,7 +182,7 @@ class TestCallExecutor:
         assert all(outcome.error is None for outcome in outcomes)
 
     def test_functions_run_up_to_the_pools_size(
-        self, outcomes: list[Outcome], executor: CallExecutor, blocked: Blocked
+        self, outcomes: list[FunctionOutcome], executor: CallExecutor, blocked: Blocked
     ) -> None:
         for _ in range(6):
             executor.submit(Execution(blocked.job), outcomes.append)
@@ -192,7 +192,7 @@ class TestCallExecutor:
         assert blocked.most == 4
 
     def test_what_a_call_raises_is_its_outcome(
-        self, outcomes: list[Outcome], executor: CallExecutor
+        self, outcomes: list[FunctionOutcome], executor: CallExecutor
     ) -> None:
         def fails(kind: type[BaseException]) -> None:
             raise kind
@@ -213,7 +213,7 @@ class TestCallExecutor:
         executor = CallExecutor("closing", 2)
         started: list[str] = []
         cleaned: list[str] = []
-        outcomes: list[Outcome] = []
+        outcomes: list[FunctionOutcome] = []
 
         async def waits(name: str) -> None:
             started.append(name)

@@ -16,7 +16,7 @@ from loops import Clock
 from pyflink_durable import CallLogError, DurableExecutionError, DurableOptions, FileCallLog
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.payload.results import dump_result
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal import times
 from pyflink_durable.runtime.loop import loop as loop_module
 from pyflink_durable.runtime.loop import wake_ups
@@ -99,7 +99,7 @@ def test_the_deadline_is_in_the_journal_and_the_fired_timer_after_it(
     assert bench.ended == []
     clock.now += 0.2
     bench.operator.loop.drain()
-    assert bench.ended == [Outcome("slept", None)]
+    assert bench.ended == [FunctionOutcome("slept", None)]
     assert bench.slots == [fired(0)]
 
 
@@ -108,7 +108,7 @@ def test_a_timer_that_has_fired_does_not_wait_again(
     clock: Clock, handler: Callable[..., Any]
 ) -> None:
     bench = HandlerBench(handler, ByHand(), slots=[fired(0)]).start()
-    assert bench.ended == [Outcome("slept", None)]
+    assert bench.ended == [FunctionOutcome("slept", None)]
     assert bench.operator.wakes_at == []
     assert bench.slots == [fired(0)]
 
@@ -122,14 +122,14 @@ def test_a_failure_before_the_deadline_does_not_extend_it(clock: Clock) -> None:
     assert wake == pytest.approx(clock.time() + 2, abs=0.005)
     clock.now += 2.1
     again.operator.loop.drain()
-    assert again.ended == [Outcome("slept", None)]
+    assert again.ended == [FunctionOutcome("slept", None)]
 
 
 def test_a_deadline_that_has_passed_during_the_failure_fires_at_once(clock: Clock) -> None:
     first = HandlerBench(sleeps, ByHand()).start()
     clock.now += 3_600
     again = first.again().start()
-    assert again.ended == [Outcome("slept", None)]
+    assert again.ended == [FunctionOutcome("slept", None)]
     assert again.operator.wakes_at == []
 
 
@@ -189,7 +189,7 @@ def test_a_race_that_the_call_won_is_won_by_it_on_replay(clock: Clock) -> None:
     again = bench.again().start()
     hands.started["after charged"]("done")
     again.operator.loop.drain()
-    assert again.ended == [Outcome("done", None)]
+    assert again.ended == [FunctionOutcome("done", None)]
     assert races.paths == ["charged"] * 2
     assert again.telemetry.counters["mismatched"] == 0
 
@@ -227,7 +227,7 @@ def test_a_sleep_of_zero_has_no_slot(clock: Clock) -> None:
         return "done"
 
     bench = HandlerBench(handler, ByHand()).start()
-    assert bench.ended == [Outcome("done", None)]
+    assert bench.ended == [FunctionOutcome("done", None)]
     assert bench.slots == []
 
 
@@ -258,7 +258,7 @@ def test_a_cancelled_timer_stays_scheduled_and_fires_neither_now_nor_on_replay(
     assert again.statuses == ["SCHEDULED", "SCHEDULED"]
     clock.now += 55
     again.operator.loop.drain()
-    assert again.ended == [Outcome("done", None)]
+    assert again.ended == [FunctionOutcome("done", None)]
     assert again.statuses == ["SCHEDULED", "SUCCEEDED"]
 
 
@@ -290,7 +290,7 @@ def test_a_timer_fires_when_the_log_has_it(clock: Clock, tmp_path: Path) -> None
     assert bench.journal.held == [(0, "LOG")]
     assert bench.ended == []
     bench.release(0)
-    assert bench.ended == [Outcome("slept", None)]
+    assert bench.ended == [FunctionOutcome("slept", None)]
 
 
 def test_a_timer_that_the_log_did_not_take_fails_the_task(clock: Clock, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from pyflink_durable import (
 )
 from pyflink_durable.identity.digest import compute_args_digest
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.holds import Hold, Holds
 
 GATED = DurableOptions(durability="gated", in_doubt="raise")
@@ -83,7 +83,7 @@ class TestStart:
         hands = ByHand()
         bench = HandlerBench(handler, hands, GATED).start()
         bench.release(0)
-        assert bench.ended == [Outcome("given up", None)]
+        assert bench.ended == [FunctionOutcome("given up", None)]
         assert hands.started == {}
         assert bench.statuses == ["SCHEDULED"]
 
@@ -213,7 +213,7 @@ class TestOutcomes:
         assert bench.statuses == ["SUCCEEDED"]
         assert bench.ended == []
         bench.release(0)
-        assert bench.ended == [Outcome("charged", None)]
+        assert bench.ended == [FunctionOutcome("charged", None)]
 
     def test_one_that_the_log_did_not_take_is_an_error(self) -> None:
         hands = ByHand()

@@ -11,7 +11,7 @@ import pytest
 from bridges import SixMethods
 from loops import Clock, Operator
 
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.loop import loop as loop_module
 from pyflink_durable.runtime.loop import wake_ups
 from pyflink_durable.runtime.operator.async_handlers import AsyncHandlerRunner
@@ -116,8 +116,8 @@ class TestRunner:
 
     def run(
         self, operator: Operator, telemetry: LocalTelemetry, handler: Callable[..., Any]
-    ) -> tuple[AsyncHandlerRunner, list[Outcome | None]]:
-        outcomes: list[Outcome | None] = []
+    ) -> tuple[AsyncHandlerRunner, list[FunctionOutcome | None]]:
+        outcomes: list[FunctionOutcome | None] = []
         runner = AsyncHandlerRunner(
             handler, operator.loop, telemetry, lambda ended: outcomes.append(ended.outcome)
         )
@@ -151,7 +151,7 @@ class TestRunner:
 
         tasks: list[asyncio.Task[None]] = []
         _, outcomes = self.run(operator, telemetry, handler)
-        assert outcomes == [Outcome("value", None)]
+        assert outcomes == [FunctionOutcome("value", None)]
         assert cleaned == [0, 1, 2]
         assert all(task.cancelled() for task in tasks)
         assert telemetry.counters == {"abandoned": 3}
@@ -164,7 +164,7 @@ class TestRunner:
         async def handler(value: str, ctx: FlinkRunnerContext) -> None:
             await asyncio.gather(*(asyncio.sleep(0) for _ in range(3)))
 
-        assert self.run(operator, telemetry, handler)[1] == [Outcome(None, None)]
+        assert self.run(operator, telemetry, handler)[1] == [FunctionOutcome(None, None)]
         assert telemetry.counters == {}
 
     def test_tasks_that_have_just_ended_are_not_abandoned(
@@ -175,7 +175,7 @@ class TestRunner:
             while not task.done():
                 await asyncio.sleep(0)
 
-        assert self.run(operator, telemetry, handler)[1] == [Outcome(None, None)]
+        assert self.run(operator, telemetry, handler)[1] == [FunctionOutcome(None, None)]
         assert telemetry.counters == {}
 
     def test_what_a_handler_raises_is_its_outcome(

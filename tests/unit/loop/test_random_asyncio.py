@@ -19,7 +19,7 @@ from recordings import recordings
 from replays import replay_all
 
 from pyflink_durable.runtime.execution.execution import Execution, Report
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 
 
 class Outside:
@@ -57,7 +57,7 @@ class Outside:
             bench.operator.loop.drain()
 
 
-def _outcome_of(execution: Execution) -> Outcome:
+def _outcome_of(execution: Execution) -> FunctionOutcome:
     """Runs a function, and a coroutine function that awaits nothing to its end."""
     outcome = execution.run()
     if not iscoroutine(outcome.value):
@@ -65,9 +65,9 @@ def _outcome_of(execution: Execution) -> Outcome:
     try:
         (execution.context or copy_context()).run(outcome.value.send, None)
     except StopIteration as end:
-        return Outcome(end.value, None)
+        return FunctionOutcome(end.value, None)
     except Exception as error:
-        return Outcome(None, error)
+        return FunctionOutcome(None, error)
     raise AssertionError("it waits")
 
 

@@ -22,7 +22,7 @@ from pyflink_durable.runtime.batches.planning import plan_batch, reserve
 from pyflink_durable.runtime.batches.policy import BatchPolicy
 from pyflink_durable.runtime.calls.async_call import AsyncCall, CallLine
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.call import Call
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.planning import Plan
@@ -86,11 +86,11 @@ def _gathered(future: asyncio.Future[Any], seconds: float) -> CallOutcome:
         raise asyncio.CancelledError
     error = future.exception()
     if error is None:
-        outcome = Outcome(future.result(), None)
+        outcome = FunctionOutcome(future.result(), None)
     elif not isinstance(error, Exception) or _is_of_the_runtime(future, error):
         raise error
     else:
-        outcome = Outcome(None, error)
+        outcome = FunctionOutcome(None, error)
     planned = future.planned if isinstance(future, AsyncCall) else None
     return outcome_of(planned, outcome, seconds)
 
@@ -165,7 +165,7 @@ class AsyncBatch:
         if error is not None and (call.broken or not isinstance(error, Exception)):
             self._ended.set_exception(error)
             return
-        outcome = Outcome(None if error is not None else call.result(), error)
+        outcome = FunctionOutcome(None if error is not None else call.result(), error)
         policy = self._policy
         policy.end(place, outcome_of(planned, outcome, policy.seconds(place)))
         while self._begin_next():

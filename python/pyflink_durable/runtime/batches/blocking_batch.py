@@ -22,7 +22,7 @@ from pyflink_durable.runtime.calls.blocking_call import (
 from pyflink_durable.runtime.calls.life import Life, give_up, live
 from pyflink_durable.runtime.calls.steps import WaitForTurn
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.call import Call, PlannedCall
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.call_options import without_waiting
@@ -174,7 +174,7 @@ class BlockingBatch:
             raise failure
 
 
-def _told(planned: PlannedCall, outcome: Outcome, seconds: float) -> CallOutcome:
+def _told(planned: PlannedCall, outcome: FunctionOutcome, seconds: float) -> CallOutcome:
     error = outcome.error
     if error is not None and not isinstance(error, Exception):
         raise error  # cancellation, interrupt, shutdown

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pyflink_durable.batch import CallOutcome, CallStatus
 from pyflink_durable.errors import CallNotStarted, CallTimedOut, OutcomeUnknown
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.call import CallProgress, PlannedCall
 from pyflink_durable.runtime.journal.planning import Plan
 
 
-def outcome_of(planned: PlannedCall | None, outcome: Outcome, seconds: float) -> CallOutcome:
+def outcome_of(
+    planned: PlannedCall | None, outcome: FunctionOutcome, seconds: float
+) -> CallOutcome:
     """How a call ended.
 
     Args:

@@ -16,7 +16,7 @@ from pyflink_durable.runtime.calls.life import Life, give_up, live
 from pyflink_durable.runtime.calls.steps import Step, WaitForTurn
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.call import Call, CallProgress, PlannedCall
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.call_site import site_on_the_stack
@@ -173,7 +173,7 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
         else:
             loop.call_later(max(0.0, step.due / 1000 - time.time()), self._advance, None)
 
-    def _report(self, outcome: Outcome) -> None:
+    def _report(self, outcome: FunctionOutcome) -> None:
         """Takes the outcome of an execution, on any thread."""
         loop: asyncio.AbstractEventLoop = self._loop
         if isinstance(loop, DurableLoop):
@@ -187,9 +187,9 @@ class AsyncCall(asyncio.Future):  # type: ignore[type-arg]
 
     def _break(self, error: Exception) -> None:
         self.broken = True
-        self._resolve(Outcome(None, error))
+        self._resolve(FunctionOutcome(None, error))
 
-    def _resolve(self, outcome: Outcome) -> None:
+    def _resolve(self, outcome: FunctionOutcome) -> None:
         self._life = self._context = None
         error = outcome.error
         if error is None:

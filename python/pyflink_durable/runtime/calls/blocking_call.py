@@ -18,7 +18,7 @@ from pyflink_durable.runtime.calls.life import Life
 from pyflink_durable.runtime.calls.steps import SleepUntil, Step, WaitForTurn
 from pyflink_durable.runtime.execution.execution import Execution
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.loop.own_thread import KeepsToItsThread
 
 _ENDED = -1  # in place of the number of a life
@@ -39,7 +39,7 @@ def check_ordinary(*functions: Callable[..., Any] | None) -> None:
             )
 
 
-def run_holding_the_loop(life: Life, loop: AbstractEventLoop) -> Outcome:
+def run_holding_the_loop(life: Life, loop: AbstractEventLoop) -> FunctionOutcome:
     """Runs a call inside an ``async def`` handler, where nothing can be waited for.
 
     Args:
@@ -69,7 +69,7 @@ def may_be_interrupted(loop: AbstractEventLoop) -> bool:
     return not isinstance(loop, KeepsToItsThread)  # that is driven by the task thread
 
 
-def run_blocking(life: Life, executor: CallExecutor) -> Outcome:
+def run_blocking(life: Life, executor: CallExecutor) -> FunctionOutcome:
     """Runs a call of a ``def`` handler; its function runs here, unless it has a timeout."""
     waits = BlockingWaits(executor)
     with executor.on_closing(waits.end):
@@ -152,7 +152,7 @@ class BlockingWaits:
         self._arrived.put((_ENDED, None))
 
 
-def _run_here(step: Execution, loop: AbstractEventLoop) -> Outcome:
+def _run_here(step: Execution, loop: AbstractEventLoop) -> FunctionOutcome:
     outcome = loop.run_call(step) if isinstance(loop, KeepsToItsThread) else step.run()
     try:
         return _check_ended(step, outcome)
@@ -160,7 +160,7 @@ def _run_here(step: Execution, loop: AbstractEventLoop) -> Outcome:
         del outcome  # an error's traceback holds this frame
 
 
-def _check_ended(step: Execution, outcome: Outcome) -> Outcome:
+def _check_ended(step: Execution, outcome: FunctionOutcome) -> FunctionOutcome:
     """Refuses what a call cannot be replayed with: a coroutine."""
     if not is_awaitable(outcome.value):
         try:
@@ -173,4 +173,4 @@ def _check_ended(step: Execution, outcome: Outcome) -> Outcome:
         f"{compute_function_id(step.func)} returned an awaitable: call it with "
         "`await ctx.durable_execute_async(...)` in an `async def` handler"
     )
-    return Outcome(None, error)
+    return FunctionOutcome(None, error)

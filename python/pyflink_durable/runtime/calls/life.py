@@ -24,7 +24,7 @@ from pyflink_durable.payload.copies import copy_of_call
 from pyflink_durable.runtime.calls.steps import SleepUntil, Step, WaitForTurn
 from pyflink_durable.runtime.calls.storing import look_at_store, store
 from pyflink_durable.runtime.execution.execution import Execution
-from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome, TimedOut
 from pyflink_durable.runtime.journal.call import PlannedCall
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.holds import Hold
@@ -32,7 +32,7 @@ from pyflink_durable.runtime.journal.passed import Passed
 from pyflink_durable.runtime.journal.planning import Plan
 from pyflink_durable.runtime.journal.times import AT_ONCE, due_in
 
-Life = Generator[Step, Any, Outcome]
+Life = Generator[Step, Any, FunctionOutcome]
 
 AFTER_REPLAY = sys.maxsize
 """The turn of a call that a failure interrupted: behind all that had ended by then."""
@@ -63,7 +63,7 @@ def live(journal: CallJournal, planned: PlannedCall, announced: bool = True) -> 
         return journal.replay(planned)
     attempt = planned.attempt
     hold: Hold | None = None
-    outcome: Outcome | None = None
+    outcome: FunctionOutcome | None = None
     if planned.plan is not Plan.EXECUTE:
         # what is replayed may have the handler give this call up again: then it does not run
         yield WaitForTurn(AFTER_REPLAY)
@@ -128,7 +128,7 @@ def is_failure(error: BaseException) -> bool:
 
 def _attempt(
     journal: CallJournal, planned: PlannedCall, attempt: int, hold: Hold | None
-) -> Generator[Step, Any, Outcome]:
+) -> Generator[Step, Any, FunctionOutcome]:
     """Makes an attempt that is journaled as started, once it may start."""
     call = planned.call
     options = call.options
@@ -150,7 +150,7 @@ def _attempt(
         execution = Execution(func, args, kwargs, current, options.timeout, journal)
         execution.gated = options.start_hold == "CHECKPOINT"
         execution.enter = journal.observer.attempt_started(journal.identity, planned, attempt)
-        outcome: Outcome = yield execution
+        outcome: FunctionOutcome = yield execution
     except GivenUp:
         if execution is None or execution.revoke():
             journal.not_started(planned, attempt)
@@ -165,8 +165,8 @@ def _attempt(
 
 
 def _after_error(
-    journal: CallJournal, planned: PlannedCall, attempt: int, outcome: Outcome
-) -> Generator[Step, Any, Outcome]:
+    journal: CallJournal, planned: PlannedCall, attempt: int, outcome: FunctionOutcome
+) -> Generator[Step, Any, FunctionOutcome]:
     """Makes further attempts of a call that failed, until the outcome of one stands."""
     options = planned.call.options
     while True:
@@ -190,10 +190,10 @@ def _after_error(
 
 def _after_failure(
     journal: CallJournal, planned: PlannedCall
-) -> Generator[Step, Any, Outcome | None]:
+) -> Generator[Step, Any, FunctionOutcome | None]:
     """Finds out about a call that a failure of the job left in doubt; None if it is to run."""
     if planned.plan is Plan.REFUSE:
-        return Outcome(None, _unknown(journal, planned, planned.attempt, "failure"))
+        return FunctionOutcome(None, _unknown(journal, planned, planned.attempt, "failure"))
     if planned.plan is Plan.RECONCILE:
         outcome = yield from _reconcile(journal, planned, planned.attempt)
         if outcome is not None:
@@ -204,7 +204,7 @@ def _after_failure(
 
 def _after_timeout(
     journal: CallJournal, planned: PlannedCall, attempt: int
-) -> Generator[Step, Any, tuple[Outcome, bool]]:
+) -> Generator[Step, Any, tuple[FunctionOutcome, bool]]:
     """Finds out about an attempt that ran into its timeout; tells whether the outcome stands.
 
     It does not where the call has not happened, or may be repeated: then the retry policy decides.
@@ -215,10 +215,10 @@ def _after_timeout(
     journal.observer.attempt_timed_out(journal.identity, planned, attempt)
     if call.reconciler is not None:
         outcome = yield from _reconcile(journal, planned, attempt)
-        return (Outcome(None, timed_out), False) if outcome is None else (outcome, True)
+        return (FunctionOutcome(None, timed_out), False) if outcome is None else (outcome, True)
     if options.in_doubt == "execute" and _tries_again(journal, planned, timed_out, attempt):
-        return Outcome(None, timed_out), False
-    return Outcome(None, _unknown(journal, planned, attempt, "timeout")), True
+        return FunctionOutcome(None, timed_out), False
+    return FunctionOutcome(None, _unknown(journal, planned, attempt, "timeout")), True
 
 
 def _tries_again(
@@ -238,7 +238,7 @@ def _tries_again(
 
 def _reconcile(
     journal: CallJournal, planned: PlannedCall, attempt: int
-) -> Generator[Step, Any, Outcome | None]:
+) -> Generator[Step, Any, FunctionOutcome | None]:
     """Asks the reconciler; None if the call has not happened."""
     reconciler = planned.call.reconciler
     assert reconciler is not None
@@ -246,7 +246,7 @@ def _reconcile(
     execution = Execution(reconciler, current=current, owner=journal)
     execution.asks = True
     try:
-        outcome: Outcome = yield execution
+        outcome: FunctionOutcome = yield execution
     except GivenUp:
         execution.revoke()
         raise

@@ -21,5 +21,5 @@ class WaitForTurn(NamedTuple):
 
 
 Step = Execution | SleepUntil | WaitForTurn | Hold
-"""What a life needs next; for an `Execution`, run it somewhere and send its `Outcome`; for a
-`Hold`, wait until it is released, and send its error."""
+"""What a life needs next; for an `Execution`, run it somewhere and send its `FunctionOutcome`;
+for a `Hold`, wait until it is released, and send its error."""

@@ -12,7 +12,7 @@ from pyflink_durable.errors import PayloadNotWritable, PayloadStoreDown, ThreadN
 from pyflink_durable.payload.store_watch import StoreWatch
 from pyflink_durable.runtime.calls.steps import SleepUntil
 from pyflink_durable.runtime.execution.execution import Execution
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.call import PlannedCall
 from pyflink_durable.runtime.journal.call_journal import CallJournal
 from pyflink_durable.runtime.journal.passed import Passed
@@ -24,14 +24,14 @@ PAUSES = (1.0, 2.0, 5.0, 15.0, 60.0)
 
 def look_at_store(
     journal: CallJournal, planned: PlannedCall, attempt: int, watch: StoreWatch
-) -> Generator[Execution, Any, Outcome | None]:
+) -> Generator[Execution, Any, FunctionOutcome | None]:
     """Looks whether the store is there, on the call's threads; the call has not been made.
 
     Returns:
         What becomes of the attempt in place of the outcome that it would have had; None if it can
         be made.
     """
-    outcome: Outcome = yield Execution(watch.check, owner=journal)
+    outcome: FunctionOutcome = yield Execution(watch.check, owner=journal)
     error = outcome.error
     if error is None:
         return None
@@ -40,7 +40,7 @@ def look_at_store(
         name = planned.call.identity.shown
         down = PayloadStoreDown(f"{name} was not made: {error}")
         down.__cause__ = error.__cause__
-        return Outcome(None, down)
+        return FunctionOutcome(None, down)
     if isinstance(error, ThreadNotStarted):
         journal.not_started(planned, attempt)
     return outcome
@@ -56,7 +56,7 @@ def store(
     upload = passed.upload
     attempt = 0
     while upload is not None:
-        outcome: Outcome = yield Execution(upload, owner=journal)
+        outcome: FunctionOutcome = yield Execution(upload, owner=journal)
         error = outcome.error
         if error is None:
             watch.written()

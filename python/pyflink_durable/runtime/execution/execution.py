@@ -18,12 +18,12 @@ from pyflink_durable.current_call import CurrentCall, call_inside, running_call
 from pyflink_durable.errors import CallCancelled
 from pyflink_durable.identity.digest import compute_function_id
 from pyflink_durable.observer import Enter
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 
 if sys.version_info < (3, 11):
     from exceptiongroup import BaseExceptionGroup
 
-Report = Callable[[Outcome], Any]
+Report = Callable[[FunctionOutcome], Any]
 """Takes an outcome, on any thread."""
 
 _NO_KWARGS: dict[str, Any] = {}
@@ -139,7 +139,7 @@ class Execution:
             return False
         return self._move(_Phase.WAITS, _Phase.RUNS)
 
-    def run(self) -> Outcome:
+    def run(self) -> FunctionOutcome:
         """Runs the function on this thread; whatever it raises is part of the outcome."""
         func = self.func  # it may be over, and gone from here, before the function returns
         context = self.context or copy_context()
@@ -147,13 +147,13 @@ class Execution:
             if self.enter is not None:
                 context.run(self.enter)
             value = context.run(call_inside, self.current, func, self.args, self.kwargs)
-            return Outcome(value, None)
+            return FunctionOutcome(value, None)
         except CancelledError as error:
             return cancelled_itself(error, func)
         except BaseException as error:
             return _outcome_of(error, func)
 
-    async def run_async(self) -> Outcome:
+    async def run_async(self) -> FunctionOutcome:
         """Awaits the function in a task whose context is its own.
 
         A cancellation is in the outcome as it is: who runs the task knows whether it was its own.
@@ -163,13 +163,13 @@ class Execution:
         try:
             if self.enter is not None:
                 self.enter()
-            return Outcome(await func(*self.args, **self.kwargs), None)
+            return FunctionOutcome(await func(*self.args, **self.kwargs), None)
         except CancelledError as error:
-            return Outcome(None, error)
+            return FunctionOutcome(None, error)
         except BaseException as error:
             return _outcome_of(error, func)
 
-    def report(self, outcome: Outcome) -> bool:
+    def report(self, outcome: FunctionOutcome) -> bool:
         """Hands the outcome to who waits, from any thread; False if it is over already.
 
         An error's traceback holds the frame that ran the function, the frame this object, and this
@@ -211,21 +211,21 @@ class Execution:
             self._on_end = None
 
 
-def cancelled_itself(error: BaseException, func: Callable[..., Any]) -> Outcome:
+def cancelled_itself(error: BaseException, func: Callable[..., Any]) -> FunctionOutcome:
     """The outcome of a function that raised a cancellation which nobody had asked it for."""
     failure = CallCancelled(compute_function_id(func), repr(error))
     failure.__cause__ = error
-    return Outcome(None, failure)
+    return FunctionOutcome(None, failure)
 
 
-def _outcome_of(error: BaseException, func: Callable[..., Any]) -> Outcome:
+def _outcome_of(error: BaseException, func: Callable[..., Any]) -> FunctionOutcome:
     if isinstance(error, Exception):
-        return Outcome(None, error)
+        return FunctionOutcome(None, error)
     if isinstance(error, GeneratorExit):  # to a handler it would say that its coroutine is closed
         return cancelled_itself(error, func)
     if isinstance(error, BaseExceptionGroup) and error.subgroup(_is_no_failure) is None:
         return cancelled_itself(error, func)
-    return Outcome(None, error)
+    return FunctionOutcome(None, error)
 
 
 def _is_no_failure(error: BaseException) -> bool:

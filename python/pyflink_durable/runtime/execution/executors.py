@@ -16,7 +16,7 @@ from pyflink_durable.runtime.execution.asyncio_thread import AsyncioThread
 from pyflink_durable.runtime.execution.closing import close_all
 from pyflink_durable.runtime.execution.execution import Execution, Report, cancelled_itself
 from pyflink_durable.runtime.execution.limits import InFlightLimit
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.execution.timeouts import ThreadTimeout, await_in_time
 
@@ -78,7 +78,7 @@ class CallExecutor:
         else:
             self._start(execution)
 
-    def run_here(self, execution: Execution) -> Outcome:
+    def run_here(self, execution: Execution) -> FunctionOutcome:
         """Runs a function on the thread that asks, which is that of a ``def`` handler."""
         return execution.run()
 
@@ -96,7 +96,7 @@ class CallExecutor:
             self._refuse(execution, failure)
 
     def _refuse(self, execution: Execution, failure: ThreadNotStarted) -> None:
-        execution.report(Outcome(None, failure))
+        execution.report(FunctionOutcome(None, failure))
 
     def start_on(
         self,

@@ -12,19 +12,19 @@ class TimedOut(Exception):
 
 
 @dataclass(slots=True)
-class Outcome:
+class FunctionOutcome:
     """What a function came to; without an error it has returned the value, which may be None.
 
-    What users are told of a call that has ended is a `CallOutcome`.
+    What came of a call, in one run or several, is a `CallOutcome`, which users are told.
     """
 
     value: Any
     error: BaseException | None
 
 
-def run(func: Callable[..., Any], args: Iterable[Any] = ()) -> Outcome:
+def run(func: Callable[..., Any], args: Iterable[Any] = ()) -> FunctionOutcome:
     """Runs a function on this thread; whatever it raises is part of the outcome."""
     try:
-        return Outcome(func(*args), None)
+        return FunctionOutcome(func(*args), None)
     except BaseException as error:
-        return Outcome(None, error)
+        return FunctionOutcome(None, error)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from pyflink_durable.runtime.execution.execution import Execution, cancelled_itself
-from pyflink_durable.runtime.execution.outcome import Outcome, TimedOut
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome, TimedOut
 
 CANCEL_SECONDS = 1.0
 """How long a coroutine that was cancelled by its timeout has to end before it is abandoned."""
@@ -38,7 +38,7 @@ async def await_in_time(
     except asyncio.CancelledError:  # the task attempt ends
         task.cancel()
         raise
-    outcome = Outcome(None, TimedOut())
+    outcome = FunctionOutcome(None, TimedOut())
     if task.done() and not task.cancelled():
         ended = task.result()
         if not isinstance(ended.error, asyncio.CancelledError):
@@ -96,5 +96,5 @@ class ThreadTimeout:
             self._timer.cancel()
 
     def _expire(self) -> None:
-        if not self._ended and self._execution.report(Outcome(None, TimedOut())):
+        if not self._ended and self._execution.report(FunctionOutcome(None, TimedOut())):
             self._on_expired()

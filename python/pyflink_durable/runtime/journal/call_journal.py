@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pyflink_durable.current_call import CurrentCall
 from pyflink_durable.errors import PayloadNotWritable, PayloadRefused
 from pyflink_durable.payload.store_watch import StoreWatch
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.bridge import CallFields, HoldKind, ended_at
 from pyflink_durable.runtime.journal.call import Call, PlannedCall
 from pyflink_durable.runtime.journal.holds import Hold
@@ -121,7 +121,7 @@ class CallJournal(InvocationJournal):
             self.identity,
         )
 
-    def replay(self, planned: PlannedCall) -> Outcome:
+    def replay(self, planned: PlannedCall) -> FunctionOutcome:
         """What stands in a terminal slot.
 
         Raises:
@@ -132,9 +132,11 @@ class CallJournal(InvocationJournal):
         self.note_replayed()
         try:
             if found[4] is not None:
-                return Outcome(None, payloads.load_error(bytes(found[4]), self.identity, slot))
+                return FunctionOutcome(
+                    None, payloads.load_error(bytes(found[4]), self.identity, slot)
+                )
             value = payloads.load_result(bytes(found[3]), planned.call, self.identity, slot)
-            return Outcome(value, None)
+            return FunctionOutcome(value, None)
         except PayloadRefused as refused:
             self.break_off(refused)
             raise
@@ -144,10 +146,10 @@ class CallJournal(InvocationJournal):
     def finish(
         self,
         planned: PlannedCall,
-        outcome: Outcome,
+        outcome: FunctionOutcome,
         announced: bool = True,
         passed: Passed | None = None,
-    ) -> tuple[Outcome, Hold | None]:
+    ) -> tuple[FunctionOutcome, Hold | None]:
         """Journals the outcome of a call, which may have been passed before.
 
         Returns:
@@ -175,7 +177,7 @@ class CallJournal(InvocationJournal):
         self.access.record(slot, call.identity, payload, exception, at, repeatable)
         return outcome, None
 
-    def pass_outcome(self, planned: PlannedCall, outcome: Outcome) -> Passed:
+    def pass_outcome(self, planned: PlannedCall, outcome: FunctionOutcome) -> Passed:
         """An outcome as a replay will give it, and its payload: a result, or an exception.
 
         Raises:
@@ -184,15 +186,15 @@ class CallJournal(InvocationJournal):
         return Passed(*self._pass(outcome, planned.call, planned.slot))
 
     def _pass(
-        self, outcome: Outcome, call: Call, slot: int
-    ) -> tuple[Outcome, bytes | None, bytes | None]:
+        self, outcome: FunctionOutcome, call: Call, slot: int
+    ) -> tuple[FunctionOutcome, bytes | None, bytes | None]:
         payloads, error = self._subtask.payloads, outcome.error
         try:
             if error is None:
                 try:
                     value, payload = payloads.pass_result(outcome.value, call, self.identity, slot)
                     if value is not outcome.value:
-                        outcome = Outcome(value, None)
+                        outcome = FunctionOutcome(value, None)
                     return outcome, payload, None
                 except PayloadNotWritable:
                     raise
@@ -203,4 +205,4 @@ class CallJournal(InvocationJournal):
         except PayloadNotWritable as failure:
             self.break_off(failure)
             raise
-        return Outcome(None, passed), None, exception
+        return FunctionOutcome(None, passed), None, exception

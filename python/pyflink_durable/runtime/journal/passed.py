@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from pyflink_durable.payload.seals import Offloaded
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 
 
 class Passed(NamedTuple):
     """An outcome for the handler, and what is journaled of it: a result, or an exception."""
 
-    outcome: Outcome
+    outcome: FunctionOutcome
     result: bytes | None
     exception: bytes | None
 

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import DurableExecutionError, UnsupportedLoopOperation
 from pyflink_durable.runtime.execution.execution import Execution
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.call_site import site_on_the_stack
 from pyflink_durable.runtime.loop.asyncio_answers import AnswersAsyncio
 
@@ -41,7 +41,7 @@ class KeepsToItsThread(AnswersAsyncio):
         """Has a callback called on its thread; the runtime's own way, from any thread."""
         raise NotImplementedError
 
-    def run_call(self, execution: Execution) -> Outcome:
+    def run_call(self, execution: Execution) -> FunctionOutcome:
         """Runs a function that a replay does not run: it must give the loop nothing to do."""
         thread, self.thread = self.thread, _NOBODY
         try:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Coroutine, Iterable
 from typing import Any
 
 from pyflink_durable.handler import HandlerFunction
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.journal.times import NEVER, due_in
 from pyflink_durable.runtime.journal.writes import JournalWrites
@@ -95,12 +95,12 @@ class AsyncHandlerRunner:
             result = await coroutine
             if result is not None:
                 invocation.context.emit(result)
-            outcome = Outcome(result, None)
+            outcome = FunctionOutcome(result, None)
         except GeneratorExit as error:  # nothing can be awaited here any more
-            self._end(invocation, Outcome(None, error))
+            self._end(invocation, FunctionOutcome(None, error))
             return
         except BaseException as error:  # asyncio would keep it to itself, or end the loop
-            outcome = Outcome(None, error)
+            outcome = FunctionOutcome(None, error)
         winds_up = bool(invocation.running or invocation.generators)
         while winds_up:
             winds_up = False
@@ -109,13 +109,13 @@ class AsyncHandlerRunner:
             except asyncio.CancelledError as error:
                 # a handler that cancelled its own task is told so at the next wait, which is here
                 winds_up = not self._closed
-                outcome = outcome if winds_up else Outcome(None, error)
+                outcome = outcome if winds_up else FunctionOutcome(None, error)
             except GeneratorExit as error:
-                outcome = Outcome(None, error)
+                outcome = FunctionOutcome(None, error)
         self._end(invocation, outcome)
         del outcome  # an error's traceback holds this frame, which held the error
 
-    def _end(self, invocation: Invocation, outcome: Outcome) -> None:
+    def _end(self, invocation: Invocation, outcome: FunctionOutcome) -> None:
         invocation.task = None  # which holds the handler's coroutine, and so the invocation
         invocation.waits = None  # their handles' contexts hold the invocation
         self._running.pop(invocation.id, None)
@@ -125,7 +125,7 @@ class AsyncHandlerRunner:
             invocation.outcome = invocation.context.conclude(outcome)
             self._on_end(invocation)
 
-    async def _wind_up(self, invocation: Invocation, outcome: Outcome) -> Outcome:
+    async def _wind_up(self, invocation: Invocation, outcome: FunctionOutcome) -> FunctionOutcome:
         """Ends what the handler has left: tasks are cancelled, asynchronous generators closed."""
         errors: list[BaseException] = []
         generators = invocation.generators
@@ -140,7 +140,7 @@ class AsyncHandlerRunner:
             errors = await generators.close_all()
             invocation.generators = None
         if errors and outcome.error is None:  # what was to be cleaned up is not
-            outcome = Outcome(None, errors.pop(0))
+            outcome = FunctionOutcome(None, errors.pop(0))
         for error in errors:
             message = "an asynchronous generator failed while it was closed"
             self._loop.call_exception_handler({"message": message, "exception": error})

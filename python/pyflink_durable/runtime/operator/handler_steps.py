@@ -15,7 +15,7 @@ from pyflink_durable.identity.digest_rule_1 import RULE_1
 from pyflink_durable.options import DurableOptions
 from pyflink_durable.payload.copies import copy_of
 from pyflink_durable.payload.large_inputs import LargeInput, LargeInputs
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.invocation_identity import InvocationIdentity
 from pyflink_durable.runtime.loop.loop import DurableLoop
 from pyflink_durable.runtime.operator.endings import Endings
@@ -166,7 +166,7 @@ class HandlerSteps:
         if not_started is None:
             runner.start(invocation, previous)
         else:
-            invocation.outcome = Outcome(None, not_started)
+            invocation.outcome = FunctionOutcome(None, not_started)
             self._ended.append(invocation)
 
     def _load_key(self, number: int) -> Any:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.loop.invocation_tasks import InvocationTasks
 from pyflink_durable.runtime.operator.runner_context import FlinkRunnerContext
 
@@ -32,7 +32,7 @@ class Invocation(InvocationTasks):
         self.id = number
         self.value = value
         self.input: Any = None
-        self.outcome: Outcome | None = None
+        self.outcome: FunctionOutcome | None = None
         self.task: asyncio.Task[None] | None = None
         self.parked = False
 

@@ -13,7 +13,7 @@ from pyflink_durable.current_call import running_call
 from pyflink_durable.errors import JournalMismatch
 from pyflink_durable.runtime.calls.async_call import CallLine
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome
 from pyflink_durable.runtime.journal.access import JournalAccess
 from pyflink_durable.runtime.journal.bridge import Bridge
 from pyflink_durable.runtime.journal.call_journal import CallJournal
@@ -159,7 +159,7 @@ class InvocationContext(RunnerContext):
         """Has the invocation fail its task."""
         self._calls.break_off(reason)
 
-    def conclude(self, outcome: Outcome) -> Outcome:
+    def conclude(self, outcome: FunctionOutcome) -> FunctionOutcome:
         """The end of the invocation, given that of its handler."""
         if self._cancellation is not None:
             self._cancellation.end()
@@ -171,13 +171,13 @@ class InvocationContext(RunnerContext):
         """This run has ended, as by a cancellation; the invocation has not."""
         self._subtask.observer.invocation_ended(self._identity, asyncio.CancelledError())
 
-    def _conclude(self, outcome: Outcome) -> Outcome:
+    def _conclude(self, outcome: FunctionOutcome) -> FunctionOutcome:
         if outcome.error is not None:
             return outcome
         if self._calls.broken is not None:
-            return Outcome(None, self._calls.broken)
+            return FunctionOutcome(None, self._calls.broken)
         error = self.check_left() or not_awaited(self._calls.unmade)
-        return outcome if error is None else Outcome(None, error)
+        return outcome if error is None else FunctionOutcome(None, error)
 
     def check_left(self) -> JournalMismatch | None:
         """Why the invocation fails its task if its handler ends here, None if it need not."""

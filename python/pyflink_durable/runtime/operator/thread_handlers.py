@@ -12,7 +12,7 @@ from pyflink_durable.checks.arguments import is_awaitable
 from pyflink_durable.errors import ThreadNotStarted
 from pyflink_durable.handler import HandlerFunction
 from pyflink_durable.runtime.execution.executors import CallExecutor
-from pyflink_durable.runtime.execution.outcome import Outcome, run
+from pyflink_durable.runtime.execution.outcome import FunctionOutcome, run
 from pyflink_durable.runtime.execution.thread_pool import ThreadPool
 from pyflink_durable.runtime.journal.access import JournalAccess, SlotJournal
 from pyflink_durable.runtime.loop.loop import DurableLoop
@@ -79,7 +79,7 @@ class ThreadHandlerRunner:
         invocation.context.settle(None)
         outcome = run(function, (invocation.value, invocation.context))
         if is_awaitable(outcome.value):
-            outcome = Outcome(None, _returned_awaitable(outcome.value))
+            outcome = FunctionOutcome(None, _returned_awaitable(outcome.value))
         elif outcome.value is not None:
             outcome.error = run(invocation.context.emit, (outcome.value,)).error
         self._end(invocation, outcome)
@@ -87,9 +87,9 @@ class ThreadHandlerRunner:
 
     def _refuse(self, invocation: Invocation, failure: ThreadNotStarted) -> None:
         invocation.context.break_off(failure)
-        self._end(invocation, Outcome(None, failure))
+        self._end(invocation, FunctionOutcome(None, failure))
 
-    def _end(self, invocation: Invocation, outcome: Outcome) -> None:
+    def _end(self, invocation: Invocation, outcome: FunctionOutcome) -> None:
         invocation.outcome = invocation.context.conclude(outcome)
         self._loop.hand_over(self._on_end, invocation)
 
