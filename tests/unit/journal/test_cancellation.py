@@ -152,8 +152,8 @@ def test_its_other_tasks_and_calls_under_way_are_given_up(durable: Durable) -> N
             ended.append(name)
 
     async def handle(order: str, ctx: RunnerContext) -> None:
-        async with asyncio.timeout(3 * DAY):
-            await asyncio.gather(waits("a", ctx), waits("b", ctx))
+        both = asyncio.gather(waits("a", ctx), waits("b", ctx))
+        await asyncio.wait_for(both, 3 * DAY)
 
     durable.signal(Signal.cancel(0, "why"), after=5)
     run = durable.run(handle, "o-1")
